@@ -1,0 +1,1 @@
+//! Content-addressed bytes: a directory, upload sessions, the hashing pipeline.

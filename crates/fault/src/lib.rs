@@ -1,0 +1,1 @@
+//! Named points at which a test makes a debug build of plura fail or die.

@@ -1,0 +1,1 @@
+//! HTTP: connections, /v2, the API; requests to actions, outcomes to responses.

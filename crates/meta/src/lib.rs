@@ -1,0 +1,1 @@
+//! Metadata: the only truth about what exists and who points at it.

@@ -1,0 +1,3 @@
+//! plura: an OCI registry that governs the whole life of a container image.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Use cases of the distribution API over blobs and metadata.
