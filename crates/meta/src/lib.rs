@@ -1,1 +1,23 @@
 //! Metadata: the only truth about what exists and who points at it.
+//!
+//! One module per aggregate: its rows, its SQL, its functions. Reads take a [`Connection`], writes a
+//! [`Tx`], and [`Db::write`] is the only way to get one: a use case composes the functions of several
+//! aggregates in one transaction.
+
+pub mod blob;
+mod db;
+mod error;
+pub mod manifest;
+pub mod removal;
+pub mod repository;
+pub mod review;
+pub mod tag;
+mod time;
+pub mod total;
+pub mod upload;
+mod writer;
+
+pub use db::{Connection, Db, Tx};
+pub use error::Error;
+pub use repository::RepositoryId;
+pub use time::Timestamp;

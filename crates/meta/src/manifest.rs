@@ -1,0 +1,320 @@
+//! Manifests: what a repository can be pulled as.
+
+use plura_oci::{Digest, Page, Reference, RepositoryName};
+
+use crate::{
+    Connection, Error, RepositoryId, Timestamp, Tx,
+    db::{json_array, parse},
+};
+
+/// A manifest as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it was pushed with.
+    pub media_type: String,
+    /// The bytes as they were pushed.
+    pub bytes: Vec<u8>,
+}
+
+/// A manifest to be recorded.
+#[derive(Clone, Debug)]
+pub struct NewManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it is answered with.
+    pub media_type: String,
+    /// The artifact type as the referrers answer lists it.
+    pub artifact_type: Option<String>,
+    /// What it is about.
+    pub subject: Option<Digest>,
+    /// Its annotations, as a JSON object.
+    pub annotations: String,
+    /// What it keeps: configuration, layers, children.
+    pub references: Vec<Digest>,
+    /// The bytes as they were pushed.
+    pub bytes: Vec<u8>,
+}
+
+/// A manifest as the referrers answer lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referrer {
+    /// Its digest.
+    pub digest: Digest,
+    /// Its media type.
+    pub media_type: String,
+    /// Its artifact type.
+    pub artifact_type: Option<String>,
+    /// Its annotations, as a JSON object.
+    pub annotations: String,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// What a deleted manifest kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Configuration, layers, children.
+    pub references: Vec<Digest>,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    digest: String,
+    media_type: String,
+    bytes: Vec<u8>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ReferrerRow {
+    digest: String,
+    media_type: String,
+    artifact_type: Option<String>,
+    annotations: String,
+    size: i64,
+}
+
+/// The manifest that the tag points at, or of that digest.
+pub async fn find(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Option<StoredManifest>, Error> {
+    const BY_TAG: &str = "
+        select manifest.digest, manifest.media_type, manifest.bytes
+        from repository
+        join tag on tag.repository_id = repository.id and tag.name = $2
+        join manifest on manifest.repository_id = repository.id and manifest.digest = tag.digest
+        where repository.name = $1";
+    const BY_DIGEST: &str = "
+        select manifest.digest, manifest.media_type, manifest.bytes
+        from repository
+        join manifest on manifest.repository_id = repository.id and manifest.digest = $2
+        where repository.name = $1";
+    let sql = match reference {
+        Reference::Tag(_) => BY_TAG,
+        Reference::Digest(_) => BY_DIGEST,
+    };
+    let row: Option<Row> = sqlx::query_as(sql)
+        .bind(repository.as_str())
+        .bind(reference.to_string())
+        .fetch_optional(connection.sqlite())
+        .await?;
+    row.map(|row| {
+        let digest = parse("manifest.digest", &row.digest)?;
+        Ok(StoredManifest { digest, media_type: row.media_type, bytes: row.bytes })
+    })
+    .transpose()
+}
+
+/// Records a manifest; `false` if the repository has it already, which changes nothing.
+pub async fn insert(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    manifest: &NewManifest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        insert into manifest (repository_id, digest, media_type, artifact_type, subject,
+            annotations, size, pushed_at, bytes)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        on conflict (repository_id, digest) do nothing
+        returning id";
+    const REFERENCES: &str = "
+        insert into manifest_reference (manifest_id, digest, repository_id)
+        select distinct $1, reference.value, $2 from json_each($3) as reference";
+    let id: Option<i64> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(manifest.digest.to_string())
+        .bind(&manifest.media_type)
+        .bind(&manifest.artifact_type)
+        .bind(manifest.subject.map(|subject| subject.to_string()))
+        .bind(&manifest.annotations)
+        .bind(i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX))
+        .bind(now)
+        .bind(&manifest.bytes)
+        .fetch_optional(tx.sqlite())
+        .await?;
+    let Some(id) = id else { return Ok(false) };
+    if !manifest.references.is_empty() {
+        sqlx::query(REFERENCES)
+            .bind(id)
+            .bind(repository)
+            .bind(json_array(&manifest.references))
+            .execute(tx.sqlite())
+            .await?;
+    }
+    Ok(true)
+}
+
+/// Deletes the manifest of that digest, if there is one. Its tags are the caller's to delete.
+pub async fn delete(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Option<Deleted>, Error> {
+    const FIND: &str = "select id from manifest where repository_id = $1 and digest = $2";
+    const REFERENCES: &str =
+        "delete from manifest_reference where manifest_id = $1 returning digest";
+    let id: Option<i64> = sqlx::query_scalar(FIND)
+        .bind(repository)
+        .bind(digest.to_string())
+        .fetch_optional(tx.sqlite())
+        .await?;
+    let Some(id) = id else { return Ok(None) };
+    let references: Vec<String> =
+        sqlx::query_scalar(REFERENCES).bind(id).fetch_all(tx.sqlite()).await?;
+    sqlx::query("delete from manifest where id = $1").bind(id).execute(tx.sqlite()).await?;
+    let references: Result<_, Error> =
+        references.iter().map(|digest| parse("manifest_reference.digest", digest)).collect();
+    Ok(Some(Deleted { references: references? }))
+}
+
+/// Those of `digests` that are no manifests of the repository.
+pub async fn missing(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digests: impl IntoIterator<Item = &Digest>,
+) -> Result<Vec<Digest>, Error> {
+    const SQL: &str = "
+        select wanted.value from json_each($2) as wanted
+        where not exists (
+            select 1 from manifest
+            where manifest.repository_id = $1 and manifest.digest = wanted.value
+        )
+        order by wanted.key";
+    let missing: Vec<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(json_array(digests))
+        .fetch_all(connection.sqlite())
+        .await?;
+    missing.iter().map(|digest| parse("a digest", digest)).collect()
+}
+
+/// The manifests that are about `subject`, by digest.
+pub async fn referrers(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    subject: &Digest,
+    artifact_type: Option<&str>,
+    page: &Page,
+) -> Result<Vec<Referrer>, Error> {
+    const SQL: &str = "
+        select manifest.digest, manifest.media_type, manifest.artifact_type,
+            manifest.annotations, manifest.size
+        from repository
+        join manifest on manifest.repository_id = repository.id
+        where repository.name = $1 and manifest.subject = $2 and manifest.digest > $3
+          and ($4 is null or manifest.artifact_type = $4)
+        order by manifest.digest
+        limit $5";
+    let rows: Vec<ReferrerRow> = sqlx::query_as(SQL)
+        .bind(repository.as_str())
+        .bind(subject.to_string())
+        .bind(page.after.as_deref().unwrap_or_default())
+        .bind(artifact_type)
+        .bind(page.size())
+        .fetch_all(connection.sqlite())
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The digests of the manifests that are about `subject`.
+pub async fn referrer_digests(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    subject: &Digest,
+) -> Result<Vec<Digest>, Error> {
+    const SQL: &str = "select digest from manifest where repository_id = $1 and subject = $2";
+    let digests: Vec<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(subject.to_string())
+        .fetch_all(connection.sqlite())
+        .await?;
+    digests.iter().map(|digest| parse("manifest.digest", digest)).collect()
+}
+
+/// Whether a manifest of the repository references the digest, as blob or as child.
+pub async fn references(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        select exists (
+            select 1 from manifest_reference where repository_id = $1 and digest = $2
+        )";
+    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
+    Ok(query.fetch_one(connection.sqlite()).await?)
+}
+
+/// What a review needs to know about a manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// What it is about.
+    pub subject: Option<Digest>,
+    /// Its length in bytes.
+    pub size: u64,
+}
+
+/// The manifest of that digest, without its bytes.
+pub async fn summary(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Option<Summary>, Error> {
+    const SQL: &str = "select subject, size from manifest where repository_id = $1 and digest = $2";
+    let row: Option<(Option<String>, i64)> = sqlx::query_as(SQL)
+        .bind(repository)
+        .bind(digest.to_string())
+        .fetch_optional(connection.sqlite())
+        .await?;
+    row.map(|(subject, size)| {
+        let subject = subject.map(|subject| parse("manifest.subject", &subject)).transpose()?;
+        Ok(Summary { subject, size: size.unsigned_abs() })
+    })
+    .transpose()
+}
+
+/// A manifest row as `check` goes through them.
+#[derive(Clone, Debug)]
+pub struct Scanned {
+    /// The key of the row, and of the order.
+    pub id: i64,
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The digest it is found under.
+    pub digest: String,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// What the reference rows say it keeps.
+    pub references: Vec<String>,
+}
+
+/// The next manifest row behind `after`.
+pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scanned>, Error> {
+    const SQL: &str = "
+        select id, repository_id, digest, bytes from manifest where id > $1 order by id limit 1";
+    const REFERENCES: &str =
+        "select digest from manifest_reference where manifest_id = $1 order by digest";
+    let row: Option<(i64, RepositoryId, String, Vec<u8>)> =
+        sqlx::query_as(SQL).bind(after).fetch_optional(connection.sqlite()).await?;
+    let Some((id, repository, digest, bytes)) = row else { return Ok(None) };
+    let references = sqlx::query_scalar(REFERENCES).bind(id).fetch_all(connection.sqlite()).await?;
+    Ok(Some(Scanned { id, repository, digest, bytes, references }))
+}
+
+impl TryFrom<ReferrerRow> for Referrer {
+    type Error = Error;
+
+    fn try_from(row: ReferrerRow) -> Result<Self, Error> {
+        Ok(Self {
+            digest: parse("manifest.digest", &row.digest)?,
+            media_type: row.media_type,
+            artifact_type: row.artifact_type,
+            annotations: row.annotations,
+            size: row.size.unsigned_abs(),
+        })
+    }
+}

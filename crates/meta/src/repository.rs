@@ -1,0 +1,73 @@
+//! Repositories: names that manifests and blobs are found under.
+
+use plura_oci::{Page, RepositoryName};
+
+use crate::{Connection, Error, Timestamp, Tx, db};
+
+/// The key of a repository's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct RepositoryId(pub(crate) i64);
+
+/// The repository of that name.
+pub async fn find(
+    connection: &mut Connection,
+    name: &RepositoryName,
+) -> Result<Option<RepositoryId>, Error> {
+    const SQL: &str = "select id from repository where name = $1";
+    Ok(sqlx::query_scalar(SQL).bind(name.as_str()).fetch_optional(connection.sqlite()).await?)
+}
+
+/// The name of a repository.
+pub async fn name(
+    connection: &mut Connection,
+    id: RepositoryId,
+) -> Result<Option<RepositoryName>, Error> {
+    const SQL: &str = "select name from repository where id = $1";
+    let name: Option<String> =
+        sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?;
+    name.map(|name| db::parse("repository.name", &name)).transpose()
+}
+
+/// The repository of that name, made if there is none.
+pub async fn find_or_create(
+    tx: &mut Tx,
+    name: &RepositoryName,
+    now: Timestamp,
+) -> Result<RepositoryId, Error> {
+    const SQL: &str = "
+        insert into repository (name, created_at) values ($1, $2)
+        on conflict (name) do update set name = excluded.name
+        returning id";
+    if let Some(id) = find(tx, name).await? {
+        return Ok(id);
+    }
+    Ok(sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).fetch_one(tx.sqlite()).await?)
+}
+
+/// The repositories that hold a manifest, by name.
+pub async fn list(connection: &mut Connection, page: &Page) -> Result<Vec<String>, Error> {
+    // Walks the unique index on `name` from where the page starts.
+    const SQL: &str = "
+        select name from repository
+        where name > $1
+          and exists (select 1 from manifest where manifest.repository_id = repository.id)
+        order by name
+        limit $2";
+    Ok(sqlx::query_scalar(SQL)
+        .bind(page.after.as_deref().unwrap_or_default())
+        .bind(page.size())
+        .fetch_all(connection.sqlite())
+        .await?)
+}
+
+/// Forgets a repository that holds nothing any more. One that holds something stays.
+pub async fn delete_if_empty(tx: &mut Tx, id: RepositoryId) -> Result<bool, Error> {
+    const SQL: &str = "
+        delete from repository
+        where id = $1
+          and not exists (select 1 from manifest where repository_id = $1)
+          and not exists (select 1 from blob_link where repository_id = $1)
+          and not exists (select 1 from tag where repository_id = $1)";
+    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+}

@@ -1,0 +1,184 @@
+//! What the collector looks at again: everything that may just have become garbage.
+
+use std::str::FromStr;
+
+use plura_oci::{Digest, RepositoryName};
+
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse};
+
+/// What a review is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A manifest of a repository: is it tagged, part of an index, or about a kept subject?
+    Manifest,
+    /// A repository's link to a blob: does a manifest of the repository need it?
+    Link,
+    /// A blob: does any repository link it?
+    Blob,
+}
+
+/// A pending review.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Review {
+    /// What it is about.
+    pub kind: Kind,
+    /// In which repository; `None` for a blob, which is in none.
+    pub repository: Option<RepositoryId>,
+    /// Of what.
+    pub digest: Digest,
+    /// From when on.
+    pub due_at: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    kind: String,
+    repository_id: i64,
+    digest: String,
+    due_at: Timestamp,
+}
+
+/// Asks for a review. One that is pending already moves to the later of the two instants: the newer
+/// reason starts a new grace time.
+pub async fn schedule(tx: &mut Tx, review: &Review) -> Result<(), Error> {
+    schedule_all(tx, review.kind, review.repository, [&review.digest], review.due_at).await
+}
+
+/// Asks for a review of each digest.
+pub async fn schedule_all(
+    tx: &mut Tx,
+    kind: Kind,
+    repository: Option<RepositoryId>,
+    digests: impl IntoIterator<Item = &Digest>,
+    due_at: Timestamp,
+) -> Result<(), Error> {
+    // `where true` keeps `on conflict` from being read as a join condition.
+    const SQL: &str = "
+        insert into review (kind, repository_id, digest, due_at)
+        select $1, $2, subject.value, $4 from json_each($3) as subject where true
+        on conflict (kind, repository_id, digest) do update
+            set due_at = max(review.due_at, excluded.due_at)";
+    sqlx::query(SQL)
+        .bind(kind.as_str())
+        .bind(repository.map_or(0, |repository| repository.0))
+        .bind(crate::db::json_array(digests))
+        .bind(due_at)
+        .execute(tx.sqlite())
+        .await?;
+    Ok(())
+}
+
+/// Reviews that are due at `now`, behind `after` in the order of their due times.
+pub async fn due(
+    connection: &mut Connection,
+    now: Timestamp,
+    repository: Option<RepositoryId>,
+    after: Option<&Review>,
+    limit: u32,
+) -> Result<Vec<Review>, Error> {
+    const SQL: &str = "
+        select kind, repository_id, digest, due_at from review
+        where due_at <= $1
+          and (due_at, kind, repository_id, digest) > ($2, $3, $4, $5)
+          and ($6 = 0 or repository_id = $6)
+        order by due_at, kind, repository_id, digest
+        limit $7";
+    let rows: Vec<Row> = sqlx::query_as(SQL)
+        .bind(now)
+        .bind(after.map_or(Timestamp(i64::MIN), |review| review.due_at))
+        .bind(after.map_or("", |review| review.kind.as_str()))
+        .bind(after.and_then(|review| review.repository).map_or(0, |repository| repository.0))
+        .bind(after.map(|review| review.digest.to_string()).unwrap_or_default())
+        .bind(repository.map_or(0, |repository| repository.0))
+        .bind(limit)
+        .fetch_all(connection.sqlite())
+        .await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// The pending review of that subject.
+pub async fn find(
+    connection: &mut Connection,
+    kind: Kind,
+    repository: Option<RepositoryId>,
+    digest: &Digest,
+) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str =
+        "select due_at from review where kind = $1 and repository_id = $2 and digest = $3";
+    Ok(sqlx::query_scalar(SQL)
+        .bind(kind.as_str())
+        .bind(repository.map_or(0, |repository| repository.0))
+        .bind(digest.to_string())
+        .fetch_optional(connection.sqlite())
+        .await?)
+}
+
+/// Ends a review.
+pub async fn delete(tx: &mut Tx, review: &Review) -> Result<(), Error> {
+    const SQL: &str = "delete from review where kind = $1 and repository_id = $2 and digest = $3";
+    sqlx::query(SQL)
+        .bind(review.kind.as_str())
+        .bind(review.repository.map_or(0, |repository| repository.0))
+        .bind(review.digest.to_string())
+        .execute(tx.sqlite())
+        .await?;
+    Ok(())
+}
+
+/// Extends the time until the repository's link to a blob is reviewed, if a review is pending.
+pub async fn postpone_link(
+    tx: &mut Tx,
+    repository: &RepositoryName,
+    digest: &Digest,
+    due_at: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        update review set due_at = max(due_at, $3)
+        where kind = 'link' and digest = $2
+          and repository_id = (select id from repository where name = $1)";
+    let query = sqlx::query(SQL).bind(repository.as_str()).bind(digest.to_string()).bind(due_at);
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// How many reviews are pending.
+pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("select count(*) from review").fetch_one(connection.sqlite()).await?)
+}
+
+impl Kind {
+    /// The name as it is stored and shown.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Link => "link",
+            Self::Blob => "blob",
+        }
+    }
+}
+
+impl FromStr for Kind {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "manifest" => Ok(Self::Manifest),
+            "link" => Ok(Self::Link),
+            "blob" => Ok(Self::Blob),
+            _ => Err("no such kind of review"),
+        }
+    }
+}
+
+impl TryFrom<Row> for Review {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            kind: parse("review.kind", &row.kind)?,
+            repository: (row.repository_id != 0).then_some(RepositoryId(row.repository_id)),
+            digest: parse("review.digest", &row.digest)?,
+            due_at: row.due_at,
+        })
+    }
+}

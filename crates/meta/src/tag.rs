@@ -1,0 +1,102 @@
+//! Tags: names that point at one manifest of their repository, and move.
+
+use plura_oci::{Digest, Page, Tag};
+
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse};
+
+/// Points the tag at a manifest; returns the digest it pointed at before.
+pub async fn set(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    tag: &Tag,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<Option<Digest>, Error> {
+    const SQL: &str = "
+        insert into tag (repository_id, name, digest, moved_at) values ($1, $2, $3, $4)
+        on conflict (repository_id, name) do update
+            set digest = excluded.digest, moved_at = excluded.moved_at";
+    let before = find(tx, repository, tag).await?;
+    if before != Some(*digest) {
+        sqlx::query(SQL)
+            .bind(repository)
+            .bind(tag.as_str())
+            .bind(digest.to_string())
+            .bind(now)
+            .execute(tx.sqlite())
+            .await?;
+    }
+    Ok(before)
+}
+
+/// What the tag points at.
+pub async fn find(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    tag: &Tag,
+) -> Result<Option<Digest>, Error> {
+    const SQL: &str = "select digest from tag where repository_id = $1 and name = $2";
+    let digest: Option<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(tag.as_str())
+        .fetch_optional(connection.sqlite())
+        .await?;
+    digest.map(|digest| parse("tag.digest", &digest)).transpose()
+}
+
+/// Removes the tag; returns the digest it pointed at, if there was one.
+pub async fn delete(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    tag: &Tag,
+) -> Result<Option<Digest>, Error> {
+    const SQL: &str = "delete from tag where repository_id = $1 and name = $2 returning digest";
+    let digest: Option<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(tag.as_str())
+        .fetch_optional(tx.sqlite())
+        .await?;
+    digest.map(|digest| parse("tag.digest", &digest)).transpose()
+}
+
+/// Removes all tags that point at the digest; returns their names.
+pub async fn delete_all_of(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Vec<Tag>, Error> {
+    const SQL: &str = "delete from tag where repository_id = $1 and digest = $2 returning name";
+    let names: Vec<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(digest.to_string())
+        .fetch_all(tx.sqlite())
+        .await?;
+    names.iter().map(|name| parse("tag.name", name)).collect()
+}
+
+/// The tags of a repository, by name in byte order.
+pub async fn list(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    page: &Page,
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select name from tag where repository_id = $1 and name > $2 order by name limit $3";
+    Ok(sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(page.after.as_deref().unwrap_or_default())
+        .bind(page.size())
+        .fetch_all(connection.sqlite())
+        .await?)
+}
+
+/// Whether any tag points at the digest.
+pub async fn points_at(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    const SQL: &str = "select exists (select 1 from tag where repository_id = $1 and digest = $2)";
+    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
+    Ok(query.fetch_one(connection.sqlite()).await?)
+}

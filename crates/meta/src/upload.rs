@@ -1,0 +1,137 @@
+//! Upload sessions: how far each is.
+
+use plura_oci::{RepositoryName, SavedHash, UploadId};
+
+use crate::{Connection, Error, Timestamp, Tx, db::parse};
+
+/// An upload session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// Its identifier.
+    pub id: UploadId,
+    /// The repository that it was started in.
+    pub repository: RepositoryName,
+    /// How many bytes have arrived and are on disk.
+    pub offset: u64,
+    /// The hash over them.
+    pub hash: SavedHash,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: String,
+    repository: String,
+    byte_offset: i64,
+    hash_state: Vec<u8>,
+}
+
+/// Records a new session.
+pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), Error> {
+    const SQL: &str = "
+        insert into upload (id, repository, byte_offset, hash_state, started_at, touched_at)
+        values ($1, $2, $3, $4, $5, $5)";
+    sqlx::query(SQL)
+        .bind(upload.id.as_str())
+        .bind(upload.repository.as_str())
+        .bind(signed(upload.offset))
+        .bind(&upload.hash.0)
+        .bind(now)
+        .execute(tx.sqlite())
+        .await?;
+    Ok(())
+}
+
+/// The session of that name in that repository; another repository's is not found.
+pub async fn find(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    id: &UploadId,
+) -> Result<Option<Upload>, Error> {
+    const SQL: &str = "
+        select id, repository, byte_offset, hash_state from upload
+        where id = $1 and repository = $2";
+    let row: Option<Row> = sqlx::query_as(SQL)
+        .bind(id.as_str())
+        .bind(repository.as_str())
+        .fetch_optional(connection.sqlite())
+        .await?;
+    row.map(TryInto::try_into).transpose()
+}
+
+/// Moves the session on from `before` to what `upload` says; `false` if it was not at `before`, since
+/// another request moved or ended it.
+pub async fn advance(
+    tx: &mut Tx,
+    upload: &Upload,
+    before: u64,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        update upload set byte_offset = $3, hash_state = $4, touched_at = $5
+        where id = $1 and byte_offset = $2";
+    let query = sqlx::query(SQL)
+        .bind(upload.id.as_str())
+        .bind(signed(before))
+        .bind(signed(upload.offset))
+        .bind(&upload.hash.0)
+        .bind(now);
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// Ends the session; whether there was one.
+pub async fn delete(tx: &mut Tx, id: &UploadId) -> Result<bool, Error> {
+    const SQL: &str = "delete from upload where id = $1";
+    let query = sqlx::query(SQL).bind(id.as_str());
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// Ends the session if it was not touched since `limit`; whether it was ended.
+pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "delete from upload where id = $1 and touched_at <= $2";
+    let query = sqlx::query(SQL).bind(id.as_str()).bind(limit);
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// Sessions that were not touched since `limit`, the oldest first.
+pub async fn stale(
+    connection: &mut Connection,
+    limit: Timestamp,
+    count: u32,
+) -> Result<Vec<Upload>, Error> {
+    const SQL: &str = "
+        select id, repository, byte_offset, hash_state from upload
+        where touched_at <= $1 order by touched_at limit $2";
+    let rows: Vec<Row> =
+        sqlx::query_as(SQL).bind(limit).bind(count).fetch_all(connection.sqlite()).await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Whether there is a session of that name, in whatever repository.
+pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
+    const SQL: &str = "select exists (select 1 from upload where id = $1)";
+    Ok(sqlx::query_scalar(SQL).bind(id.as_str()).fetch_one(connection.sqlite()).await?)
+}
+
+/// How many sessions there are.
+pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
+    Ok(sqlx::query_scalar("select count(*) from upload").fetch_one(connection.sqlite()).await?)
+}
+
+impl TryFrom<Row> for Upload {
+    type Error = Error;
+
+    fn try_from(row: Row) -> Result<Self, Error> {
+        Ok(Self {
+            id: parse("upload.id", &row.id)?,
+            repository: parse("upload.repository", &row.repository)?,
+            offset: u64::try_from(row.byte_offset).map_err(|_| {
+                Error::Corrupt(format!("upload.byte_offset is {}", row.byte_offset))
+            })?,
+            hash: SavedHash(row.hash_state),
+        })
+    }
+}
+
+fn signed(offset: u64) -> i64 {
+    i64::try_from(offset).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,179 @@
+//! Group commit: one connection writes, and the transactions that queue up while it syncs the disk
+//! are committed together by the next sync.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tracing::{error, warn};
+
+use crate::{Connection, Error, Tx, db::ConnectionKind};
+
+/// More than this in one transaction would make the first of them wait too long.
+const BATCH: usize = 64;
+/// Callers beyond this wait for a place in the queue.
+const QUEUE: usize = 1024;
+
+/// Tells the caller what became of the commit that its work was part of.
+type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
+/// A caller's work; the outcome says whether to keep what it did.
+type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Outcome> + Send>;
+
+enum Outcome {
+    Keep(Answer),
+    Undo(Answer),
+}
+
+/// The queue in front of the one connection that writes.
+#[derive(Clone, Debug)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Job>,
+    task: Arc<Mutex<Option<tokio::task::JoinHandle<()>>>>,
+}
+
+impl Writer {
+    pub(crate) fn start(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let tx = Tx(Connection(ConnectionKind::Own(connection)));
+        let task = tokio::spawn(Committer { tx, options, jobs }.run());
+        Self { queue, task: Arc::new(Mutex::new(Some(task))) }
+    }
+
+    pub(crate) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
+    {
+        let (sender, answer) = oneshot::channel::<Result<T, E>>();
+        let job: Job = Box::new(move |tx| {
+            Box::pin(async move {
+                // A caller that stopped waiting has no use for the answer.
+                match work(tx).await {
+                    Ok(value) => Outcome::Keep(Box::new(move |commit| {
+                        let _ = sender.send(commit.map(|()| value).map_err(E::from));
+                    })),
+                    Err(error) => Outcome::Undo(Box::new(move |_| {
+                        let _ = sender.send(Err(error));
+                    })),
+                }
+            })
+        });
+        self.queue.send(job).await.map_err(|_| Error::Closed)?;
+        let abandoned =
+            |_| Error::Database { message: "the transaction was lost".into(), full: false };
+        answer.await.map_err(abandoned)?
+    }
+
+    /// Lets what is queued finish, then ends the task.
+    pub(crate) async fn close(self) {
+        let Self { queue, task } = self;
+        drop(queue);
+        if let Some(task) = task.lock().await.take() {
+            let _ = task.await;
+        }
+    }
+}
+
+/// The callers whose work is part of the transaction that is open, and those whose is not.
+#[derive(Default)]
+struct Batch {
+    begun: bool,
+    kept: Vec<Answer>,
+    undone: Vec<Answer>,
+}
+
+struct Committer {
+    tx: Tx,
+    options: SqliteConnectOptions,
+    jobs: mpsc::Receiver<Job>,
+}
+
+impl Committer {
+    async fn run(mut self) {
+        while let Some(first) = self.jobs.recv().await {
+            if let Err(error) = self.batch(first).await {
+                error!(%error, "a transaction failed; opening the database again");
+                self.reconnect().await;
+            }
+        }
+        if let ConnectionKind::Own(connection) = self.tx.0.0 {
+            let _ = connection.close().await;
+        }
+    }
+
+    /// Runs `first` and whatever else is queued in one transaction. Each further job has a savepoint,
+    /// so that one that fails takes back its own changes only.
+    async fn batch(&mut self, first: Job) -> Result<(), Error> {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        let mut ended = Ok(());
+        while let Some(job) = next {
+            ended = self.step(job, &mut batch).await;
+            let more = ended.is_ok() && batch.kept.len() < BATCH;
+            next = if more { self.jobs.try_recv().ok() } else { None };
+        }
+        if ended.is_ok() && !batch.kept.is_empty() {
+            ended = self.commit().await;
+        }
+        for answer in batch.kept.into_iter().chain(batch.undone) {
+            answer(ended.clone());
+        }
+        ended
+    }
+
+    async fn step(&mut self, job: Job, batch: &mut Batch) -> Result<(), Error> {
+        if !batch.begun {
+            self.execute("begin immediate").await?;
+            batch.begun = true;
+        }
+        let nested = !batch.kept.is_empty();
+        if nested {
+            self.execute("savepoint job").await?;
+        }
+        match job(&mut self.tx).await {
+            Outcome::Keep(answer) => {
+                batch.kept.push(answer);
+                if nested { self.execute("release job").await } else { Ok(()) }
+            }
+            Outcome::Undo(answer) => {
+                batch.undone.push(answer);
+                if nested {
+                    self.execute("rollback to job").await?;
+                    return self.execute("release job").await;
+                }
+                batch.begun = false;
+                // The database has rolled back by itself where its disk failed or is full; if it is
+                // still inside a transaction, the next `begin` says so.
+                let _ = self.execute("rollback").await;
+                Ok(())
+            }
+        }
+    }
+
+    async fn commit(&mut self) -> Result<(), Error> {
+        let fault =
+            |error: std::io::Error| Error::Database { message: error.to_string(), full: false };
+        plura_fault::point("meta.commit").map_err(fault)?;
+        self.execute("commit").await?;
+        plura_fault::point("meta.committed").map_err(fault)
+    }
+
+    async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
+        sqlx::query(sql).execute(self.tx.sqlite()).await?;
+        Ok(())
+    }
+
+    /// A connection whose transaction failed half way is in no state to rely on: a new one replaces
+    /// it, and the database rolls back what the old one left open.
+    async fn reconnect(&mut self) {
+        match SqliteConnection::connect_with(&self.options).await {
+            Ok(connection) => self.tx = Tx(Connection(ConnectionKind::Own(connection))),
+            Err(error) => {
+                warn!(%error, "the database cannot be opened again; trying with the next request");
+                let _ = self.execute("rollback").await;
+            }
+        }
+    }
+}
