@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Read},
     os::unix::fs::MetadataExt,
@@ -127,35 +128,54 @@ impl Directory {
         remove(&self.upload_path(upload))
     }
 
-    /// Deletes a sealed blob. One that is gone is as good as deleted.
+    /// Deletes sealed blobs, durably. One that is gone is as good as deleted.
     ///
     /// Blocks on the disk.
-    pub fn delete(&self, key: &BlobKey) -> Result<(), Error> {
-        remove(&self.blob_path(key))
+    pub fn delete(&self, keys: &[BlobKey]) -> Result<(), Error> {
+        let mut shards = BTreeSet::new();
+        for key in keys {
+            let path = self.blob_path(key);
+            plura_fault::point("blob.delete").map_err(Error::io("remove", &path))?;
+            remove(&path)?;
+            shards.extend(path.parent().map(Path::to_owned));
+        }
+        // A shard that is not there lost nothing that could come back.
+        shards.iter().filter(|shard| shard.is_dir()).try_for_each(|shard| sync_directory(shard))
     }
 
-    /// Removes what a crash left of an upload that metadata does not know: its file, and the name
-    /// that sealing gave it. The hash has to be computed again to know that name; this happens only
-    /// for an upload that died between sealing and commit.
+    /// The names under `blobs` that sealing gave to an upload that died before the commit. The hash
+    /// has to be computed again to know them; this happens after a crash only.
     ///
     /// Blocks on the disk.
-    pub fn remove_leftover(
-        &self,
-        leftover: &Leftover,
-        is_known: impl Fn(&BlobKey) -> bool,
-    ) -> Result<(), Error> {
-        if leftover.sealed {
-            let path = self.upload_path(&leftover.upload);
-            let file = File::open(&path).map_err(Error::io("open", &path))?;
-            for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
-                let digest = hash_file(&file, algorithm).map_err(Error::io("read", &path))?;
-                let key = BlobKey::new(&digest, &leftover.upload);
-                if !is_known(&key) {
-                    self.delete(&key)?;
-                }
-            }
+    pub fn sealed_keys(&self, leftover: &Leftover) -> Result<Vec<BlobKey>, Error> {
+        if !leftover.sealed {
+            return Ok(Vec::new());
         }
-        self.remove_upload(&leftover.upload)
+        let path = self.upload_path(&leftover.upload);
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let key = |algorithm| {
+            let digest = hash_file(&file, algorithm).map_err(Error::io("read", &path))?;
+            Ok(BlobKey::new(&digest, &leftover.upload))
+        };
+        let keys = [Algorithm::Sha256, Algorithm::Sha512].into_iter().map(key);
+        let keys = keys.collect::<Result<Vec<_>, Error>>()?;
+        Ok(keys.into_iter().filter(|key| self.blob_path(key).exists()).collect())
+    }
+
+    /// What is left of one upload, if its file is there.
+    ///
+    /// Blocks on the disk.
+    pub fn leftover(&self, upload: &UploadId) -> Result<Option<Leftover>, Error> {
+        let path = self.upload_path(upload);
+        match fs::metadata(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io("inspect", &path)(error)),
+            Ok(found) => Ok(Some(Leftover {
+                upload: upload.clone(),
+                sealed: found.nlink() > 1,
+                size: found.len(),
+            })),
+        }
     }
 
     /// All files under `uploads`: as many as there are sessions, not blobs.

@@ -29,7 +29,7 @@ pub enum Error {
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
         // SQLite's primary result codes: <https://www.sqlite.org/rescode.html>.
-        let code = error.as_database_error().and_then(|database| database.code());
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         let primary = code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff);
         match (&error, primary) {
             (_, Some(11 | 26)) | (sqlx::Error::ColumnDecode { .. }, _) => {

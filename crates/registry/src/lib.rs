@@ -1,1 +1,137 @@
 //! Use cases of the distribution API over blobs and metadata.
+//!
+//! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
+//! outcomes; they know neither HTTP nor SQL.
+
+mod backup;
+mod blobs;
+mod cache;
+mod check;
+mod collect;
+mod error;
+mod lists;
+mod manifests;
+mod recover;
+mod referrers;
+mod settings;
+mod uploads;
+
+use std::{path::Path, sync::Arc};
+
+use plura_blob::Directory;
+use plura_meta::Db;
+
+pub use backup::restore;
+pub use blobs::BlobContent;
+pub use cache::CachedManifest;
+pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check, repair_schema_hint};
+pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
+pub use error::Error;
+pub use manifests::{PushedManifest, PutManifest};
+pub use plura_meta::{Timestamp, total::Totals};
+pub use referrers::{ReferrerDescriptor, Referrers};
+pub use settings::{KeepUntagged, Settings, Sparse};
+pub use uploads::{ByteStream, Chunk, StartedUpload};
+
+use crate::{cache::Caches, uploads::ActiveUploads};
+
+/// A registry: an installation that is open for use. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    blobs: Directory,
+    db: Db,
+    settings: Settings,
+    caches: Caches,
+    uploads: ActiveUploads,
+    /// Held as long as the installation is open: two processes on one directory would each believe
+    /// their caches.
+    _lock: std::fs::File,
+}
+
+impl Registry {
+    /// Opens the installation in `directory`, creates it if there is none, and clears away what a
+    /// crash left behind.
+    pub async fn open(directory: &Path, settings: Settings) -> Result<Self, Error> {
+        std::fs::create_dir_all(directory).map_err(|source| Error::Directory {
+            path: directory.to_owned(),
+            source,
+        })?;
+        let lock = lock(directory)?;
+        let blobs = Directory::open(directory)?;
+        let db = Db::open(&database_path(directory)).await?;
+        let shared = Shared {
+            blobs,
+            db,
+            settings,
+            caches: Caches::default(),
+            uploads: ActiveUploads::default(),
+            _lock: lock,
+        };
+        let registry = Self { shared: Arc::new(shared) };
+        registry.recover().await?;
+        Ok(registry)
+    }
+
+    /// Closes the database once everything that was accepted is done.
+    pub async fn close(self) {
+        self.shared.db.clone().close().await;
+    }
+
+    /// The settings that the registry was opened with.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Whether bytes and metadata can be written and read now; the error says what cannot.
+    pub async fn probe(&self) -> Result<(), Error> {
+        let blobs = self.blobs().clone();
+        blocking(move || blobs.probe()).await?;
+        plura_meta::total::read(&mut self.db().read().await?).await?;
+        Ok(())
+    }
+
+    /// The sums of what is stored and of what was collected.
+    pub async fn totals(&self) -> Result<Totals, Error> {
+        Ok(plura_meta::total::read(&mut self.db().read().await?).await?)
+    }
+
+    fn blobs(&self) -> &Directory {
+        &self.shared.blobs
+    }
+
+    fn db(&self) -> &Db {
+        &self.shared.db
+    }
+}
+
+/// Where an installation keeps its metadata.
+pub fn database_path(directory: &Path) -> std::path::PathBuf {
+    directory.join("plura.db")
+}
+
+/// Takes the installation for this process alone.
+fn lock(directory: &Path) -> Result<std::fs::File, Error> {
+    use rustix::fs::{FlockOperation, flock};
+
+    let path = directory.join("lock");
+    let failed = |source| Error::Directory { path: path.clone(), source };
+    let file = std::fs::File::create(&path).map_err(failed)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(file),
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse(directory.to_owned())),
+        Err(errno) => Err(failed(errno.into())),
+    }
+}
+
+/// Runs work that blocks on the disk where it does not hold up requests.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}

@@ -1,0 +1,108 @@
+use plura_blob::{BlobFile, BlobKey};
+use plura_meta::{
+    Timestamp, blob,
+    review::{self, Kind, Review},
+};
+use plura_oci::{Digest, RepositoryName};
+
+use crate::{Error, Registry, blocking};
+
+/// A blob that a repository links: known from metadata alone, opened only when its bytes are wanted.
+#[derive(Clone, Debug)]
+pub struct BlobContent {
+    /// The content.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub size: u64,
+    key: BlobKey,
+}
+
+impl Registry {
+    /// Finds a blob through a repository that links it.
+    ///
+    /// A client that is told "it is here" will rely on it in the manifest that it pushes next. So if
+    /// nothing references the blob yet and its review is near, it is put off, and that is durable
+    /// before the answer.
+    pub async fn blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<BlobContent, Error> {
+        let linked = blob::find_linked(&mut self.db().read().await?, repository, digest).await?;
+        let linked = linked.ok_or(Error::BlobUnknown(*digest))?;
+        let (now, grace) = (Timestamp::now(), self.settings().grace);
+        if linked.review_due.is_some_and(|due| due < now.after(grace / 2)) {
+            self.postpone_review(repository, digest, now.after(grace)).await?;
+        }
+        let key = stored_key(linked.blob.storage_key)?;
+        Ok(BlobContent { digest: *digest, size: linked.blob.size, key })
+    }
+
+    /// Opens the bytes of a blob. They stay readable when the blob is deleted meanwhile.
+    pub async fn open_blob(&self, content: &BlobContent) -> Result<BlobFile, Error> {
+        if let Some(file) = self.shared.caches.files.get(&content.key) {
+            return Ok(file);
+        }
+        let (blobs, key, size) = (self.blobs().clone(), content.key.clone(), content.size);
+        let file = blocking(move || blobs.open_blob(&key, size)).await?;
+        self.shared.caches.files.insert(content.key.clone(), file.clone());
+        Ok(file)
+    }
+
+    /// Ends the blob's being readable through the repository. Its bytes go when no other repository
+    /// links it.
+    pub async fn delete_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<(), Error> {
+        self.check_delete_enabled()?;
+        let (repository, digest) = (repository.clone(), *digest);
+        let (now, grace) = (Timestamp::now(), self.settings().grace);
+        let work = async move |tx: &mut plura_meta::Tx| {
+            let id = plura_meta::repository::find(tx, &repository).await?;
+            let id = id.ok_or(Error::BlobUnknown(digest))?;
+            if !blob::unlink(tx, id, &digest).await? {
+                return Err(Error::BlobUnknown(digest));
+            }
+            let due_at = now.after(grace);
+            let review = Review { kind: Kind::Blob, repository: None, digest, due_at };
+            review::schedule(tx, &review).await?;
+            plura_meta::repository::delete_if_empty(tx, id).await?;
+            Ok(())
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await
+    }
+
+    pub(crate) fn check_delete_enabled(&self) -> Result<(), Error> {
+        if self.settings().delete { Ok(()) } else { Err(Error::DeleteDisabled) }
+    }
+
+    async fn postpone_review(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        self.db()
+            .write(move |tx| {
+                Box::pin(async move {
+                    // The collector may have been faster; then the blob is gone, and so says the answer.
+                    if review::postpone_link(tx, &repository, &digest, until).await?
+                        || blob::find_linked(tx, &repository, &digest).await?.is_some()
+                    {
+                        return Ok(());
+                    }
+                    Err(Error::BlobUnknown(digest))
+                })
+            })
+            .await
+    }
+}
+
+/// A key as metadata holds it.
+pub(crate) fn stored_key(text: String) -> Result<BlobKey, Error> {
+    let corrupt = plura_meta::Error::Corrupt(format!("blob.storage_key holds `{text}`"));
+    BlobKey::from_stored(text).ok_or(Error::Metadata(corrupt))
+}

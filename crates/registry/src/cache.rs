@@ -1,0 +1,94 @@
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use plura_blob::{BlobFile, BlobKey};
+use plura_oci::{Digest, Reference, RepositoryName, Tag};
+use quick_cache::{Weighter, sync::Cache};
+
+/// A manifest as it is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it was pushed with.
+    pub media_type: String,
+    /// The bytes as they were pushed.
+    pub bytes: bytes::Bytes,
+}
+
+type Name = (RepositoryName, Reference);
+
+/// What is read again and again. Losing any of it changes no answer.
+#[derive(Debug)]
+pub(crate) struct Caches {
+    manifests: Cache<Name, CachedManifest, BySize>,
+    /// Counts the changes of what `manifests` holds copies of. A reader that looked into the database
+    /// before a change must not put what it saw into the cache after it.
+    changes: Mutex<u64>,
+    /// Open files of blobs, with the key as identity: a key's content never changes.
+    pub(crate) files: Cache<BlobKey, BlobFile>,
+}
+
+/// Bytes of manifests to keep.
+const MANIFEST_BYTES: u64 = 16 << 20;
+/// Files to keep open; far below the usual limit of 1024 for a process, which connections need.
+const OPEN_FILES: usize = 256;
+
+#[derive(Clone, Debug)]
+struct BySize;
+
+impl Weighter<Name, CachedManifest> for BySize {
+    fn weight(&self, (repository, _): &Name, manifest: &CachedManifest) -> u64 {
+        // Beside the texts, an entry costs about this much.
+        const OVERHEAD: usize = 300;
+        (OVERHEAD + repository.as_str().len() + manifest.bytes.len()) as u64
+    }
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            manifests: Cache::with_weighter(8192, MANIFEST_BYTES, BySize),
+            changes: Mutex::new(0),
+            files: Cache::new(OPEN_FILES),
+        }
+    }
+}
+
+impl Caches {
+    pub(crate) fn manifest(&self, name: &Name) -> Option<CachedManifest> {
+        self.manifests.get(name)
+    }
+
+    /// To be called before the database is read for what [`Caches::keep_manifest`] will keep.
+    pub(crate) fn changes(&self) -> u64 {
+        *self.lock()
+    }
+
+    /// Keeps what was read, unless something changed since `changes` was taken.
+    pub(crate) fn keep_manifest(&self, changes: u64, name: Name, manifest: CachedManifest) {
+        let now = self.lock();
+        if *now == changes {
+            self.manifests.insert(name, manifest);
+        }
+    }
+
+    /// Forgets references of a repository whose change was committed. Called before the change is
+    /// answered, so that nobody who knows of it can see what was before.
+    pub(crate) fn forget<'r>(
+        &self,
+        repository: &RepositoryName,
+        tags: impl IntoIterator<Item = &'r Tag>,
+        digest: Option<Digest>,
+    ) {
+        let mut changes = self.lock();
+        *changes += 1;
+        let tags = tags.into_iter().cloned().map(Reference::Tag);
+        for reference in tags.chain(digest.map(Reference::Digest)) {
+            self.manifests.remove(&(repository.clone(), reference));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, u64> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,463 @@
+use std::{
+    collections::HashSet,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt};
+use plura_blob::{Appended, BlobKey, Progress};
+use plura_meta::{
+    Timestamp, Tx, blob, repository,
+    review::{self, Kind, Review},
+    upload::{self, Upload},
+};
+use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
+use tracing::warn;
+
+use crate::{Error, Registry, blocking};
+
+/// The body of a request.
+pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
+/// A piece of an upload, and what the client said about it.
+pub struct Chunk {
+    /// Where it belongs, if the client said so.
+    pub range: Option<ContentRange>,
+    /// How long it is, if the client said so.
+    pub length: Option<u64>,
+    /// The bytes.
+    pub body: ByteStream,
+}
+
+/// What asking for an upload led to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StartedUpload {
+    /// A session: the bytes are to follow.
+    Session(UploadId),
+    /// The blob is there; nothing is to follow.
+    Mounted,
+}
+
+impl Registry {
+    /// Starts an upload session whose digest will probably be of `algorithm`.
+    pub async fn start_upload(
+        &self,
+        repository: &RepositoryName,
+        algorithm: Algorithm,
+    ) -> Result<UploadId, Error> {
+        let id = new_upload_id()?;
+        let hash = algorithm.hasher().save();
+        let upload = Upload { id: id.clone(), repository: repository.clone(), offset: 0, hash };
+        let now = Timestamp::now();
+        let work = async move |tx: &mut Tx| Ok(upload::insert(tx, &upload, now).await?);
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await.map(|()| id)
+    }
+
+    /// Links a blob that another repository has, or starts a session if there is none.
+    ///
+    /// With `from`, only that repository counts: a client must not learn what others hold. Without,
+    /// any repository that the caller may read does.
+    pub async fn mount(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+    ) -> Result<StartedUpload, Error> {
+        let (target, from, digest) = (repository.clone(), from.cloned(), *digest);
+        let (now, grace) = (Timestamp::now(), self.settings().grace);
+        let work = async move |tx: &mut Tx| {
+            let found = match from {
+                Some(from) => blob::find_linked(tx, &from, &digest).await?.map(|l| l.blob),
+                None => match blob::find(tx, &digest).await? {
+                    Some(found) if blob::is_linked(tx, found.id).await? => Some(found),
+                    _ => None,
+                },
+            };
+            let Some(found) = found else { return Ok::<bool, Error>(false) };
+            link(tx, &target, &found, now, now.after(grace)).await?;
+            Ok(true)
+        };
+        let mounted = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        if mounted {
+            return Ok(StartedUpload::Mounted);
+        }
+        let id = self.start_upload(repository, digest.algorithm()).await?;
+        Ok(StartedUpload::Session(id))
+    }
+
+    /// How many bytes of a session have arrived.
+    pub async fn upload_offset(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<u64, Error> {
+        let found = upload::find(&mut self.db().read().await?, repository, id).await?;
+        found.map(|upload| upload.offset).ok_or(Error::UploadUnknown)
+    }
+
+    /// Appends a chunk to a session; returns how many bytes it has then.
+    ///
+    /// What arrived before the client went away is kept, durably, so that it can go on from there.
+    pub async fn append_upload(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        chunk: Chunk,
+    ) -> Result<u64, Error> {
+        let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
+        detached(async move {
+            let session = registry.open_session(&repository, &id, &chunk).await?;
+            let progress = registry.receive(&session, chunk).await?;
+            Ok(progress.offset)
+        })
+        .await
+    }
+
+    /// Appends the last chunk, which may be empty, and makes the whole a blob of the repository.
+    ///
+    /// Content of another digest ends the session: nothing that could be appended would make it right.
+    pub async fn finish_upload(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let (registry, repository) = (self.clone(), repository.clone());
+        let (id, digest) = (id.clone(), *digest);
+        detached(async move {
+            let session = registry.open_session(&repository, &id, &chunk).await?;
+            let before = session.progress.offset;
+            let progress = registry.receive_last(&session, chunk).await?;
+            match registry.seal(&id, progress, &digest).await {
+                Ok(sealed) => registry.commit(&repository, &digest, sealed, Some(before)).await,
+                Err(error @ Error::DigestMismatch { .. }) => {
+                    registry.end_session(&id).await?;
+                    Err(error)
+                }
+                Err(error) => Err(error),
+            }
+        })
+        .await
+    }
+
+    /// Takes a whole blob in one request, without a session.
+    pub async fn push_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let (registry, repository, digest) = (self.clone(), repository.clone(), *digest);
+        detached(async move {
+            let id = new_upload_id()?;
+            let _active = registry.shared.uploads.begin(&id)?;
+            let start = Progress::start(digest.algorithm());
+            let pushed = registry.receive_whole(&id, start, &digest, chunk).await;
+            match pushed {
+                Ok(sealed) => registry.commit(&repository, &digest, sealed, None).await,
+                Err(error) => {
+                    registry.discard_file(&id).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends a session; what arrived is deleted.
+    pub async fn cancel_upload(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<(), Error> {
+        let _active = self.shared.uploads.begin(id)?;
+        let found = upload::find(&mut self.db().read().await?, repository, id).await?;
+        found.ok_or(Error::UploadUnknown)?;
+        self.end_session(id).await
+    }
+
+    /// Takes the session for this request and checks that the chunk goes on where it stands.
+    async fn open_session(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        chunk: &Chunk,
+    ) -> Result<Session, Error> {
+        let active = self.shared.uploads.begin(id)?;
+        let upload = upload::find(&mut self.db().read().await?, repository, id).await?;
+        let upload = upload.ok_or(Error::UploadUnknown)?;
+        // A hash state that cannot be continued is a session that cannot: the client starts again.
+        let hasher = upload.hash.restore().ok_or(Error::UploadUnknown)?;
+        let progress = Progress { offset: upload.offset, hasher };
+        if let Some(range) = chunk.range {
+            let empty = chunk.length == Some(0);
+            if range.start != progress.offset {
+                return Err(Error::UploadOutOfOrder { start: range.start, offset: progress.offset });
+            }
+            if let Some(received) = chunk.length.filter(|length| *length != range.length && !empty) {
+                return Err(Error::Length { expected: range.length, received });
+            }
+        }
+        Ok(Session { upload, progress, _active: active })
+    }
+
+    /// Writes a chunk and records how far the session is now.
+    async fn receive(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
+        let (before, expected) = (session.progress.offset, chunk.expected());
+        let Appended { progress, interrupted } = self
+            .blobs()
+            .append(&session.upload.id, session.progress.clone(), chunk.body)
+            .await?;
+        let received = progress.offset - before;
+        if let (Some(expected), None) = (expected, &interrupted)
+            && received != expected
+        {
+            return Err(Error::Length { expected, received });
+        }
+        if received > 0 {
+            self.advance(session, before, &progress).await?;
+        }
+        match interrupted {
+            None => Ok(progress),
+            Some(source) => Err(Error::UploadInterrupted { offset: progress.offset, source }),
+        }
+    }
+
+    /// As [`Registry::receive`], but the record is left to the commit that follows, unless the
+    /// transfer breaks off.
+    async fn receive_last(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
+        let (before, expected) = (session.progress.offset, chunk.expected());
+        let Appended { progress, interrupted } = self
+            .blobs()
+            .append(&session.upload.id, session.progress.clone(), chunk.body)
+            .await?;
+        let received = progress.offset - before;
+        if let Some(source) = interrupted {
+            self.advance(session, before, &progress).await?;
+            return Err(Error::UploadInterrupted { offset: progress.offset, source });
+        }
+        match expected {
+            Some(expected) if received != expected => Err(Error::Length { expected, received }),
+            _ => Ok(progress),
+        }
+    }
+
+    async fn receive_whole(
+        &self,
+        id: &UploadId,
+        start: Progress,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<Sealed, Error> {
+        let expected = chunk.expected();
+        let Appended { progress, interrupted } =
+            self.blobs().append(id, start, chunk.body).await?;
+        if let Some(source) = interrupted {
+            return Err(Error::UploadInterrupted { offset: 0, source });
+        }
+        if let Some(expected) = expected.filter(|expected| *expected != progress.offset) {
+            return Err(Error::Length { expected, received: progress.offset });
+        }
+        self.seal(id, progress, digest).await
+    }
+
+    async fn advance(
+        &self,
+        session: &Session,
+        before: u64,
+        progress: &Progress,
+    ) -> Result<(), Error> {
+        let upload = Upload {
+            offset: progress.offset,
+            hash: progress.hasher.save(),
+            ..session.upload.clone()
+        };
+        let now = Timestamp::now();
+        let work = async move |tx: &mut Tx| {
+            if upload::advance(tx, &upload, before, now).await? {
+                return Ok(());
+            }
+            Err(Error::UploadUnknown)
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await
+    }
+
+    async fn seal(
+        &self,
+        id: &UploadId,
+        progress: Progress,
+        digest: &Digest,
+    ) -> Result<Sealed, Error> {
+        let (blobs, upload, digest) = (self.blobs().clone(), id.clone(), *digest);
+        let size = progress.offset;
+        match blocking(move || blobs.seal(&upload, progress, &digest)).await {
+            Ok(key) => Ok(Sealed { upload: id.clone(), key, size }),
+            Err(plura_blob::Error::DigestMismatch { computed }) => {
+                Err(Error::DigestMismatch { expected: digest, computed })
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes sealed content a blob of the repository. `session` is the offset at which the session
+    /// must still stand, if there is one.
+    async fn commit(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        sealed: Sealed,
+        session: Option<u64>,
+    ) -> Result<(), Error> {
+        let (repository, digest) = (repository.clone(), *digest);
+        let (now, grace) = (Timestamp::now(), self.settings().grace);
+        let Sealed { upload, key, size } = sealed;
+        let (id, storage_key) = (upload.clone(), key.clone());
+        let work = async move |tx: &mut Tx| {
+            if session.is_some() && !upload::delete(tx, &id).await? {
+                return Err(Error::UploadUnknown);
+            }
+            let kept = blob::find_or_create(tx, &digest, size, storage_key.as_str(), now).await?;
+            link(tx, &repository, &kept, now, now.after(grace)).await?;
+            Ok::<String, Error>(kept.storage_key)
+        };
+        let kept = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
+        // Without a commit, the second name of the file is nobody's; the session's own stays, so that
+        // the client can try again.
+        let surplus = kept.as_ref().map_or(true, |kept| kept != key.as_str());
+        let ended = kept.is_ok() || session.is_none();
+        let blobs = self.blobs().clone();
+        let cleaned = blocking(move || {
+            if surplus {
+                blobs.delete(&[key])?;
+            }
+            if ended { blobs.remove_upload(&upload) } else { Ok(()) }
+        })
+        .await;
+        if let Err(error) = cleaned {
+            // Nothing is wrong with what was asked; `check` finds what stays behind.
+            warn!(%error, "cannot clear up after an upload");
+        }
+        kept.map(|_| ())
+    }
+
+    /// Ends a session that this request holds.
+    pub(crate) async fn end_session(&self, id: &UploadId) -> Result<(), Error> {
+        let upload = id.clone();
+        let work = async move |tx: &mut Tx| Ok::<_, Error>(upload::delete(tx, &upload).await?);
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        self.discard_file(id).await;
+        Ok(())
+    }
+
+    async fn discard_file(&self, id: &UploadId) {
+        let (blobs, upload) = (self.blobs().clone(), id.clone());
+        if let Err(error) = blocking(move || blobs.remove_upload(&upload)).await {
+            warn!(%error, "cannot remove the file of an upload that ended");
+        }
+    }
+}
+
+/// A session that this request may write to, and nobody else.
+struct Session {
+    upload: Upload,
+    progress: Progress,
+    _active: ActiveUpload,
+}
+
+/// Content under its final key that metadata does not know yet.
+struct Sealed {
+    upload: UploadId,
+    key: BlobKey,
+    size: u64,
+}
+
+impl Chunk {
+    /// How many bytes the client said there are.
+    fn expected(&self) -> Option<u64> {
+        self.length.or(self.range.map(|range| range.length))
+    }
+}
+
+/// Links a blob to a repository and has the collector ask later whether something came to need it.
+async fn link(
+    tx: &mut Tx,
+    name: &RepositoryName,
+    blob: &blob::Blob,
+    now: Timestamp,
+    due_at: Timestamp,
+) -> Result<(), Error> {
+    let repository = repository::find_or_create(tx, name, now).await?;
+    blob::link(tx, repository, blob.id, now).await?;
+    let review =
+        Review { kind: Kind::Link, repository: Some(repository), digest: blob.digest, due_at };
+    Ok(review::schedule(tx, &review).await?)
+}
+
+fn new_upload_id() -> Result<UploadId, Error> {
+    // Time-ordered, so that the rows of sessions that live at the same time stand together.
+    let id = uuid::Uuid::now_v7().simple().to_string();
+    id.parse().map_err(|_| Error::UploadUnknown)
+}
+
+/// Runs to its end also when the client goes away and nobody waits for the result any more.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// The sessions that a request of this process is writing to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ActiveUploads(Arc<Mutex<HashSet<UploadId>>>);
+
+/// Gives the session free when dropped.
+pub(crate) struct ActiveUpload {
+    all: ActiveUploads,
+    id: UploadId,
+}
+
+impl ActiveUploads {
+    pub(crate) fn begin(&self, id: &UploadId) -> Result<ActiveUpload, Error> {
+        if !self.set().insert(id.clone()) {
+            return Err(Error::UploadBusy);
+        }
+        Ok(ActiveUpload { all: self.clone(), id: id.clone() })
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.set().len()
+    }
+
+    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<UploadId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for ActiveUpload {
+    fn drop(&mut self) {
+        self.all.set().remove(&self.id);
+    }
+}
+
+impl Registry {
+    /// How many uploads are being received.
+    pub fn active_uploads(&self) -> usize {
+        self.shared.uploads.count()
+    }
+}
+
+/// A body that is all there already.
+impl From<Bytes> for Chunk {
+    fn from(bytes: Bytes) -> Self {
+        let length = Some(bytes.len() as u64);
+        let body = futures_util::stream::once(async move { Ok(bytes) }).boxed();
+        Self { range: None, length, body }
+    }
+}
