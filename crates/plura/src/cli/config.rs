@@ -22,7 +22,7 @@ pub(crate) enum ConfigCommand {
 
     /// Print every setting: what it does, its type, its default, its environment variable
     #[command(after_help = REFERENCE_HELP)]
-    Reference(ReferenceArgs),
+    Reference(OutputArgs),
 }
 
 /// Which settings, and how to print them.
@@ -35,18 +35,11 @@ pub(crate) struct ShowArgs {
     pub(crate) output: OutputArgs,
 }
 
-/// How to print the reference.
-#[derive(Debug, Args)]
-pub(crate) struct ReferenceArgs {
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-}
-
 const SHOW_HELP: &str = "\
 Examples:
   plura config show
   PLURA_REGISTRY__SPARSE=all plura config show
-  plura config show > plura.toml    Start a settings file from what is in force";
+  plura config show > new.toml      Start a settings file from what is in force";
 
 const CHECK_HELP: &str = "\
 Examples:

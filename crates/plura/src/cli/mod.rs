@@ -13,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::completion::CompletionArgs;
-pub(crate) use self::config::{ConfigCommand, ReferenceArgs, ShowArgs};
+pub(crate) use self::config::{ConfigCommand, ShowArgs};
 #[expect(unused_imports, reason = "no command starts a server yet")]
 pub(crate) use self::groups::ServeArgs;
 pub(crate) use self::groups::{InstallationArgs, OutputArgs, ServerArgs};

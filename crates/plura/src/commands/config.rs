@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 use toml::Value;
 
-use crate::cli::{ConfigCommand, ReferenceArgs, ShowArgs};
+use crate::cli::{ConfigCommand, OutputArgs, ShowArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::settings::{Key, Origin, Problem, Problems, Resolved, SECTIONS, Section, resolve};
@@ -100,8 +100,8 @@ struct Documented {
     about: &'static str,
 }
 
-fn reference(args: &ReferenceArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    if args.output.json {
+fn reference(args: &OutputArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    if args.json {
         let keys = SECTIONS.iter().flat_map(|section| section.keys);
         printer.json(&keys.map(documented).collect::<Vec<_>>())?;
     } else {

@@ -20,7 +20,7 @@ pub(super) fn entries(
     let mut entries = Vec::new();
     let mut problems = Vec::new();
     for (name, value) in variables.iter().filter_map(|(name, value)| Some((ours(name)?, value))) {
-        if reserved.iter().any(|flag| flag == name) || is_service_link(name) {
+        if reserved.iter().any(|flag| flag == name) || is_service_link(name, value) {
             continue;
         }
         match entry(name, value, reserved) {
@@ -52,7 +52,8 @@ fn find(name: &str) -> Option<&'static Key> {
 fn unknown(name: &str, reserved: &[String]) -> String {
     let path = name.trim_start_matches(PREFIX).replace("__", ".").to_lowercase();
     let key = key_like(&path).and_then(keys::find).map(Key::environment);
-    let flags = reserved.iter().map(String::as_str);
+    // Flags have no sections: a name that has one was meant for a key.
+    let flags = reserved.iter().map(String::as_str).filter(|_| !path.contains('.'));
     let suggestion = key.or_else(|| suggest::closest(name, flags).map(str::to_owned));
     let ending = suggestion.map_or(String::new(), |name| format!("; did you mean `{name}`?"));
     format!("unknown key `{path}`{ending}")
@@ -61,12 +62,16 @@ fn unknown(name: &str, reserved: &[String]) -> String {
 /// Whether a container engine set the variable to point at a service whose name starts with
 /// `plura`. Kubernetes does so for every service of the namespace, so a service called `plura`
 /// would otherwise keep its own pods from starting.
-fn is_service_link(name: &str) -> bool {
+fn is_service_link(name: &str, value: &OsStr) -> bool {
     if name.contains("__") {
         return false;
     }
-    let service_port = name.ends_with("_SERVICE_HOST") || name.contains("_SERVICE_PORT");
-    service_port || name.ends_with("_PORT") || is_port_link(name)
+    // `PLURA_PORT=5000` is somebody's guess at a setting; a link is a whole address.
+    let address = value.to_str().is_some_and(|value| value.contains("://"));
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || (name.ends_with("_PORT") && address)
+        || is_port_link(name)
 }
 
 /// Whether the name is like `PLURA_PORT_5000_TCP_ADDR`.

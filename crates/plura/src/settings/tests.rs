@@ -41,7 +41,7 @@ fn without_sources_everything_is_a_default() {
     assert_eq!(settings.server.tls.files(), None);
     assert_eq!(settings.registry.sparse, Sparse::Index);
     assert_eq!(settings.registry.manifest_limit.bytes(), 4 << 20);
-    assert_eq!(settings.collection.grace.duration(), Duration::from_secs(24 * 60 * 60));
+    assert_eq!(settings.collection.grace.duration(), Duration::from_hours(24));
     assert_eq!(settings.collection.keep_untagged.to_string(), "30d");
     assert_eq!(settings.health.failures.get(), 3);
 }
@@ -237,4 +237,5 @@ fn variables_that_kubernetes_sets_for_a_service_named_plura_are_not_ours() {
         ],
     );
     refused("", &["PLURA_SERVER__PORT=5"], &["PLURA_SERVER__PORT: unknown key `server.port`"]);
+    refused("", &["PLURA_PORT=5000"], &["PLURA_PORT: unknown key `port`"]);
 }
