@@ -1,3 +1,47 @@
 //! plura: an OCI registry that governs the whole life of a container image.
 
-fn main() {}
+mod cli;
+mod commands;
+mod exit;
+mod printer;
+mod runtime;
+#[expect(dead_code, reason = "the commands that read every setting are not here yet")]
+mod settings;
+mod suggest;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Color};
+use crate::exit::ExitStatus;
+use crate::printer::{Printer, StdoutClosed};
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    match Cli::try_parse_from(&arguments) {
+        Ok(Cli { command, global }) => {
+            let printer = Printer::new(global.quiet, global.color);
+            end(commands::run(command, &printer), &printer)
+        }
+        Err(message) => usage(&message, &Printer::new(false, Color::typed(&arguments))),
+    }
+}
+
+/// Help was asked for, or the command line makes no sense.
+fn usage(message: &clap::Error, printer: &Printer) -> ExitCode {
+    let status = if message.use_stderr() { ExitStatus::CouldNotAsk } else { ExitStatus::Done };
+    end(printer.usage(message).map(|()| status), printer)
+}
+
+fn end(result: anyhow::Result<ExitStatus>, printer: &Printer) -> ExitCode {
+    let status = result.unwrap_or_else(|error| {
+        if error.is::<StdoutClosed>() {
+            return ExitStatus::Done;
+        }
+        printer.error(&error);
+        ExitStatus::CouldNotAsk
+    });
+    status.into()
+}

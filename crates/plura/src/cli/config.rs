@@ -1,0 +1,52 @@
+//! `plura config`.
+
+use clap::{Args, Subcommand};
+
+use super::{InstallationArgs, OutputArgs};
+
+/// What can be asked about settings.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the settings in force, and where each value came from
+    ///
+    /// Values come from, the later the stronger: defaults, the settings file, the environment, and
+    /// flags. What is printed is itself a settings file.
+    #[command(after_help = SHOW_HELP)]
+    Show(ShowArgs),
+
+    /// Check the settings and print everything that is wrong with them
+    ///
+    /// The answer is the exit status: 0 when they are valid, 1 when they are not.
+    #[command(after_help = CHECK_HELP)]
+    Check(ShowArgs),
+
+    /// Print every setting: what it does, its type, its default, its environment variable
+    #[command(after_help = REFERENCE_HELP)]
+    Reference(OutputArgs),
+}
+
+/// Which settings, and how to print them.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    pub(crate) installation: InstallationArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+const SHOW_HELP: &str = "\
+Examples:
+  plura config show
+  PLURA_REGISTRY__SPARSE=all plura config show
+  plura config show > new.toml      Start a settings file from what is in force";
+
+const CHECK_HELP: &str = "\
+Examples:
+  plura config check --config /etc/plura/plura.toml
+  plura config check --json         The problems as data";
+
+const REFERENCE_HELP: &str = "\
+Examples:
+  plura config reference | less
+  plura config reference --json";

@@ -1,0 +1,154 @@
+//! The command line: what can be typed, and its help. What commands do is in [`crate::commands`].
+//!
+//! Adding a command takes a variant of [`Command`], a struct of its arguments here, and a file
+//! there.
+
+mod completion;
+mod config;
+mod groups;
+mod man;
+
+use std::ffi::{OsStr, OsString};
+
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::completion::CompletionArgs;
+pub(crate) use self::config::{ConfigCommand, ShowArgs};
+#[expect(unused_imports, reason = "no command starts a server yet")]
+pub(crate) use self::groups::ServeArgs;
+pub(crate) use self::groups::{InstallationArgs, OutputArgs, ServerArgs};
+pub(crate) use self::man::ManArgs;
+
+const HELP: &str = "\
+Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
+be asked (usage, settings, network).
+
+Examples:
+  plura config check                Are the settings here valid?
+  plura config reference            Every setting, with its default
+  plura completion bash             Completion for your shell";
+
+/// An OCI registry that governs the whole life of a container image
+#[derive(Debug, Parser)]
+#[command(name = "plura", version, arg_required_else_help = true, after_help = HELP)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+}
+
+/// Everything `plura` can be asked to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show, check and explain settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+
+    /// Print a completion script for a shell
+    Completion(CompletionArgs),
+
+    /// Print the manual
+    Man(ManArgs),
+
+    /// Print the version and what it was built from
+    Version(OutputArgs),
+}
+
+/// What every command understands.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct GlobalArgs {
+    /// Print data and errors, nothing else
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// When to use colour; `auto` means on a terminal, unless `NO_COLOR` is set
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
+    pub(crate) color: Color,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal whose user did not decline it.
+    #[default]
+    #[value(help = None)]
+    Auto,
+    /// Even into a file or a pipe.
+    #[value(help = None)]
+    Always,
+    /// Not even on a terminal.
+    #[value(help = None)]
+    Never,
+}
+
+impl Color {
+    /// What was asked for on a command line that is still to be parsed. Help and usage errors need
+    /// to know, and after those there is no parsed command line.
+    pub(crate) fn typed(arguments: &[OsString]) -> Self {
+        let follows = arguments.iter().skip_while(|word| *word != "--color").nth(1);
+        let attached = || arguments.iter().find_map(|word| word.to_str()?.strip_prefix("--color="));
+        let word = follows.map(OsString::as_os_str).or_else(|| attached().map(OsStr::new));
+        let word = word.and_then(OsStr::to_str).unwrap_or_default();
+        <Self as ValueEnum>::from_str(word, false).unwrap_or_default()
+    }
+}
+
+/// The whole command line as data, for the manual and completion.
+pub(crate) fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Every environment variable that stands for a flag, of any command.
+pub(crate) fn environment() -> Vec<String> {
+    let mut names: Vec<String> = flags_environment();
+    collect_environment(&command(), &mut names);
+    names
+}
+
+/// The shared groups count before any command uses them: a variable set once for a whole machine
+/// must not trouble the commands that do not read it.
+fn flags_environment() -> Vec<String> {
+    let mut names = Vec::new();
+    collect_environment(&ServerArgs::augment_args(clap::Command::new("")), &mut names);
+    names
+}
+
+fn collect_environment(command: &clap::Command, names: &mut Vec<String>) {
+    let variables = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str());
+    names.extend(variables.map(str::to_owned));
+    command.get_subcommands().for_each(|command| collect_environment(command, names));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn variables_of_flags_are_known() {
+        let names = environment();
+        for name in ["PLURA_SERVER", "PLURA_CONFIG"] {
+            assert!(names.iter().any(|known| known == name), "{name} is missing");
+        }
+    }
+
+    #[test]
+    fn the_colour_is_known_before_the_rest_is_parsed() {
+        for (line, expected) in [
+            ("plura --color never", Color::Never),
+            ("plura config --color=always", Color::Always),
+            ("plura --color", Color::Auto),
+            ("plura --color=mauve", Color::Auto),
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(Color::typed(&words), expected, "{line}");
+        }
+    }
+}

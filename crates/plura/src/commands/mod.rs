@@ -1,0 +1,33 @@
+//! What commands do: one file each.
+
+mod completion;
+mod config;
+mod man;
+mod version;
+
+use crate::cli::{self, Command, InstallationArgs};
+use crate::exit::{ExitStatus, Hint};
+use crate::printer::Printer;
+use crate::settings::{Flag, Resolved, Sources, resolve};
+
+/// Does what was asked.
+pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match command {
+        Command::Config(command) => config::run(command, printer),
+        Command::Completion(args) => completion::run(&args, printer),
+        Command::Man(args) => man::run(&args, printer),
+        Command::Version(args) => version::run(&args, printer),
+    }
+}
+
+/// The settings of an installation, with the flags that set some.
+fn settings(installation: &InstallationArgs, flags: Vec<Flag>) -> anyhow::Result<Resolved> {
+    let sources = sources(installation, flags)?;
+    resolve(&sources).hint("`plura config reference` describes every key")
+}
+
+fn sources(installation: &InstallationArgs, flags: Vec<Flag>) -> anyhow::Result<Sources> {
+    let file = installation.config.as_deref();
+    Sources::gather(file, cli::environment(), flags)
+        .hint("name another file with `--config`, or set variables; every setting has a default")
+}

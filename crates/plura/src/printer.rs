@@ -1,0 +1,123 @@
+//! The one place that writes to standard output and standard error.
+//!
+//! Standard output carries data only; everything else goes to standard error.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Stderr, Stdout, Write};
+
+use anyhow::Context;
+use serde::Serialize;
+
+use crate::cli::Color;
+use crate::exit::hint_of;
+
+const RED: &str = "\x1b[1;31m";
+const YELLOW: &str = "\x1b[1;33m";
+const CYAN: &str = "\x1b[1;36m";
+const RESET: &str = "\x1b[0m";
+
+/// Writes for a command.
+#[derive(Debug)]
+pub(crate) struct Printer {
+    quiet: bool,
+    stdout: Stdout,
+    stderr: Stderr,
+    color_out: bool,
+    color_err: bool,
+}
+
+/// Whoever read our standard output has gone. That is their right, so the command ends quietly.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output was closed")]
+pub(crate) struct StdoutClosed;
+
+impl Printer {
+    /// A printer that notes nothing when `quiet`.
+    pub(crate) fn new(quiet: bool, color: Color) -> Self {
+        let (stdout, stderr) = (io::stdout(), io::stderr());
+        let color_out = wants(color, stdout.is_terminal());
+        let color_err = wants(color, stderr.is_terminal());
+        Self { quiet, stdout, stderr, color_out, color_err }
+    }
+
+    /// Writes data: what the command was asked for. Text ends its own lines.
+    pub(crate) fn data(&self, data: impl AsRef<[u8]>) -> anyhow::Result<()> {
+        let mut stdout = self.stdout.lock();
+        match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(StdoutClosed.into()),
+            result => result.context("cannot write to standard output"),
+        }
+    }
+
+    /// Writes data as one JSON document.
+    pub(crate) fn json(&self, data: &impl Serialize) -> anyhow::Result<()> {
+        let mut text = serde_json::to_string_pretty(data).context("cannot print as JSON")?;
+        text.push('\n');
+        self.data(text)
+    }
+
+    /// Tells a person how things went, unless they asked for quiet.
+    pub(crate) fn note(&self, message: impl Display) {
+        if !self.quiet {
+            self.tell(&format!("{message}\n"));
+        }
+    }
+
+    /// Says what looks wrong but stops nothing, unless quiet was asked for.
+    #[expect(dead_code, reason = "no command has anything to warn of yet")]
+    pub(crate) fn warning(&self, message: impl Display) {
+        self.note(format_args!("{} {message}", self.label(YELLOW, "warning:")));
+    }
+
+    /// Says what to try next, unless quiet was asked for.
+    pub(crate) fn hint(&self, message: impl Display) {
+        self.note(format_args!("{} {message}", self.label(CYAN, "hint:")));
+    }
+
+    /// Says what happened, why, and what to do next. Errors are never quiet.
+    pub(crate) fn error(&self, error: &anyhow::Error) {
+        let causes = error.chain().skip(1).map(|cause| format!("  caused by: {cause}\n"));
+        let hint = hint_of(error);
+        let hint = hint.map(|hint| format!("\n{} {hint}\n", self.label(CYAN, "hint:")));
+        self.tell(&format!(
+            "{} {error}\n{}{}",
+            self.label(RED, "error:"),
+            causes.collect::<String>(),
+            hint.unwrap_or_default(),
+        ));
+    }
+
+    /// Writes what the parser of the command line has to say: help is data, misuse is an error.
+    pub(crate) fn usage(&self, message: &clap::Error) -> anyhow::Result<()> {
+        let text = message.render();
+        if message.use_stderr() {
+            self.tell(&styled(&text, self.color_err));
+            return Ok(());
+        }
+        self.data(styled(&text, self.color_out))
+    }
+
+    /// With standard error gone there is nobody left to tell, so a failure is dropped.
+    fn tell(&self, text: &str) {
+        let _ = self.stderr.lock().write_all(text.as_bytes());
+    }
+
+    fn label(&self, color: &'static str, text: &'static str) -> String {
+        if self.color_err { format!("{color}{text}{RESET}") } else { text.to_owned() }
+    }
+}
+
+fn styled(text: &clap::builder::StyledStr, color: bool) -> String {
+    if color { text.ansi().to_string() } else { text.to_string() }
+}
+
+/// An explicit wish wins; otherwise colour is for terminals whose user did not decline it.
+fn wants(color: Color, terminal: bool) -> bool {
+    let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => terminal && !declined && !dumb,
+    }
+}

@@ -1,0 +1,165 @@
+//! Settings: defaults, then a TOML file, then the environment, then flags, resolved once into one
+//! plain struct.
+//!
+//! Adding a key takes two lines: the field here, and its row in [`keys`], which carries the default
+//! and the documentation. A [`Settings`] that came out of [`resolve()`] is valid; nothing checks it
+//! again.
+
+mod address;
+mod count;
+mod environment;
+mod file;
+mod keys;
+mod log_filter;
+mod origin;
+mod resolve;
+mod size;
+mod sources;
+mod span;
+mod text;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::address::{BaseUrl, ListenAddress};
+pub(crate) use self::count::Count;
+pub(crate) use self::keys::{Key, SECTIONS, Section};
+pub(crate) use self::log_filter::LogFilter;
+pub(crate) use self::origin::{Origin, Problem, Problems};
+pub(crate) use self::resolve::{Resolved, resolve};
+pub(crate) use self::size::{ByteSize, ManifestLimit};
+pub(crate) use self::sources::{Flag, Sources};
+pub(crate) use self::span::{Keep, PositiveSpan, Span};
+
+/// Everything an installation can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Settings {
+    pub(crate) data: PathBuf,
+    pub(crate) server: Server,
+    pub(crate) registry: Registry,
+    pub(crate) collection: Collection,
+    pub(crate) health: Health,
+    pub(crate) log: Log,
+}
+
+/// How clients reach the server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Server {
+    pub(crate) listen: ListenAddress,
+    pub(crate) public_url: Option<BaseUrl>,
+    pub(crate) allow_unauthenticated: bool,
+    pub(crate) max_connections: Count,
+    pub(crate) header_timeout: PositiveSpan,
+    pub(crate) idle_timeout: PositiveSpan,
+    pub(crate) stall_timeout: PositiveSpan,
+    pub(crate) drain_timeout: Span,
+    pub(crate) tls: Tls,
+}
+
+/// Encryption of connections. Either both files are named or neither; see [`Tls::files`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Tls {
+    certificate: Option<PathBuf>,
+    key: Option<PathBuf>,
+    pub(crate) reload_interval: PositiveSpan,
+}
+
+impl Tls {
+    /// The certificate chain and its key, when connections are to be encrypted.
+    pub(crate) fn files(&self) -> Option<(&Path, &Path)> {
+        self.certificate.as_deref().zip(self.key.as_deref())
+    }
+}
+
+/// What the registry accepts and keeps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Registry {
+    pub(crate) sparse: Sparse,
+    pub(crate) upload_expiry: PositiveSpan,
+    pub(crate) minimum_chunk: ByteSize,
+    pub(crate) delete: bool,
+    pub(crate) manifest_limit: ManifestLimit,
+}
+
+/// Which manifests may name content that is not there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Sparse {
+    /// Everything a manifest names must be there.
+    None,
+    /// An index may name manifests that are not there.
+    Index,
+    /// Any manifest may name anything.
+    All,
+}
+
+/// Removal of what nothing reaches any more.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Collection {
+    pub(crate) enabled: bool,
+    pub(crate) interval: PositiveSpan,
+    pub(crate) grace: Span,
+    pub(crate) keep_untagged: Keep,
+}
+
+/// When the server calls itself unhealthy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Health {
+    pub(crate) interval: PositiveSpan,
+    pub(crate) failures: Count,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Log {
+    pub(crate) level: LogFilter,
+    pub(crate) format: LogFormat,
+}
+
+/// The shape of a line of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// One object a line, for machines.
+    Json,
+}
+
+impl Settings {
+    /// What no single value shows: values that do not go together, each with the key to blame.
+    fn contradictions(&self) -> Vec<(&'static str, String)> {
+        let mut found = Vec::new();
+        match (&self.server.tls.certificate, &self.server.tls.key) {
+            (Some(_), None) => found.push(("server.tls.certificate", lonely("key"))),
+            (None, Some(_)) => found.push(("server.tls.key", lonely("certificate"))),
+            _ => {}
+        }
+        if !self.server.listen.is_loopback() && !self.server.allow_unauthenticated {
+            found.push(("server.listen", exposed(self.server.listen)));
+        }
+        found
+    }
+}
+
+fn lonely(missing: &str) -> String {
+    format!("set without `server.tls.{missing}`; encryption needs both files, or name neither")
+}
+
+fn exposed(listen: ListenAddress) -> String {
+    format!(
+        "other machines can reach {listen}, and there is no login; listen on 127.0.0.1, or set \
+         `server.allow_unauthenticated = true` if whoever can connect may read, write and delete"
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,74 @@
+//! The binary as a user meets it: what it prints where, and how it exits.
+
+mod color;
+mod config;
+mod man;
+mod process;
+mod usage;
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// An empty directory to run in, and nothing of ours in the environment.
+struct Place(TempDir);
+
+impl Place {
+    fn empty() -> Self {
+        Self(TempDir::new().expect("a temporary directory"))
+    }
+
+    /// A place with a `plura.toml`.
+    fn with_settings(text: &str) -> Self {
+        let place = Self::empty();
+        place.write("plura.toml", text);
+        place
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("the file is written");
+    }
+
+    /// `plura`, to be run here.
+    fn plura(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plura"));
+        let ours = std::env::vars_os()
+            .map(|(name, _)| name)
+            .filter(|name| name.to_string_lossy().starts_with("PLURA_"));
+        ours.for_each(|name| {
+            command.env_remove(name);
+        });
+        command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
+        command.env_remove("NO_COLOR").env_remove("COLUMNS").env("TERM", "xterm");
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        transcript(&self.plura(arguments).output().expect("plura runs"))
+    }
+
+    fn run_with(&self, variable: (&str, &str), arguments: &[&str]) -> String {
+        let output = self.plura(arguments).env(variable.0, variable.1).output();
+        transcript(&output.expect("plura runs"))
+    }
+}
+
+/// Everything a run did that can be seen from outside.
+fn transcript(output: &Output) -> String {
+    let status = output.status.code().map_or("signal".to_owned(), |code| code.to_string());
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    format!("exit: {status}\n--- stdout\n{stdout}--- stderr\n{stderr}")
+}
+
+/// The data of a run that must have gone well.
+fn data(mut command: Command) -> String {
+    let output = command.output().expect("plura runs");
+    assert!(output.status.success(), "{}", transcript(&output));
+    String::from_utf8(output.stdout).expect("data is text")
+}
