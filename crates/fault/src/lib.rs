@@ -2,7 +2,7 @@
 //!
 //! A release build has no fault points: [`point`] is then a constant `Ok`.
 //!
-//! Points are armed by the environment of the process, `PLURA_FAULT=NAME=WHAT[,NAME=WHAT...]`, where
+//! Points are armed by the environment of the process, `FAULT_POINTS=NAME=WHAT[,NAME=WHAT...]`, where
 //! WHAT is `abort` (the process dies as by `kill -9`) or `error` (the point returns an I/O error),
 //! optionally behind `N*`, which lets the first N-1 passes through: `blob.seal.linked=3*abort`. Or by
 //! [`arm`] inside the process.
@@ -43,7 +43,7 @@ mod armed {
     }
 
     static ARMED: LazyLock<Mutex<HashMap<String, Armed>>> = LazyLock::new(|| {
-        let from_environment = std::env::var("PLURA_FAULT").unwrap_or_default();
+        let from_environment = std::env::var("FAULT_POINTS").unwrap_or_default();
         Mutex::new(from_environment.split(',').filter_map(parse).collect())
     });
 
@@ -86,7 +86,7 @@ mod armed {
             };
             Some((name.to_owned(), Armed { fault, passes_left }))
         });
-        assert!(parsed.is_some(), "PLURA_FAULT: `{entry}` is not NAME=[N*](abort|error)");
+        assert!(parsed.is_some(), "FAULT_POINTS: `{entry}` is not NAME=[N*](abort|error)");
         parsed
     }
 

@@ -186,13 +186,14 @@ pub async fn is_key_known(connection: &mut Connection, storage_key: &str) -> Res
     Ok(sqlx::query_scalar(SQL).bind(storage_key).fetch_one(connection.sqlite()).await?)
 }
 
-/// The repositories that link the blob.
+/// The repositories that link the blob; at most `limit`.
 pub async fn repositories(
     connection: &mut Connection,
     blob: BlobId,
+    limit: u32,
 ) -> Result<Vec<RepositoryId>, Error> {
-    const SQL: &str = "select repository_id from blob_link where blob_id = $1";
-    Ok(sqlx::query_scalar(SQL).bind(blob).fetch_all(connection.sqlite()).await?)
+    const SQL: &str = "select repository_id from blob_link where blob_id = $1 limit $2";
+    Ok(sqlx::query_scalar(SQL).bind(blob).bind(limit).fetch_all(connection.sqlite()).await?)
 }
 
 impl TryFrom<Row> for Blob {

@@ -5,6 +5,7 @@
 //! aggregates in one transaction.
 
 pub mod blob;
+pub mod check;
 mod db;
 mod error;
 pub mod manifest;

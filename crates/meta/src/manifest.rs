@@ -235,18 +235,43 @@ pub async fn referrer_digests(
     digests.iter().map(|digest| parse("manifest.digest", digest)).collect()
 }
 
-/// Whether a manifest of the repository references the digest, as blob or as child.
-pub async fn references(
+/// The manifests of the repository that reference the digest, as blob or as child; at most `limit`.
+pub async fn referencing(
     connection: &mut Connection,
     repository: RepositoryId,
     digest: &Digest,
-) -> Result<bool, Error> {
+    limit: u32,
+) -> Result<Vec<Digest>, Error> {
     const SQL: &str = "
-        select exists (
-            select 1 from manifest_reference where repository_id = $1 and digest = $2
-        )";
-    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
-    Ok(query.fetch_one(connection.sqlite()).await?)
+        select manifest.digest from manifest_reference
+        join manifest on manifest.id = manifest_reference.manifest_id
+        where manifest_reference.repository_id = $1 and manifest_reference.digest = $2
+        limit $3";
+    let digests: Vec<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(digest.to_string())
+        .bind(limit)
+        .fetch_all(connection.sqlite())
+        .await?;
+    digests.iter().map(|digest| parse("manifest.digest", digest)).collect()
+}
+
+/// What a manifest references.
+pub async fn reference_digests(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Vec<Digest>, Error> {
+    const SQL: &str = "
+        select manifest_reference.digest from manifest
+        join manifest_reference on manifest_reference.manifest_id = manifest.id
+        where manifest.repository_id = $1 and manifest.digest = $2";
+    let digests: Vec<String> = sqlx::query_scalar(SQL)
+        .bind(repository)
+        .bind(digest.to_string())
+        .fetch_all(connection.sqlite())
+        .await?;
+    digests.iter().map(|digest| parse("manifest_reference.digest", digest)).collect()
 }
 
 /// What a review needs to know about a manifest.

@@ -141,9 +141,11 @@ pub async fn postpone_link(
     Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
 }
 
-/// How many reviews are pending.
-pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select count(*) from review").fetch_one(connection.sqlite()).await?)
+/// How many reviews are not due yet at `now`.
+pub async fn count_waiting(connection: &mut Connection, now: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "select count(*) from review where due_at > $1";
+    let count: i64 = sqlx::query_scalar(SQL).bind(now).fetch_one(connection.sqlite()).await?;
+    Ok(count.unsigned_abs())
 }
 
 impl Kind {

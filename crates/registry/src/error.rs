@@ -50,7 +50,7 @@ pub enum Error {
         /// As announced.
         expected: Digest,
         /// As computed.
-        computed: Digest,
+        computed: Box<Digest>,
     },
     /// The manifest cannot be understood.
     #[error(transparent)]

@@ -21,17 +21,17 @@ use std::{path::Path, sync::Arc};
 use plura_blob::Directory;
 use plura_meta::Db;
 
-pub use backup::restore;
+pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;
-pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check, repair_schema_hint};
+pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use error::Error;
 pub use manifests::{PushedManifest, PutManifest};
 pub use plura_meta::{Timestamp, total::Totals};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
-pub use uploads::{ByteStream, Chunk, StartedUpload};
+pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 
 use crate::{cache::Caches, uploads::ActiveUploads};
 
@@ -48,6 +48,8 @@ struct Shared {
     settings: Settings,
     caches: Caches,
     uploads: ActiveUploads,
+    /// Held by the collection that is running; there is one at a time.
+    collecting: tokio::sync::Mutex<()>,
     /// Held as long as the installation is open: two processes on one directory would each believe
     /// their caches.
     _lock: std::fs::File,
@@ -57,10 +59,8 @@ impl Registry {
     /// Opens the installation in `directory`, creates it if there is none, and clears away what a
     /// crash left behind.
     pub async fn open(directory: &Path, settings: Settings) -> Result<Self, Error> {
-        std::fs::create_dir_all(directory).map_err(|source| Error::Directory {
-            path: directory.to_owned(),
-            source,
-        })?;
+        std::fs::create_dir_all(directory)
+            .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let lock = lock(directory)?;
         let blobs = Directory::open(directory)?;
         let db = Db::open(&database_path(directory)).await?;
@@ -70,6 +70,7 @@ impl Registry {
             settings,
             caches: Caches::default(),
             uploads: ActiveUploads::default(),
+            collecting: tokio::sync::Mutex::default(),
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared) };

@@ -65,7 +65,7 @@ impl Registry {
         match put.reference {
             Reference::Tag(tag) => tags.push(tag),
             Reference::Digest(expected) if expected != digest => {
-                return Err(Error::DigestMismatch { expected, computed: digest });
+                return Err(Error::DigestMismatch { expected, computed: digest.into() });
             }
             Reference::Digest(_) => {}
         }
@@ -255,17 +255,21 @@ impl Delete {
     }
 }
 
-fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
-    let artifact_type = parsed.effective_artifact_type().map(ToOwned::to_owned);
-    let references = match parsed.kind {
-        ManifestKind::Image => parsed.config.iter().chain(&parsed.layers),
-        ManifestKind::Index => parsed.config.iter().chain(&parsed.manifests),
+/// Everything that a manifest keeps in its repository: configuration, layers, children.
+pub(crate) fn references(manifest: &Manifest) -> Vec<Digest> {
+    let pointed_at = match manifest.kind {
+        ManifestKind::Image => &manifest.layers,
+        ManifestKind::Index => &manifest.manifests,
     };
+    manifest.config.iter().chain(pointed_at).map(|descriptor| descriptor.digest).collect()
+}
+
+fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
     manifest::NewManifest {
         digest,
-        references: references.map(|descriptor| descriptor.digest).collect(),
+        references: references(&parsed),
         media_type: parsed.media_type.to_string(),
-        artifact_type,
+        artifact_type: parsed.effective_artifact_type().map(ToOwned::to_owned),
         subject: parsed.subject.map(|subject| subject.digest),
         annotations: serde_json::to_string(&parsed.annotations).unwrap_or_default(),
         bytes: bytes.to_vec(),

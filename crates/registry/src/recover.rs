@@ -34,13 +34,12 @@ impl Registry {
         let mut ended = 0;
         loop {
             let stale = upload::stale(&mut self.db().read().await?, limit, AT_ONCE).await?;
-            let mut progress = false;
+            let before = ended;
             for session in &stale {
-                progress |= self.expire(&session.id, limit).await?;
-                ended += u64::from(progress);
+                ended += u64::from(self.expire(&session.id, limit).await?);
             }
-            // What is left is being written to right now.
-            if !progress {
+            // What is left, if anything, is being written to right now.
+            if ended == before {
                 return Ok(ended);
             }
         }
@@ -52,16 +51,15 @@ impl Registry {
         let ended = self
             .db()
             .write(move |tx| {
-                Box::pin(async move {
-                    Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?)
-                })
+                Box::pin(
+                    async move { Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?) },
+                )
             })
             .await?;
         if ended {
             let (blobs, upload) = (self.blobs().clone(), id.clone());
-            match blocking(move || blobs.leftover(&upload)).await? {
-                Some(leftover) => self.remove_leftover(leftover).await?,
-                None => info!(upload = %id, "ended an upload session that nothing was sent to"),
+            if let Some(leftover) = blocking(move || blobs.leftover(&upload)).await? {
+                self.remove_leftover(leftover).await?;
             }
         }
         Ok(ended)

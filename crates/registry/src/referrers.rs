@@ -125,7 +125,10 @@ impl TryFrom<Referrer> for ReferrerDescriptor {
 
     fn try_from(referrer: Referrer) -> Result<Self, Error> {
         let annotations = serde_json::from_str(&referrer.annotations).map_err(|error| {
-            plura_meta::Error::Corrupt(format!("manifest.annotations of {}: {error}", referrer.digest))
+            plura_meta::Error::Corrupt(format!(
+                "manifest.annotations of {}: {error}",
+                referrer.digest
+            ))
         })?;
         Ok(Self {
             media_type: referrer.media_type,

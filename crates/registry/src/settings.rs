@@ -42,7 +42,7 @@ pub enum KeepUntagged {
 
 impl Default for Settings {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         Self {
             sparse: Sparse::default(),
             upload_expiry: DAY,

@@ -23,12 +23,19 @@ pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// A piece of an upload, and what the client said about it.
 pub struct Chunk {
-    /// Where it belongs, if the client said so.
-    pub range: Option<ContentRange>,
-    /// How long it is, if the client said so.
-    pub length: Option<u64>,
+    /// What the client said about it.
+    pub claim: Claim,
     /// The bytes.
     pub body: ByteStream,
+}
+
+/// What a client says about a chunk before it comes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Claim {
+    /// Where it belongs (`Content-Range`).
+    pub range: Option<ContentRange>,
+    /// How long it is (`Content-Length`).
+    pub length: Option<u64>,
 }
 
 /// What asking for an upload led to.
@@ -108,7 +115,7 @@ impl Registry {
     ) -> Result<u64, Error> {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
-            let session = registry.open_session(&repository, &id, &chunk).await?;
+            let session = registry.open_session(&repository, &id, chunk.claim).await?;
             let progress = registry.receive(&session, chunk).await?;
             Ok(progress.offset)
         })
@@ -128,7 +135,7 @@ impl Registry {
         let (registry, repository) = (self.clone(), repository.clone());
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
-            let session = registry.open_session(&repository, &id, &chunk).await?;
+            let session = registry.open_session(&repository, &id, chunk.claim).await?;
             let before = session.progress.offset;
             let progress = registry.receive_last(&session, chunk).await?;
             match registry.seal(&id, progress, &digest).await {
@@ -184,7 +191,7 @@ impl Registry {
         &self,
         repository: &RepositoryName,
         id: &UploadId,
-        chunk: &Chunk,
+        claim: Claim,
     ) -> Result<Session, Error> {
         let active = self.shared.uploads.begin(id)?;
         let upload = upload::find(&mut self.db().read().await?, repository, id).await?;
@@ -192,12 +199,16 @@ impl Registry {
         // A hash state that cannot be continued is a session that cannot: the client starts again.
         let hasher = upload.hash.restore().ok_or(Error::UploadUnknown)?;
         let progress = Progress { offset: upload.offset, hasher };
-        if let Some(range) = chunk.range {
-            let empty = chunk.length == Some(0);
+        if let Some(range) = claim.range {
+            let empty = claim.length == Some(0);
             if range.start != progress.offset {
-                return Err(Error::UploadOutOfOrder { start: range.start, offset: progress.offset });
+                return Err(Error::UploadOutOfOrder {
+                    start: range.start,
+                    offset: progress.offset,
+                });
             }
-            if let Some(received) = chunk.length.filter(|length| *length != range.length && !empty) {
+            if let Some(received) = claim.length.filter(|length| *length != range.length && !empty)
+            {
                 return Err(Error::Length { expected: range.length, received });
             }
         }
@@ -206,11 +217,9 @@ impl Registry {
 
     /// Writes a chunk and records how far the session is now.
     async fn receive(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
-        let (before, expected) = (session.progress.offset, chunk.expected());
-        let Appended { progress, interrupted } = self
-            .blobs()
-            .append(&session.upload.id, session.progress.clone(), chunk.body)
-            .await?;
+        let (before, expected) = (session.progress.offset, chunk.claim.expected());
+        let Appended { progress, interrupted } =
+            self.blobs().append(&session.upload.id, session.progress.clone(), chunk.body).await?;
         let received = progress.offset - before;
         if let (Some(expected), None) = (expected, &interrupted)
             && received != expected
@@ -229,11 +238,9 @@ impl Registry {
     /// As [`Registry::receive`], but the record is left to the commit that follows, unless the
     /// transfer breaks off.
     async fn receive_last(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
-        let (before, expected) = (session.progress.offset, chunk.expected());
-        let Appended { progress, interrupted } = self
-            .blobs()
-            .append(&session.upload.id, session.progress.clone(), chunk.body)
-            .await?;
+        let (before, expected) = (session.progress.offset, chunk.claim.expected());
+        let Appended { progress, interrupted } =
+            self.blobs().append(&session.upload.id, session.progress.clone(), chunk.body).await?;
         let received = progress.offset - before;
         if let Some(source) = interrupted {
             self.advance(session, before, &progress).await?;
@@ -252,9 +259,8 @@ impl Registry {
         digest: &Digest,
         chunk: Chunk,
     ) -> Result<Sealed, Error> {
-        let expected = chunk.expected();
-        let Appended { progress, interrupted } =
-            self.blobs().append(id, start, chunk.body).await?;
+        let expected = chunk.claim.expected();
+        let Appended { progress, interrupted } = self.blobs().append(id, start, chunk.body).await?;
         if let Some(source) = interrupted {
             return Err(Error::UploadInterrupted { offset: 0, source });
         }
@@ -296,7 +302,7 @@ impl Registry {
         match blocking(move || blobs.seal(&upload, progress, &digest)).await {
             Ok(key) => Ok(Sealed { upload: id.clone(), key, size }),
             Err(plura_blob::Error::DigestMismatch { computed }) => {
-                Err(Error::DigestMismatch { expected: digest, computed })
+                Err(Error::DigestMismatch { expected: digest, computed: computed.into() })
             }
             Err(error) => Err(error.into()),
         }
@@ -374,9 +380,9 @@ struct Sealed {
     size: u64,
 }
 
-impl Chunk {
+impl Claim {
     /// How many bytes the client said there are.
-    fn expected(&self) -> Option<u64> {
+    fn expected(self) -> Option<u64> {
         self.length.or(self.range.map(|range| range.length))
     }
 }
@@ -458,6 +464,6 @@ impl From<Bytes> for Chunk {
     fn from(bytes: Bytes) -> Self {
         let length = Some(bytes.len() as u64);
         let body = futures_util::stream::once(async move { Ok(bytes) }).boxed();
-        Self { range: None, length, body }
+        Self { claim: Claim { range: None, length }, body }
     }
 }

@@ -1,0 +1,125 @@
+//! What `check` asks of the metadata: rows that should not be there, and rows that should.
+//!
+//! These go through whole tables; no request and no background work uses them.
+
+use crate::{Connection, Error, RepositoryId, Tx};
+
+/// A row of a repository, named for people.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Named {
+    /// The repository's key.
+    pub repository_id: RepositoryId,
+    /// The repository's name.
+    pub repository: String,
+    /// A tag, or a digest.
+    pub name: String,
+}
+
+/// Tags that point at no manifest.
+pub async fn dangling_tags(connection: &mut Connection) -> Result<Vec<Named>, Error> {
+    const SQL: &str = "
+        select tag.repository_id, repository.name as repository, tag.name
+        from tag join repository on repository.id = tag.repository_id
+        where not exists (
+            select 1 from manifest
+            where manifest.repository_id = tag.repository_id and manifest.digest = tag.digest
+        )
+        order by repository.name, tag.name";
+    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Links that no manifest needs and that nobody will review.
+pub async fn forgotten_links(connection: &mut Connection) -> Result<Vec<Named>, Error> {
+    const SQL: &str = "
+        select blob_link.repository_id, repository.name as repository, blob.digest as name
+        from blob_link
+        join blob on blob.id = blob_link.blob_id
+        join repository on repository.id = blob_link.repository_id
+        where not exists (
+            select 1 from manifest_reference
+            where manifest_reference.repository_id = blob_link.repository_id
+              and manifest_reference.digest = blob.digest
+        ) and not exists (
+            select 1 from review
+            where review.kind = 'link' and review.repository_id = blob_link.repository_id
+              and review.digest = blob.digest
+        )
+        order by repository.name, blob.digest";
+    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Digests of blobs that no repository links and that nobody will review.
+pub async fn forgotten_blobs(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select digest from blob
+        where not exists (select 1 from blob_link where blob_link.blob_id = blob.id)
+          and not exists (
+            select 1 from review where review.kind = 'blob' and review.digest = blob.digest
+        )
+        order by digest";
+    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Storage keys that are queued for removal although a blob's bytes are kept there.
+pub async fn removals_in_use(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select removal.storage_key from removal
+        join blob on blob.storage_key = removal.storage_key
+        order by removal.storage_key";
+    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Takes a storage key off the removal queue.
+pub async fn unqueue_removal(tx: &mut Tx, storage_key: &str) -> Result<(), Error> {
+    const SQL: &str = "delete from removal where storage_key = $1";
+    sqlx::query(SQL).bind(storage_key).execute(tx.sqlite()).await?;
+    Ok(())
+}
+
+/// Rows that point at rows that are not there.
+pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "pragma foreign_key_check";
+    let rows: Vec<(String, Option<i64>, String, i64)> =
+        sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?;
+    let describe = |(table, row, parent, _)| match row {
+        Some(row) => format!("row {row} of `{table}` points at no row of `{parent}`"),
+        None => format!("a row of `{table}` points at no row of `{parent}`"),
+    };
+    Ok(rows.into_iter().map(describe).collect())
+}
+
+/// Sessions with how far they should be.
+pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, Error> {
+    const SQL: &str = "select id, byte_offset from upload order by id";
+    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Replaces what a manifest is recorded to reference.
+pub async fn replace_references(
+    tx: &mut Tx,
+    manifest: i64,
+    repository: RepositoryId,
+    references: &[plura_oci::Digest],
+) -> Result<(), Error> {
+    const CLEAR: &str = "delete from manifest_reference where manifest_id = $1";
+    const SQL: &str = "
+        insert into manifest_reference (manifest_id, digest, repository_id)
+        select distinct $1, reference.value, $2 from json_each($3) as reference";
+    sqlx::query(CLEAR).bind(manifest).execute(tx.sqlite()).await?;
+    sqlx::query(SQL)
+        .bind(manifest)
+        .bind(repository)
+        .bind(crate::db::json_array(references))
+        .execute(tx.sqlite())
+        .await?;
+    Ok(())
+}
+
+/// Forgets a blob and all links to it, so that it can be pushed again.
+pub async fn forget_blob(tx: &mut Tx, blob: &crate::blob::Blob) -> Result<(), Error> {
+    sqlx::query("delete from blob_link where blob_id = $1")
+        .bind(blob.id)
+        .execute(tx.sqlite())
+        .await?;
+    crate::blob::delete(tx, blob).await
+}

@@ -1,0 +1,528 @@
+//! `check`: metadata against storage, and each against itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use plura_blob::{BlobKey, Directory};
+use plura_meta::{
+    Connection, Db, RepositoryId, Timestamp, Tx, blob, check as queries, manifest, removal,
+    repository,
+    review::{self, Kind, Review},
+    tag, total, upload,
+};
+use plura_oci::{Digest, Manifest};
+use serde::Serialize;
+
+use crate::{Error, Settings, Sparse, blobs::stored_key, blocking, database_path, lock, manifests};
+
+/// How thoroughly to look, and whether to mend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CheckOptions {
+    /// Read every blob and compare its digest.
+    pub rehash: bool,
+    /// Mend what can be mended. The installation must not be in use.
+    pub repair: bool,
+}
+
+/// What was looked at and found.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct CheckReport {
+    /// Blobs looked at.
+    pub blobs: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Manifests looked at.
+    pub manifests: u64,
+    /// What is wrong, in the order it was found.
+    pub findings: Vec<Finding>,
+}
+
+/// Something that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What kind of damage.
+    pub kind: FindingKind,
+    /// Of what: a digest, a key, a tag.
+    pub subject: String,
+    /// What exactly, and what it means.
+    pub detail: String,
+    /// Whether it was mended by this run.
+    pub repaired: bool,
+}
+
+/// The kinds of damage that `check` knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FindingKind {
+    /// The database engine finds its own file damaged. Mended by restoring a backup.
+    Database,
+    /// A blob's bytes are not there. Repair forgets the blob, so that the next push brings it again.
+    MissingBytes,
+    /// A blob's file has another length than recorded. Repair moves the file to `damaged/` and forgets
+    /// the blob.
+    WrongSize,
+    /// A blob's bytes have another digest. Repair as for [`FindingKind::WrongSize`].
+    WrongDigest,
+    /// A file in the store that no blob's row points at. Repair deletes it.
+    OrphanFile,
+    /// A file of an upload session that does not exist. Repair deletes it.
+    OrphanUpload,
+    /// An upload session whose bytes are missing. Repair ends it; the client starts again.
+    BrokenUpload,
+    /// A manifest's bytes are not those of its digest, or no manifest. Repair deletes it and its tags.
+    DamagedManifest,
+    /// What a manifest is recorded to reference differs from its bytes. Repair records it again.
+    WrongReferences,
+    /// A tag that points at nothing. Repair deletes it.
+    DanglingTag,
+    /// A manifest references a blob that its repository does not link. Repair links it, if the store
+    /// has it.
+    MissingReference,
+    /// Bytes that are queued for deletion although a blob needs them. Repair keeps them.
+    WrongRemoval,
+    /// A link or blob that nothing needs and that nobody would collect. Repair has it reviewed.
+    ForgottenGarbage,
+    /// A sum differs from what was counted. Repair corrects it.
+    WrongTotal,
+}
+
+impl CheckReport {
+    /// Whether something is wrong that was not mended.
+    pub fn is_sound(&self) -> bool {
+        self.findings.iter().all(|finding| finding.repaired)
+    }
+}
+
+/// Compares metadata and storage of the installation in `directory`.
+///
+/// Without `repair` nothing is changed, and the installation may be in use: what a request is doing
+/// meanwhile is not reported. With it, the installation is taken for this run alone.
+pub async fn check(
+    directory: &Path,
+    settings: &Settings,
+    options: CheckOptions,
+    progress: &mut (dyn FnMut(&str) + Send),
+) -> Result<CheckReport, Error> {
+    let path = database_path(directory);
+    if !path.is_file() {
+        let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no installation");
+        return Err(Error::Directory { path, source });
+    }
+    let _lock = if options.repair { Some(lock(directory)?) } else { None };
+    let mut connection = Db::open_read_only(&path).await?;
+    let mut report = CheckReport::default();
+
+    progress("the database");
+    for problem in connection.integrity_problems().await? {
+        report.add(FindingKind::Database, "plura.db", problem, false);
+    }
+    if !report.findings.is_empty() {
+        // Anything read from a damaged file would be a guess, and anything written could make it worse.
+        return Ok(report);
+    }
+    for problem in queries::broken_foreign_keys(&mut connection).await? {
+        report.add(FindingKind::Database, "plura.db", problem, false);
+    }
+    let db = if options.repair { Some(Db::open(&path).await?) } else { None };
+    let blobs = Directory::open(directory)?;
+    let mut check = Check { blobs, connection, db, report, settings, root: directory };
+    progress("removals");
+    check.removals().await?;
+    progress("blobs");
+    check.blobs(options.rehash, progress).await?;
+    progress("files");
+    check.files().await?;
+    progress("uploads");
+    check.uploads().await?;
+    progress("manifests");
+    check.manifests().await?;
+    progress("tags");
+    check.tags().await?;
+    progress("garbage and sums");
+    check.garbage().await?;
+    check.totals().await?;
+    if let Some(db) = check.db {
+        db.close().await;
+    }
+    Ok(check.report)
+}
+
+struct Check<'a> {
+    blobs: Directory,
+    connection: Connection,
+    /// Open for writing if this run repairs.
+    db: Option<Db>,
+    report: CheckReport,
+    settings: &'a Settings,
+    root: &'a Path,
+}
+
+/// Rows read at a time.
+const PAGE: u32 = 1000;
+
+impl Check<'_> {
+    /// Runs `work` if this run repairs; whether it did.
+    async fn repair<F>(&self, work: F) -> Result<bool, Error>
+    where
+        F: for<'t> FnOnce(&'t mut Tx) -> futures_util::future::BoxFuture<'t, Result<(), Error>>
+            + Send
+            + 'static,
+    {
+        match &self.db {
+            Some(db) => db.write(work).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    async fn removals(&mut self) -> Result<(), Error> {
+        for key in queries::removals_in_use(&mut self.connection).await? {
+            let subject = key.clone();
+            let repaired = self
+                .repair(|tx| Box::pin(async move { Ok(queries::unqueue_removal(tx, &key).await?) }))
+                .await?;
+            let detail = "queued for deletion although a blob needs it".to_owned();
+            self.report.add(FindingKind::WrongRemoval, &subject, detail, repaired);
+        }
+        Ok(())
+    }
+
+    /// Every blob's row against its file.
+    async fn blobs(
+        &mut self,
+        rehash: bool,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Error> {
+        let mut after: Option<Digest> = None;
+        loop {
+            let page = blob::scan(&mut self.connection, after.as_ref(), PAGE).await?;
+            let Some(last) = page.last() else { return Ok(()) };
+            after = Some(last.digest);
+            for row in page {
+                self.report.blobs += 1;
+                self.report.bytes += row.size;
+                if let Some((kind, detail)) = self.damage(&row, rehash).await? {
+                    self.forget(row, kind, detail).await?;
+                }
+                if rehash && self.report.blobs.is_multiple_of(100) {
+                    progress(&format!("blobs: {} read", self.report.blobs));
+                }
+            }
+        }
+    }
+
+    async fn damage(
+        &mut self,
+        row: &blob::Blob,
+        rehash: bool,
+    ) -> Result<Option<(FindingKind, String)>, Error> {
+        let (blobs, key) = (self.blobs.clone(), stored_key(row.storage_key.clone())?);
+        let (size, algorithm) = (row.size, row.digest.algorithm());
+        let opened = blocking(move || {
+            blobs.open_blob(&key, size)?;
+            if rehash { blobs.rehash(&key, algorithm).map(Some) } else { Ok(None) }
+        });
+        match opened.await {
+            Ok(None) => Ok(None),
+            Ok(Some(found)) if found == row.digest => Ok(None),
+            Ok(Some(found)) => {
+                let detail = format!("{} holds content with the digest {found}", row.storage_key);
+                Ok(Some((FindingKind::WrongDigest, detail)))
+            }
+            Err(plura_blob::Error::Corrupt { detail, .. }) => {
+                let detail = format!("{}: {detail}", row.storage_key);
+                Ok(Some((FindingKind::WrongSize, detail)))
+            }
+            Err(error) if error.is_missing() => {
+                // A collection that runs meanwhile may have been faster.
+                if blob::find(&mut self.connection, &row.digest).await?.as_ref() != Some(row) {
+                    return Ok(None);
+                }
+                let detail = format!("{} does not exist", row.storage_key);
+                Ok(Some((FindingKind::MissingBytes, detail)))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Forgets a damaged blob: as long as it is known, clients are told that it is there, and do not
+    /// push it again.
+    async fn forget(
+        &mut self,
+        row: blob::Blob,
+        kind: FindingKind,
+        detail: String,
+    ) -> Result<(), Error> {
+        let subject = row.digest.to_string();
+        let key = row.storage_key.clone();
+        let repaired = self
+            .repair(move |tx| Box::pin(async move { Ok(queries::forget_blob(tx, &row).await?) }))
+            .await?;
+        if repaired && kind != FindingKind::MissingBytes {
+            self.set_aside(&key)?;
+        }
+        let advice = if repaired { "; push it again" } else { "" };
+        self.report.add(kind, &subject, format!("{detail}{advice}"), repaired);
+        Ok(())
+    }
+
+    /// Damaged bytes may still be worth something to somebody.
+    fn set_aside(&self, key: &str) -> Result<(), Error> {
+        let target = self.root.join("damaged").join(key);
+        let failed = |source| Error::Directory { path: target.clone(), source };
+        if let Some(parent) = target.parent() {
+            std::fs::create_dir_all(parent).map_err(failed)?;
+        }
+        std::fs::rename(self.root.join("blobs").join(key), &target).map_err(failed)
+    }
+
+    /// Every file in the store against the rows.
+    async fn files(&mut self) -> Result<(), Error> {
+        let blobs = self.blobs.clone();
+        let files = blocking(move || {
+            let mut files = BTreeMap::new();
+            blobs.walk(&mut |file| {
+                files.insert(file.key, file.size);
+            })?;
+            Ok::<_, plura_blob::Error>(files)
+        })
+        .await?;
+        for (key, size) in files {
+            let text = key.as_str();
+            if blob::is_key_known(&mut self.connection, text).await?
+                || removal::is_queued(&mut self.connection, text).await?
+                || self.is_being_committed(&key).await?
+            {
+                continue;
+            }
+            let repaired = self.delete_file(&key).await?;
+            let detail = format!("{size} bytes that no blob points at");
+            self.report.add(FindingKind::OrphanFile, text, detail, repaired);
+        }
+        Ok(())
+    }
+
+    /// Between sealing and commit, the upload's own name stands beside the final one.
+    async fn is_being_committed(&self, key: &BlobKey) -> Result<bool, Error> {
+        if self.db.is_some() {
+            return Ok(false);
+        }
+        let Some(Ok(upload)) = key.as_str().rsplit('.').next().map(str::parse) else {
+            return Ok(false);
+        };
+        let blobs = self.blobs.clone();
+        Ok(blocking(move || blobs.leftover(&upload)).await?.is_some())
+    }
+
+    async fn delete_file(&self, key: &BlobKey) -> Result<bool, Error> {
+        if self.db.is_none() {
+            return Ok(false);
+        }
+        let (blobs, key) = (self.blobs.clone(), key.clone());
+        blocking(move || blobs.delete(&[key])).await?;
+        Ok(true)
+    }
+
+    async fn uploads(&mut self) -> Result<(), Error> {
+        let blobs = self.blobs.clone();
+        let files = blocking(move || blobs.leftovers()).await?;
+        let sessions: BTreeMap<String, i64> =
+            queries::uploads(&mut self.connection).await?.into_iter().collect();
+        for file in &files {
+            let id = file.upload.as_str();
+            // In use, it may be a push without a session.
+            if sessions.contains_key(id) || self.db.is_none() {
+                continue;
+            }
+            let (blobs, upload) = (self.blobs.clone(), file.upload.clone());
+            blocking(move || blobs.remove_upload(&upload)).await?;
+            let detail = format!("{} bytes of an upload that has no session", file.size);
+            self.report.add(FindingKind::OrphanUpload, id, detail, true);
+        }
+        for (id, offset) in sessions {
+            let found = files.iter().find(|file| file.upload.as_str() == id);
+            let size = found.map_or(0, |file| i64::try_from(file.size).unwrap_or(i64::MAX));
+            if size >= offset {
+                continue;
+            }
+            let upload = id.clone();
+            let end = async move |tx: &mut Tx| {
+                if let Ok(upload) = upload.parse() {
+                    upload::delete(tx, &upload).await?;
+                }
+                Ok(())
+            };
+            let repaired = self.repair(|tx| Box::pin(async move { end(tx).await })).await?;
+            let detail = format!("{offset} bytes were acknowledged, and the file has {size}");
+            self.report.add(FindingKind::BrokenUpload, &id, detail, repaired);
+        }
+        Ok(())
+    }
+
+    async fn manifests(&mut self) -> Result<(), Error> {
+        let mut after = 0;
+        while let Some(row) = manifest::scan(&mut self.connection, after).await? {
+            after = row.id;
+            self.report.manifests += 1;
+            let intact = row
+                .digest
+                .parse::<Digest>()
+                .ok()
+                .filter(|digest| Digest::of(digest.algorithm(), &row.bytes) == *digest)
+                .and_then(|_| Manifest::parse(&row.bytes, None).ok());
+            match intact {
+                None => self.damaged_manifest(&row).await?,
+                Some(parsed) => {
+                    self.references(&row, &parsed).await?;
+                    self.required_blobs(&row, &parsed).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn damaged_manifest(&mut self, row: &manifest::Scanned) -> Result<(), Error> {
+        let (repository, digest) = (row.repository, row.digest.clone());
+        let remove = async move |tx: &mut Tx| {
+            if let Ok(digest) = digest.parse() {
+                manifest::delete(tx, repository, &digest).await?;
+                tag::delete_all_of(tx, repository, &digest).await?;
+            }
+            Ok(())
+        };
+        let repaired = self.repair(|tx| Box::pin(async move { remove(tx).await })).await?;
+        let name = self.name(row.repository).await?;
+        let detail = format!("the bytes in {name} are not those of the digest; push it again");
+        self.report.add(FindingKind::DamagedManifest, &row.digest, detail, repaired);
+        Ok(())
+    }
+
+    async fn references(
+        &mut self,
+        row: &manifest::Scanned,
+        parsed: &Manifest,
+    ) -> Result<(), Error> {
+        let wanted = manifests::references(parsed);
+        let texts: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
+        if texts == row.references.iter().cloned().collect() {
+            return Ok(());
+        }
+        let (id, repository) = (row.id, row.repository);
+        let replace = async move |tx: &mut Tx| {
+            Ok(queries::replace_references(tx, id, repository, &wanted).await?)
+        };
+        let repaired = self.repair(|tx| Box::pin(async move { replace(tx).await })).await?;
+        let detail = format!(
+            "recorded to reference {} digests, and its bytes have {}",
+            row.references.len(),
+            texts.len()
+        );
+        self.report.add(FindingKind::WrongReferences, &row.digest, detail, repaired);
+        Ok(())
+    }
+
+    async fn required_blobs(
+        &mut self,
+        row: &manifest::Scanned,
+        parsed: &Manifest,
+    ) -> Result<(), Error> {
+        if self.settings.sparse == Sparse::All {
+            return Ok(());
+        }
+        let required: Vec<Digest> = parsed.required_blobs().map(|d| d.digest).collect();
+        let missing = blob::missing(&mut self.connection, row.repository, &required).await?;
+        for digest in missing {
+            let found = blob::find(&mut self.connection, &digest).await?;
+            let is_there = found.is_some();
+            let (repository, now) = (row.repository, Timestamp::now());
+            let relink = async move |tx: &mut Tx| {
+                if let Some(found) = found {
+                    blob::link(tx, repository, found.id, now).await?;
+                }
+                Ok(())
+            };
+            let repaired =
+                is_there && self.repair(|tx| Box::pin(async move { relink(tx).await })).await?;
+            let name = self.name(row.repository).await?;
+            let advice = if is_there { "the store has it" } else { "push the image again" };
+            let detail = format!("{name} does not link {digest}, which it references; {advice}");
+            self.report.add(FindingKind::MissingReference, &row.digest, detail, repaired);
+        }
+        Ok(())
+    }
+
+    async fn tags(&mut self) -> Result<(), Error> {
+        for dangling in queries::dangling_tags(&mut self.connection).await? {
+            let (repository, name) = (dangling.repository_id, dangling.name.clone());
+            let remove = async move |tx: &mut Tx| {
+                if let Ok(name) = name.parse() {
+                    tag::delete(tx, repository, &name).await?;
+                }
+                Ok(())
+            };
+            let repaired = self.repair(|tx| Box::pin(async move { remove(tx).await })).await?;
+            let subject = format!("{}:{}", dangling.repository, dangling.name);
+            let detail = "the manifest that it points at does not exist".to_owned();
+            self.report.add(FindingKind::DanglingTag, &subject, detail, repaired);
+        }
+        Ok(())
+    }
+
+    async fn garbage(&mut self) -> Result<(), Error> {
+        let links = queries::forgotten_links(&mut self.connection).await?;
+        let blobs = queries::forgotten_blobs(&mut self.connection).await?;
+        let links = links.into_iter().map(|link| (Some(link.repository_id), link.name));
+        for (repository, text) in links.chain(blobs.into_iter().map(|digest| (None, digest))) {
+            let kind = if repository.is_some() { Kind::Link } else { Kind::Blob };
+            let due_at = Timestamp::now().after(self.settings.grace);
+            let subject = text.clone();
+            let schedule = async move |tx: &mut Tx| {
+                if let Ok(digest) = text.parse() {
+                    review::schedule(tx, &Review { kind, repository, digest, due_at }).await?;
+                }
+                Ok(())
+            };
+            let repaired = self.repair(|tx| Box::pin(async move { schedule(tx).await })).await?;
+            let detail = match repository {
+                Some(id) => format!("{} links it for nothing", self.name(id).await?),
+                None => "no repository links it".to_owned(),
+            };
+            let detail = format!("{detail}, and nobody would have collected it");
+            self.report.add(FindingKind::ForgottenGarbage, &subject, detail, repaired);
+        }
+        Ok(())
+    }
+
+    async fn totals(&mut self) -> Result<(), Error> {
+        // Both in one statement each, so a server that runs meanwhile may come between them once.
+        let mut seen = None;
+        for _ in 0..3 {
+            let recorded = total::read(&mut self.connection).await?;
+            let (blobs, bytes) = total::count(&mut self.connection).await?;
+            if (recorded.blobs, recorded.blob_bytes) == (blobs, bytes) {
+                return Ok(());
+            }
+            seen = Some(format!(
+                "recorded {} blobs of {} bytes, counted {blobs} of {bytes}",
+                recorded.blobs, recorded.blob_bytes
+            ));
+        }
+        let repaired =
+            self.repair(|tx| Box::pin(async move { Ok(total::repair(tx).await?) })).await?;
+        let detail = seen.unwrap_or_default();
+        self.report.add(FindingKind::WrongTotal, "blobs", detail, repaired);
+        Ok(())
+    }
+
+    async fn name(&mut self, id: RepositoryId) -> Result<String, Error> {
+        let name = repository::name(&mut self.connection, id).await?;
+        Ok(name.map_or_else(|| "a repository without a name".to_owned(), |name| name.to_string()))
+    }
+}
+
+impl CheckReport {
+    fn add(&mut self, kind: FindingKind, subject: &str, detail: String, repaired: bool) {
+        self.findings.push(Finding { kind, subject: subject.to_owned(), detail, repaired });
+    }
+}
