@@ -151,7 +151,11 @@ mod tests {
         check(&queue, &[b"head"], Some(Next::Bytes { slices: 1, more: false }));
         let first = queue.push(&file(), 0, 100);
         let second = queue.push(&file(), 100, PIECE);
-        check(&queue, &[b"he", b"ad", &first, &second], Some(Next::Bytes { slices: 2, more: true }));
+        check(
+            &queue,
+            &[b"he", b"ad", &first, &second],
+            Some(Next::Bytes { slices: 2, more: true }),
+        );
         check(&queue, &[&first, &second, b"tail"], Some(Next::File));
     }
 

@@ -64,8 +64,7 @@ where
             };
             while connections.try_join_next().is_some() {}
             let open = Open::new(&options.metrics);
-            let conversation =
-                connection::run(Arc::clone(&shared), stream, peer, drain.clone());
+            let conversation = connection::run(Arc::clone(&shared), stream, peer, drain.clone());
             connections.spawn(async move {
                 let _held = (open, permit);
                 conversation.await

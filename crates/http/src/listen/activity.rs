@@ -119,7 +119,9 @@ impl Activity {
             0 if self.write_pending.load(Relaxed) => return None,
             0 => match self.head_began.load(Relaxed) {
                 // Between requests HTTP/2 exchanges frames that are no head.
-                began if began != NEVER && !(self.http2.load(Relaxed) && self.used.load(Relaxed)) => {
+                began
+                    if began != NEVER && !(self.http2.load(Relaxed) && self.used.load(Relaxed)) =>
+                {
                     (began, options.header_timeout, Overdue::Head)
                 }
                 _ => {

@@ -160,17 +160,21 @@ where
             tokio::select! {
                 ended = conversation.as_mut() => return closed(peer, ended),
                 () = quiet(activity) => return End::Closed,
-                () = sleep_until(deadline) => return End::Cut,
+                () = sleep_until(deadline) => {
+                    Metrics::add(&shared.options.metrics.cut, 1);
+                    return End::Cut;
+                }
                 reason = &mut overdue => reason,
             }
         }
     };
     tracing::debug!(%peer, ?reason, "the connection is overdue");
-    Metrics::add(&shared.options.metrics.cut, 1);
     if reason == Overdue::Idle {
         conversation.as_mut().graceful_shutdown();
         // Whether the peer says goodbye or not, the connection ends here.
         let _ = timeout(FAREWELL, conversation).await;
+    } else {
+        Metrics::add(&shared.options.metrics.cut, 1);
     }
     End::Overdue
 }

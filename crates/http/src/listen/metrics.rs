@@ -14,7 +14,8 @@ pub struct Metrics {
     pub refused: AtomicU64,
     /// Times that the connection limit stopped the accepting.
     pub limited: AtomicU64,
-    /// Connections cut because the peer was silent, stalled, or too slow to leave.
+    /// Connections cut in the middle of something: a head, a transfer, a drain. Closing an idle
+    /// connection is not one of them.
     pub cut: AtomicU64,
     /// Bytes read from sockets.
     pub bytes_in: AtomicU64,

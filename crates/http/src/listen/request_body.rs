@@ -45,7 +45,11 @@ impl RequestBody {
         Self(Source::Other(body.map_err(io::Error::other).boxed_unsync()))
     }
 
-    pub(super) fn new(incoming: Incoming, activity: Arc<Activity>, stall_timeout: Duration) -> Self {
+    pub(super) fn new(
+        incoming: Incoming,
+        activity: Arc<Activity>,
+        stall_timeout: Duration,
+    ) -> Self {
         let ended = incoming.is_end_stream();
         let stall = Stall::new(stall_timeout);
         Self(Source::Peer(Box::new(FromPeer { incoming, activity, stall, ended })))

@@ -69,8 +69,8 @@ where
 impl<S> PerConnection<S> {
     fn request(&self, request: Request<Incoming>) -> Request<RequestBody> {
         let stall_timeout = self.options.stall_timeout;
-        let mut request = request
-            .map(|body| RequestBody::new(body, Arc::clone(&self.activity), stall_timeout));
+        let mut request =
+            request.map(|body| RequestBody::new(body, Arc::clone(&self.activity), stall_timeout));
         request.extensions_mut().insert(self.connection);
         request
     }

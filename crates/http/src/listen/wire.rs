@@ -59,7 +59,9 @@ impl Wire {
                 Metrics::add(&self.metrics.bytes_out_zero_copy, sent);
                 Ok(sent)
             }
-            (Next::Bytes { slices: count, more }, _) => send(&self.stream, &slices[..*count], *more),
+            (Next::Bytes { slices: count, more }, _) => {
+                send(&self.stream, &slices[..*count], *more)
+            }
             (Next::File, None) => Err(io::Error::other("a file without a queue")),
         }
     }
@@ -85,6 +87,7 @@ impl Wire {
                 // when writing is tried.
                 return Poll::Ready(match self.attempt(slices, &next) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        Metrics::add(&self.metrics.cut, 1);
                         Err(io::ErrorKind::TimedOut.into())
                     }
                     done => done,

@@ -1,0 +1,8 @@
+//! The connection layer and the bodies, through real sockets.
+
+mod drain;
+mod files;
+mod protocol;
+mod support;
+mod timeouts;
+mod tls;
