@@ -65,7 +65,7 @@ impl FileBody {
     }
 
     /// The next bytes if the page cache has them.
-    fn from_page_cache(&mut self) -> io::Result<Option<Bytes>> {
+    fn cached(&self) -> io::Result<Option<Bytes>> {
         if let Some(queue) = &self.queue {
             let wanted = PIECE.min(self.end - self.position);
             let cached = cached_prefix(&self.file, self.position, wanted)?;
@@ -82,7 +82,7 @@ impl FileBody {
                     None => self.source = Source::PageCache,
                 },
                 Source::PageCache => {
-                    if let Some(bytes) = self.from_page_cache()? {
+                    if let Some(bytes) = self.cached()? {
                         return Poll::Ready(Ok(bytes));
                     }
                     let until = self.end.min(self.position + RUN);

@@ -140,23 +140,23 @@ mod tests {
         Arc::new(File::open("/dev/null").unwrap())
     }
 
-    fn check(queue: &FileQueue, slices: &[&[u8]], expected: Option<Next>) {
+    fn check(queue: &FileQueue, slices: &[&[u8]], expected: Option<&Next>) {
         let slices: Vec<_> = slices.iter().map(|slice| IoSlice::new(slice)).collect();
-        assert_eq!(queue.next(&slices).ok(), expected);
+        assert_eq!(queue.next(&slices).ok().as_ref(), expected);
     }
 
     #[test]
     fn pieces_are_recognised_in_order_between_other_bytes() {
         let queue = FileQueue::default();
-        check(&queue, &[b"head"], Some(Next::Bytes { slices: 1, more: false }));
+        check(&queue, &[b"head"], Some(&Next::Bytes { slices: 1, more: false }));
         let first = queue.push(&file(), 0, 100);
         let second = queue.push(&file(), 100, PIECE);
         check(
             &queue,
             &[b"he", b"ad", &first, &second],
-            Some(Next::Bytes { slices: 2, more: true }),
+            Some(&Next::Bytes { slices: 2, more: true }),
         );
-        check(&queue, &[&first, &second, b"tail"], Some(Next::File));
+        check(&queue, &[&first, &second, b"tail"], Some(&Next::File));
     }
 
     #[test]

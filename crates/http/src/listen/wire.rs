@@ -186,7 +186,7 @@ impl AsyncWrite for Wire {
 pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     rustix::net::sockopt::set_socket_keepalive(stream, true)?;
-    rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_secs(60))?;
+    rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_mins(1))?;
     rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
     Ok(())
 }

@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 /// Longer than anything here can take; reaching it is a failure, never a measurement.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(1);
 
 pub(crate) async fn within<F: Future>(future: F) -> F::Output {
     tokio::time::timeout(DEADLINE, future).await.expect("finished before the deadline")
@@ -76,10 +76,10 @@ impl Server {
         Client::new(TcpStream::connect(self.address).await.unwrap())
     }
 
-    /// A client whose kernel keeps as little as it can for it.
+    /// A client whose kernel keeps only a few packets for it.
     pub(crate) async fn connect_narrow(&self) -> Client {
         let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(1).unwrap();
+        socket.set_recv_buffer_size(16 * 1024).unwrap();
         Client::new(socket.connect(self.address).await.unwrap())
     }
 
@@ -100,6 +100,13 @@ fn slice(file: &Arc<File>, path: &str) -> FileSlice {
 
 /// Speaks HTTP/1.1 by hand, so that nothing is hidden.
 pub(crate) struct Client(pub(crate) BufReader<TcpStream>);
+
+/// Requests to be sent before the first answer is read.
+pub(crate) fn pipeline(paths: impl IntoIterator<Item = String>) -> String {
+    paths.into_iter().fold(String::new(), |requests, path| {
+        requests + "GET " + &path + " HTTP/1.1\r\nhost: test\r\n\r\n"
+    })
+}
 
 pub(crate) struct Answer {
     pub(crate) status: u16,
