@@ -177,7 +177,7 @@ pub(crate) const LENGTH: usize = 24 * 1024 * 1024 + 12_345;
 
 /// Contents in which no two stretches are alike and none is zero.
 pub(crate) static CONTENTS: LazyLock<Vec<u8>> = LazyLock::new(|| {
-    (0..LENGTH as u64 / 8 + 1)
+    (0..=LENGTH as u64 / 8)
         .flat_map(|index| (index.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 56).to_le_bytes())
         .take(LENGTH)
         .collect()
