@@ -15,7 +15,7 @@ use super::zero_copy::{FileQueue, PIECE};
 
 /// Copied per frame on the runtime thread: about 30 µs, and small enough to stay in the L2 cache
 /// when many connections take turns.
-const CHUNK: u64 = 128 * 1024;
+pub(super) const CHUNK: u64 = 128 * 1024;
 
 /// After a miss this much is read by the blocking pool before the page cache is asked again.
 const RUN: u64 = 64 * 1024 * 1024;
@@ -129,7 +129,7 @@ fn cached_chunk(file: &File, offset: u64, length: u64) -> io::Result<Option<Byte
 }
 
 /// How many of the `length` bytes at `offset` look cached, judged by one byte per chunk.
-fn cached_prefix(file: &File, offset: u64, length: u64) -> io::Result<u64> {
+pub(super) fn cached_prefix(file: &File, offset: u64, length: u64) -> io::Result<u64> {
     let mut cached = 0;
     while cached < length {
         let stretch = CHUNK.min(length - cached);

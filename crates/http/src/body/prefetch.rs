@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
@@ -43,10 +44,10 @@ impl Prefetch {
     /// The next piece; `None` when `until` is reached.
     pub(super) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let Some(front) = self.reads.front_mut() else { return Poll::Ready(None) };
-        let piece = ready!(std::pin::Pin::new(&mut front.0).poll(cx));
+        let piece = ready!(front.poll(cx));
         self.reads.pop_front();
         self.fill();
-        Poll::Ready(Some(piece.map_err(io::Error::other).flatten()))
+        Poll::Ready(Some(piece))
     }
 
     fn fill(&mut self) {
@@ -59,10 +60,10 @@ impl Prefetch {
 }
 
 /// One read under way; dropping it takes it out of the queue for a reader.
-struct Read(JoinHandle<io::Result<Bytes>>);
+pub(super) struct Read(JoinHandle<io::Result<Bytes>>);
 
 impl Read {
-    fn start(file: Arc<File>, offset: u64, length: u64) -> Self {
+    pub(super) fn start(file: Arc<File>, offset: u64, length: u64) -> Self {
         // A task of its own, because a body that is not polled must not sit on a permit.
         Self(tokio::spawn(async move {
             let permit = READERS.acquire().await.map_err(io::Error::other)?;
@@ -72,6 +73,10 @@ impl Read {
             };
             tokio::task::spawn_blocking(read).await.map_err(io::Error::other).flatten()
         }))
+    }
+
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Bytes>> {
+        Pin::new(&mut self.0).poll(cx).map(|read| read.map_err(io::Error::other).flatten())
     }
 }
 

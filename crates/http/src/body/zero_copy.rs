@@ -16,8 +16,14 @@ use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::AsFd;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use rustix::io::{Errno, retry_on_intr};
+use rustix::net::SendFlags;
+
+use super::file::{CHUNK, cached_prefix};
+use super::prefetch::Read;
 
 /// The largest part of a file behind one frame. At least hyper's write buffer, so that it asks
 /// for a piece only when the one before it is gone.
@@ -32,6 +38,9 @@ const SLOTS: usize = 32;
 
 /// Zeroed memory comes from the kernel untouched: this reserves addresses, not memory.
 static PLACEHOLDER: LazyLock<&'static [u8]> = LazyLock::new(|| vec![0; SLOT * SLOTS].leak());
+
+/// Bytes per system call where the kernel cannot send files.
+const COPIED: usize = 64 * 1024;
 
 /// The parts of files that one connection has still to send, oldest first.
 #[derive(Clone, Default)]
@@ -48,6 +57,16 @@ struct Piece {
     offset: u64,
     /// The part of the placeholder that stands for what is still to be sent.
     stand_in: &'static [u8],
+    residence: Residence,
+}
+
+/// Whether a piece, cached when it was handed out, still is when the socket takes it.
+enum Residence {
+    Unknown,
+    /// It was dropped from the page cache meanwhile and is read again.
+    Reading(Read),
+    /// It has been read again; should it be gone once more, the kernel reads it while sending.
+    Known,
 }
 
 /// What the front of a vectored write is made of.
@@ -67,7 +86,8 @@ impl FileQueue {
         queue.next_slot = (queue.next_slot + 1) % SLOTS;
         let length = usize::try_from(length.min(PIECE)).unwrap_or(SLOT);
         let stand_in = &PLACEHOLDER[slot..slot + length];
-        queue.pieces.push_back(Piece { file: Arc::clone(file), offset, stand_in });
+        let residence = Residence::Unknown;
+        queue.pieces.push_back(Piece { file: Arc::clone(file), offset, stand_in, residence });
         Bytes::from_static(stand_in)
     }
 
@@ -93,15 +113,25 @@ impl FileQueue {
         })
     }
 
+    /// Waits until the oldest piece can be sent without waiting for the disk. A slow reader may
+    /// take minutes over one piece, long enough for its pages to be needed elsewhere.
+    pub(crate) fn poll_resident(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.lock().pieces.front_mut() {
+            Some(piece) => piece.poll_resident(cx),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
     /// Sends as much of the oldest piece as the socket takes now.
     pub(crate) fn send(&self, socket: impl AsFd) -> io::Result<usize> {
         let mut queue = self.lock();
         let Some(piece) = queue.pieces.front_mut() else {
             return Err(broken("no file part is outstanding"));
         };
-        let mut offset = piece.offset;
-        let left = piece.stand_in.len();
-        let sent = rustix::fs::sendfile(socket, &*piece.file, Some(&mut offset), left)?;
+        let sent = match piece.send(&socket) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => piece.copy(&socket)?,
+            sent => sent?,
+        };
         if sent == 0 {
             // The file is shorter than promised: the transfer must not look complete.
             return Err(io::ErrorKind::UnexpectedEof.into());
@@ -116,6 +146,42 @@ impl FileQueue {
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Piece {
+    fn poll_resident(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.residence, Residence::Unknown) {
+            let left = self.stand_in.len() as u64;
+            let near = left.min(CHUNK);
+            if cached_prefix(&self.file, self.offset, near)? == near {
+                return Poll::Ready(Ok(()));
+            }
+            let read = Read::start(Arc::clone(&self.file), self.offset, left);
+            self.residence = Residence::Reading(read);
+        }
+        if let Residence::Reading(read) = &mut self.residence {
+            ready!(read.poll(cx))?;
+            self.residence = Residence::Known;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn send(&self, socket: impl AsFd) -> rustix::io::Result<usize> {
+        retry_on_intr(|| {
+            let mut offset = self.offset;
+            rustix::fs::sendfile(&socket, &*self.file, Some(&mut offset), self.stand_in.len())
+        })
+    }
+
+    /// For a file system from which the kernel cannot send.
+    fn copy(&self, socket: impl AsFd) -> rustix::io::Result<usize> {
+        let mut buffer = vec![0; self.stand_in.len().min(COPIED)];
+        let read = retry_on_intr(|| rustix::io::pread(&*self.file, &mut buffer[..], self.offset))?;
+        match read {
+            0 => Ok(0),
+            _ => retry_on_intr(|| rustix::net::send(&socket, &buffer[..read], SendFlags::NOSIGNAL)),
+        }
     }
 }
 
@@ -157,6 +223,22 @@ mod tests {
             Some(&Next::Bytes { slices: 2, more: true }),
         );
         check(&queue, &[&first, &second, b"tail"], Some(&Next::File));
+    }
+
+    #[test]
+    fn a_piece_can_be_copied_instead() {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, b"0123456789").unwrap();
+        let (socket, mut peer) = std::os::unix::net::UnixStream::pair().unwrap();
+        let stand_in = &PLACEHOLDER[..3];
+        let residence = Residence::Unknown;
+        let mut piece = Piece { file: Arc::new(file), offset: 4, stand_in, residence };
+        assert_eq!(piece.copy(&socket).unwrap(), 3);
+        let mut got = [0; 3];
+        io::Read::read_exact(&mut peer, &mut got).unwrap();
+        assert_eq!(&got, b"456");
+        piece.offset = 10;
+        assert_eq!(piece.copy(&socket).unwrap(), 0);
     }
 
     #[test]

@@ -120,7 +120,9 @@ impl Gate<'_> {
                 Trouble::Peer => {}
                 Trouble::Shortage => {
                     Metrics::add(&self.options.metrics.refused, 1);
-                    self.complain(&error);
+                    if self.may_complain() {
+                        tracing::error!(%error, "cannot accept connections; trying again");
+                    }
                     sleep(BACK_OFF).await;
                 }
                 Trouble::Listener => return Err(error),
@@ -128,23 +130,26 @@ impl Gate<'_> {
         }
     }
 
-    async fn permit(&self) -> io::Result<OwnedSemaphorePermit> {
+    async fn permit(&mut self) -> io::Result<OwnedSemaphorePermit> {
         if let Ok(permit) = Arc::clone(&self.limit).try_acquire_owned() {
             return Ok(permit);
         }
         Metrics::add(&self.options.metrics.limited, 1);
         let limit = self.options.max_connections;
-        tracing::warn!(limit, "the connection limit is reached; accepting waits");
+        if self.may_complain() {
+            tracing::warn!(limit, "the connection limit is reached; accepting waits");
+        }
         Arc::clone(&self.limit).acquire_owned().await.map_err(io::Error::other)
     }
 
     /// At most once a second: a shortage repeats itself at every attempt.
-    fn complain(&mut self, error: &io::Error) {
+    fn may_complain(&mut self) -> bool {
         let now = Instant::now();
-        if self.last_complaint.is_none_or(|last| now - last >= Duration::from_secs(1)) {
+        let may = self.last_complaint.is_none_or(|last| now - last >= Duration::from_secs(1));
+        if may {
             self.last_complaint = Some(now);
-            tracing::error!(%error, "cannot accept connections; trying again");
         }
+        may
     }
 }
 

@@ -83,6 +83,12 @@ impl Activity {
         self.began + Duration::from_millis(self.last_read.load(Relaxed))
     }
 
+    /// When a byte was last read or written.
+    pub(super) fn last_moved(&self) -> Instant {
+        let moved = self.last_read.load(Relaxed).max(self.last_write.load(Relaxed));
+        self.began + Duration::from_millis(moved)
+    }
+
     /// A request body will not be read to its end.
     pub(super) fn left_unread(&self) {
         self.unread.store(true, Relaxed);

@@ -13,7 +13,7 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::activity::{Activity, Overdue};
 use super::metrics::Metrics;
@@ -28,8 +28,11 @@ const MIB: u32 = 1024 * 1024;
 /// leaves most of a 150 MiB budget to the storage side.
 const READ_BUFFER: usize = 256 * 1024;
 
-/// How long a peer may take to react when it is told that the connection ends.
+/// How long a peer may take to react when its idle connection is closed.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// A peer of which nothing is heard for this long during a drain will not say goodbye.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// The moment at which connections are cut; `None` until a shutdown is asked for.
 pub(super) type Drain = watch::Receiver<Option<Instant>>;
@@ -193,12 +196,17 @@ fn closed<E: std::fmt::Display>(peer: SocketAddr, ended: Result<(), E>) -> End {
     End::Closed
 }
 
-/// Ends when nothing has been under way for long enough that the peer knows of the shutdown.
+/// Ends when nothing is under way and nothing has moved for a while. HTTP/1 closes by itself; an
+/// HTTP/2 peer has to acknowledge the shutdown first, and a vanished one never does. The end of
+/// its last response may still wait for the peer's window, so what moves counts as well.
 async fn quiet(activity: &Activity) {
-    const LOOKS: u32 = 5;
-    let mut quiet = 0;
-    while quiet < LOOKS {
-        sleep(FAREWELL / LOOKS).await;
-        quiet = if activity.is_quiet() { quiet + 1 } else { 0 };
+    let mut since = Instant::now();
+    loop {
+        sleep_until(since + SILENCE).await;
+        let moved = activity.last_moved();
+        if activity.is_quiet() && moved <= since {
+            return;
+        }
+        since = if activity.is_quiet() { moved } else { Instant::now() };
     }
 }

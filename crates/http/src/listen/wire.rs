@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use rustix::io::retry_on_intr;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
@@ -72,6 +73,10 @@ impl Wire {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let next = self.next(slices)?;
+        if let (Next::File, Some(queue)) = (&next, &self.queue) {
+            // Not a stall: it is the disk that is waited for.
+            ready!(queue.poll_resident(cx))?;
+        }
         loop {
             if let Poll::Ready(ready) = self.stream.poll_write_ready(cx) {
                 ready?;
@@ -117,7 +122,8 @@ impl Wire {
 fn send(stream: &TcpStream, slices: &[IoSlice<'_>], more: bool) -> io::Result<usize> {
     let more = if more { SendFlags::MORE } else { SendFlags::empty() };
     let mut control = SendAncillaryBuffer::default();
-    Ok(rustix::net::sendmsg(stream, slices, &mut control, SendFlags::NOSIGNAL | more)?)
+    let flags = SendFlags::NOSIGNAL | more;
+    Ok(retry_on_intr(|| rustix::net::sendmsg(stream, slices, &mut control, flags))?)
 }
 
 impl AsyncRead for Wire {
@@ -189,4 +195,65 @@ pub(super) fn prepare(stream: &TcpStream) -> io::Result<()> {
     rustix::net::sockopt::set_tcp_keepidle(stream, Duration::from_mins(1))?;
     rustix::net::sockopt::set_tcp_keepintvl(stream, Duration::from_secs(15))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::fs::File;
+
+    use http::{Request, Response};
+    use hyper::server::conn::http1;
+    use hyper::service::service_fn;
+    use hyper_util::rt::TokioIo;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::body::{Body, FileSlice};
+    use crate::listen::service::PerConnection;
+    use crate::listen::{Connection, Options, RequestBody};
+
+    static CONTENTS: [u8; 200_000] = [b'x'; 200_000];
+
+    fn file() -> Arc<File> {
+        let mut file = tempfile::tempfile().unwrap();
+        io::Write::write_all(&mut file, &CONTENTS).unwrap();
+        Arc::new(file)
+    }
+
+    async fn answer(_: Request<RequestBody>) -> Result<Response<Body>, Infallible> {
+        let slice = FileSlice { file: file(), start: 0, end: CONTENTS.len() as u64 };
+        Ok(Response::new(Body::file(slice)))
+    }
+
+    /// What a client receives when hyper copies the slices of bodies, or does not.
+    async fn received(writev: bool) -> Vec<u8> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let options = Arc::new(Options::default());
+        let activity = Activity::new();
+        let queue = Some(FileQueue::default());
+        let metrics = Arc::clone(&options.metrics);
+        let stall = options.stall_timeout;
+        let wire = Wire::new(stream, Arc::clone(&activity), metrics, stall, queue.clone());
+        let connection = Connection { peer, tls: false };
+        let service = service_fn(answer);
+        let service = PerConnection { service, connection, activity, options, queue };
+        client.write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();
+        let mut builder = http1::Builder::new();
+        let served = builder.writev(writev).serve_connection(TokioIo::new(wire), service).await;
+        assert_eq!(served.is_ok(), writev);
+        let mut received = Vec::new();
+        client.read_to_end(&mut received).await.unwrap();
+        received
+    }
+
+    /// Nothing of such a response is sent, so that no zero can pass for contents.
+    #[tokio::test]
+    async fn a_copied_placeholder_never_leaves() {
+        assert!(received(true).await.ends_with(&CONTENTS));
+        assert_eq!(received(false).await, b"");
+    }
 }

@@ -253,6 +253,22 @@ async fn a_half_cold_file_is_right() {
     }
 }
 
+/// The pages were there when a piece was handed out, and are gone when the socket takes it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_cools_down_meanwhile_is_right() {
+    let file = file();
+    let server = Server::with_file(Options::default(), Arc::clone(&file)).await;
+    let mut client = server.connect_narrow().await;
+    client.get(&format!("/0/{LENGTH}")).await;
+    let answer = client.head().await;
+    let mut body = vec![0; usize::try_from(answer.length).unwrap()];
+    for piece in body.chunks_mut(PIECE) {
+        chill(&file);
+        within(client.0.read_exact(piece)).await.unwrap();
+    }
+    assert_range(&body, 0, LENGTH);
+}
+
 /// What was promised and is not there cuts the connection; the answer never looks complete.
 async fn check_too_short(client: &mut Client, server: &Server, real: usize) {
     client.get(&format!("/0/{LENGTH}")).await;
