@@ -1,0 +1,10 @@
+//! The connection layer and the bodies, through real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod drain;
+mod files;
+mod protocol;
+mod support;
+mod timeouts;
+mod tls;
