@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use clap::{Parser, ValueEnum};
 use serde_json::json;
 
@@ -87,6 +87,11 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let stand_in = arguments.plura_as.map(|StandIn::DockerRegistry| Kind::DockerRegistry);
     let directory = fs::canonicalize(&arguments.dir)
         .with_context(|| format!("{} is not there", arguments.dir.display()))?;
+    ensure!(
+        stand_in.is_some() || plura.is_file(),
+        "{} is not there: `cargo build --release -p plura`, or give --plura PATH",
+        plura.display()
+    );
     let host = Host::look(&plura, &directory)?;
     let scale = if arguments.quick { Scale::quick() } else { Scale::full() };
     let launcher = Launcher { plura, stand_in, directory };
@@ -166,6 +171,6 @@ fn require(program: &str) -> Result<()> {
     let found = std::env::split_paths(&path)
         .chain([Path::new("/usr/sbin").to_owned()])
         .any(|directory| directory.join(program).is_file());
-    anyhow::ensure!(found, "{program} is not installed (apt-get install {program})");
+    ensure!(found, "{program} is not installed (apt-get install {program})");
     Ok(())
 }

@@ -181,7 +181,7 @@ impl Process {
         let child = command
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot run {}", program.display()))?;
+            .with_context(|| format!("cannot run {}: is it installed?", program.display()))?;
         Ok(Self(child))
     }
 

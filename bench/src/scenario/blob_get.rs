@@ -45,8 +45,8 @@ pub(super) fn run(bench: &mut Bench, report: &mut Report) -> Result<()> {
         }
     }
     report.note(
-        "Loopback flatters servers that copy: with sendfile (nginx, docker-registry) the copy is \
-         paid by the reader. CPU seconds are counted by the kernel in ticks of 10 ms.",
+        "Loopback flatters servers that copy: with sendfile, as nginx does it here, the copy is paid \
+         by the reader. CPU seconds are counted by the kernel in ticks of 10 ms.",
     );
     Ok(())
 }

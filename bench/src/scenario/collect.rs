@@ -1,12 +1,12 @@
 //! A fixed number of dead blobs collected among few and among many live ones: the cost must follow
 //! the dead, not the living.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use tempfile::TempDir;
 
-use super::Bench;
+use super::{Bench, rotated};
 use crate::http::{Connection, Request};
 use crate::image::{Addressed, config, manifest};
 use crate::peer::{Kind, Peer};
@@ -22,65 +22,75 @@ const DEADLINE: Duration = Duration::from_mins(2);
 /// Without a time of grace everything that is dead may go at once.
 const SETTINGS: [(&str, &str); 1] = [("PLURA_COLLECTION__GRACE", "0s")];
 
-/// What a collection must leave and what it must take.
-struct Stored {
+/// A directory with live blobs in it.
+struct Store {
+    directory: TempDir,
+    config: Addressed,
     live: Vec<String>,
-    dead: Vec<String>,
 }
 
 pub(super) fn run(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let name = Kind::Plura.name();
-    let mut times = Vec::new();
-    for live in bench.scale.live {
-        let time = milliseconds(measure(bench, live)?);
-        let case = format!("{} dead blobs among {live} live", bench.scale.dead);
-        report.record(&case, "ms", name, time);
-        times.push(time);
-    }
     let [few, many] = bench.scale.live;
-    let case = format!("time among {many} against among {few}");
-    report.record(&case, "times", name, times[1] / times[0]);
-    report.target(&case, "times", Target::Limit(1.5));
+    let stores = [Store::fill(bench, few)?, Store::fill(bench, many)?];
+    for round in 0..bench.rounds {
+        for store in rotated(&stores, round) {
+            let time = milliseconds(measure(bench, store)?);
+            report.record(&store.case(bench.scale.dead), "ms", name, time);
+        }
+    }
+    compare(report, &stores, bench.scale.dead);
     report.note(
         "From the request until its answer, or, if it is answered before the work is done, until \
-         the last dead blob is gone. Every store is collected once; all live blobs are still \
-         there afterwards. docker-registry can only be collected while it is stopped.",
+         the last dead blob is gone. All live blobs are still there afterwards. docker-registry \
+         can only be collected while nobody pushes to it, by a walk over all it stores.",
     );
     Ok(())
 }
 
-fn measure(bench: &Bench, live: usize) -> Result<Duration> {
-    progress(&format!("storing {live} live and {} dead blobs", bench.scale.dead));
-    let directory = bench.launcher.temporary()?;
-    let stored = fill(bench, directory.path(), live)?;
+impl Store {
+    fn fill(bench: &Bench, live: usize) -> Result<Self> {
+        progress(&format!("storing {live} live blobs"));
+        let directory = bench.launcher.temporary()?;
+        let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &[])?;
+        let config = config(0);
+        let mut connection = peer.connect()?;
+        registry::push_bytes(&mut connection, REPOSITORY, &config.digest, &config.bytes)?;
+        let live = blobs(live);
+        push(&peer, &config, &live)?;
+        peer.stop()?;
+        Ok(Self { directory, config, live: digests(live) })
+    }
 
+    fn case(&self, dead: usize) -> String {
+        format!("{dead} dead blobs among {} live", self.live.len())
+    }
+}
+
+fn measure(bench: &Bench, store: &Store) -> Result<Duration> {
+    let dead = add_dead(bench, store)?;
     // Only now may the dead go: with this setting from the beginning, blobs pushed but not yet
     // part of a manifest would go too.
-    let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &SETTINGS)?;
-    let time = collect(&peer, &stored.dead)?;
-    parallel::for_each(&peer, CLIENTS, stored.live.len(), |number, connection| {
-        ensure!(exists(connection, &stored.live[number])?, "a live blob is gone");
+    let peer = bench.launcher.start_on(Kind::Plura, store.directory.path(), &SETTINGS)?;
+    let time = collect(&peer, &dead)?;
+    parallel::for_each(&peer, CLIENTS, store.live.len(), |number, connection| {
+        ensure!(exists(connection, &store.live[number])?, "a live blob is gone");
         Ok(())
     })?;
     peer.stop()?;
     Ok(time)
 }
 
-/// Stores live blobs in manifests, and dead ones in manifests that are then deleted.
-fn fill(bench: &Bench, directory: &Path, live: usize) -> Result<Stored> {
-    let peer = bench.launcher.start_on(Kind::Plura, directory, &[])?;
-    let config = config(0);
-    let mut connection = peer.connect()?;
-    registry::push_bytes(&mut connection, REPOSITORY, &config.digest, &config.bytes)?;
-
-    let live = blobs(live);
-    push(&peer, &config, &live)?;
+/// Stores blobs in manifests that are then deleted; returns their digests.
+fn add_dead(bench: &Bench, store: &Store) -> Result<Vec<String>> {
+    let peer = bench.launcher.start_on(Kind::Plura, store.directory.path(), &[])?;
     let dead = blobs(bench.scale.dead);
-    for manifest in push(&peer, &config, &dead)? {
+    let mut connection = peer.connect()?;
+    for manifest in push(&peer, &store.config, &dead)? {
         registry::delete_manifest(&mut connection, REPOSITORY, &manifest)?;
     }
     peer.stop()?;
-    Ok(Stored { live: digests(live), dead: digests(dead) })
+    Ok(digests(dead))
 }
 
 fn blobs(count: usize) -> Vec<Addressed> {
@@ -145,5 +155,18 @@ fn exists(connection: &mut Connection, digest: &str) -> Result<bool> {
         200 => Ok(true),
         404 => Ok(false),
         status => bail!("HEAD of a blob answered {status}"),
+    }
+}
+
+/// How the time grows with the number of live blobs, which it should not.
+fn compare(report: &mut Report, [few, many]: &[Store; 2], dead: usize) {
+    let value = |store: &Store| {
+        let case = store.case(dead);
+        report.rows.iter().find(|row| row.case == case)?.value(Kind::Plura.name())
+    };
+    if let (Some(short), Some(long)) = (value(few), value(many)) {
+        let case = format!("time among {} against among {}", many.live.len(), few.live.len());
+        report.record(&case, "times", Kind::Plura.name(), long / short);
+        report.target(&case, "times", Target::Limit(1.5));
     }
 }
