@@ -130,11 +130,14 @@ single() {
         compress "$compression" <"$file" >"$scratch/compressed"
         descriptors+=("$(add "$layout" "$layer_type+$compression" "$scratch/compressed")")
     done
-    printf '%s\n' "${diff_ids[@]}" | jq -nR --arg arch "${platform#*/}" '{
-        created: "2026-01-01T00:00:00Z", architecture: $arch, os: "linux",
-        config: {Env: ["PATH=/bin"], Cmd: ["sh"], Labels: {"plura.test": "yes"}},
-        rootfs: {type: "layers", diff_ids: [inputs]}
-    }' >"$scratch/config"
+    # buildah insists on a history as long as the list of layers.
+    printf '%s\n' "${diff_ids[@]}" | jq -nR --arg arch "${platform#*/}" '
+        "2026-01-01T00:00:00Z" as $created | [inputs] as $diff_ids | {
+            created: $created, architecture: $arch, os: "linux",
+            config: {Env: ["PATH=/bin"], Cmd: ["sh"], Labels: {"plura.test": "yes"}},
+            rootfs: {type: "layers", diff_ids: $diff_ids},
+            history: [$diff_ids[] | {created: $created, created_by: "clients/images.sh"}]
+        }' >"$scratch/config"
     config=$(add "$layout" "$config_type" "$scratch/config")
     printf '%s\n' "${descriptors[@]}" |
         jq -s --arg type "$manifest_type" --argjson config "$config" \
