@@ -1,7 +1,7 @@
 use http::{Method, StatusCode, header};
 use plura_oci::{ByteRange, Digest, ErrorCode, RepositoryName};
 
-use super::{Answer, CONTENT_DIGEST, Call, refuse};
+use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
     body::{Body, FileSlice},
     error::ApiError,
@@ -17,10 +17,7 @@ pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Dige
             .with(CONTENT_DIGEST, digest.to_string())
             .with(header::ETAG, &etag));
     }
-    let range = match wanted_range(call, &etag, content.size) {
-        Ok(range) => range,
-        Err(response) => return Err(*response),
-    };
+    let range = wanted_range(call, &etag, content.size)?;
     let whole = ByteRange { start: 0, end: content.size };
     let ByteRange { start, end } = range.unwrap_or(whole);
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
@@ -44,11 +41,7 @@ pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Dige
 }
 
 /// The part that the client wants. A HEAD is about the whole (RFC 9110, "Range").
-fn wanted_range(
-    call: Call<'_>,
-    etag: &str,
-    size: u64,
-) -> Result<Option<ByteRange>, Box<http::Response<Body>>> {
+fn wanted_range(call: Call<'_>, etag: &str, size: u64) -> Result<Option<ByteRange>, Refusal> {
     // A part of something else is of no use to a client that resumes (RFC 9110, "If-Range").
     let same = call.header(header::IF_RANGE).is_none_or(|expected| expected.trim() == etag);
     let header = call.header(header::RANGE).filter(|_| same && call.method == Method::GET);

@@ -2,7 +2,7 @@ use http::{HeaderName, StatusCode, header};
 use plura_oci::{ErrorCode, Reference, RepositoryName, Tag, location};
 use plura_registry::PutManifest;
 
-use super::{Answer, CONTENT_DIGEST, Call, refuse};
+use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
     body::Body,
     error::ApiError,
@@ -76,7 +76,7 @@ pub(super) async fn put(
     Ok(response)
 }
 
-fn too_large(limit: u64) -> http::Response<Body> {
+fn too_large(limit: u64) -> Refusal {
     let message =
         format!("a manifest has at most {limit} bytes (setting `registry.manifest_limit`)");
     refuse(ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid, message))

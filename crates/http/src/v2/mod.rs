@@ -42,13 +42,13 @@ pub(crate) async fn answer(
                 let call = Call { state, head: &head.headers, method: &head.method, body: &body };
                 (name, dispatch(call, action).await)
             }
-            Err(error) => ("not_understood", Err(ApiError::from(error).into_response())),
+            Err(error) => ("not_understood", Err(refuse(error))),
         };
     let response = match answered {
         Ok(response) => response,
         Err(response) => {
             body.drain().await;
-            response
+            *response
         }
     };
     (name, response.with(API_VERSION, "registry/2.0"))
@@ -64,7 +64,10 @@ struct Call<'a> {
 }
 
 /// A response, or a refusal; a refusal may leave the request's body unread.
-type Answer = Result<Response<Body>, Response<Body>>;
+type Answer = Result<Response<Body>, Refusal>;
+
+/// Boxed, since the way without errors should not carry its size.
+type Refusal = Box<Response<Body>>;
 
 async fn dispatch(call: Call<'_>, action: Action) -> Answer {
     match action {
@@ -135,8 +138,8 @@ impl Call<'_> {
     }
 }
 
-fn refuse(error: impl Into<ApiError>) -> Response<Body> {
-    error.into().into_response()
+fn refuse(error: impl Into<ApiError>) -> Refusal {
+    Box::new(error.into().into_response())
 }
 
 /// `Link` to the page behind `last` (RFC 8288).

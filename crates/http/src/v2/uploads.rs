@@ -2,7 +2,7 @@ use http::{HeaderName, Response, StatusCode, header};
 use plura_oci::{Algorithm, ContentRange, Digest, ErrorCode, RepositoryName, UploadId, location};
 use plura_registry::{Chunk, Claim, Error, StartedUpload};
 
-use super::{Answer, CONTENT_DIGEST, Call, refuse};
+use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
     body::Body,
     error::ApiError,
@@ -67,7 +67,7 @@ pub(super) async fn finish(
 }
 
 /// The body of the request, with what its headers say about it.
-fn chunk(call: Call<'_>) -> Result<Chunk, Response<Body>> {
+fn chunk(call: Call<'_>) -> Result<Chunk, Refusal> {
     let range = call.header(header::CONTENT_RANGE).map(str::parse::<ContentRange>);
     let range = range.transpose().map_err(refuse)?;
     let length = call.header(header::CONTENT_LENGTH).map(str::parse::<u64>).transpose();
@@ -108,9 +108,10 @@ fn refuse_chunk(
     repository: &RepositoryName,
     id: &UploadId,
     error: Error,
-) -> Response<Body> {
+) -> Refusal {
     let Error::UploadOutOfOrder { offset, .. } = error else { return refuse(error) };
-    refuse(error)
+    let refused = refuse(error)
         .with(header::LOCATION, call.location(&location::upload(repository, id)))
-        .with(header::RANGE, location::upload_range(offset))
+        .with(header::RANGE, location::upload_range(offset));
+    Box::new(refused)
 }
