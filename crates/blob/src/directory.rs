@@ -93,17 +93,8 @@ impl Directory {
         digest: &Digest,
     ) -> Result<BlobKey, Error> {
         let path = self.upload_path(upload);
-        let file = match File::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound && progress.offset == 0 => {
-                create(&path)?
-            }
-            opened => opened.map_err(Error::io("open", &path))?,
-        };
-        let found = file.metadata().map_err(Error::io("read the size of", &path))?.len();
-        if found != progress.offset {
-            let detail = format!("it has {found} bytes, and {} have arrived", progress.offset);
-            return Err(Error::Corrupt { path, detail });
-        }
+        // A body that was refused, or a process that died, may have written behind the offset.
+        let file = self.open_upload(upload, progress.offset)?;
         let computed = if progress.hasher.algorithm() == digest.algorithm() {
             progress.hasher.finish()
         } else {

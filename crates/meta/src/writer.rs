@@ -1,11 +1,11 @@
 //! Group commit: one connection writes, and the transactions that queue up while it syncs the disk
 //! are committed together by the next sync.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use futures_util::future::BoxFuture;
+use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tracing::{error, warn};
 
 use crate::{Connection, Error, Tx, db::ConnectionKind};
@@ -29,6 +29,7 @@ enum Outcome {
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    closing: Arc<Notify>,
     task: Arc<Mutex<Option<tokio::task::JoinHandle<()>>>>,
 }
 
@@ -36,8 +37,10 @@ impl Writer {
     pub(crate) fn start(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let tx = Tx(Connection(ConnectionKind::Own(connection)));
-        let task = tokio::spawn(Committer { tx, options, jobs }.run());
-        Self { queue, task: Arc::new(Mutex::new(Some(task))) }
+        let closing = Arc::new(Notify::new());
+        let committer = Committer { tx, options, jobs, closing: Arc::clone(&closing) };
+        let task = tokio::spawn(committer.run());
+        Self { queue, closing, task: Arc::new(Mutex::new(Some(task))) }
     }
 
     pub(crate) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
@@ -66,11 +69,10 @@ impl Writer {
         answer.await.map_err(abandoned)?
     }
 
-    /// Lets what is queued finish, then ends the task.
+    /// Lets what is queued finish, then ends the task, whoever else still holds the queue.
     pub(crate) async fn close(self) {
-        let Self { queue, task } = self;
-        drop(queue);
-        if let Some(task) = task.lock().await.take() {
+        self.closing.notify_one();
+        if let Some(task) = self.task.lock().await.take() {
             let _ = task.await;
         }
     }
@@ -88,11 +90,12 @@ struct Committer {
     tx: Tx,
     options: SqliteConnectOptions,
     jobs: mpsc::Receiver<Job>,
+    closing: Arc<Notify>,
 }
 
 impl Committer {
     async fn run(mut self) {
-        while let Some(first) = self.jobs.recv().await {
+        while let Some(first) = self.next().await {
             if let Err(error) = self.batch(first).await {
                 error!(%error, "a transaction failed; opening the database again");
                 self.reconnect().await;
@@ -101,6 +104,15 @@ impl Committer {
         if let ConnectionKind::Own(connection) = self.tx.0.0 {
             let _ = connection.close().await;
         }
+    }
+
+    /// The next job; after [`Writer::close`], those that were queued before it.
+    async fn next(&mut self) -> Option<Job> {
+        tokio::select! {
+            job = self.jobs.recv() => return job,
+            () = self.closing.notified() => self.jobs.close(),
+        }
+        self.jobs.recv().await
     }
 
     /// Runs `first` and whatever else is queued in one transaction. Each further job has a savepoint,
@@ -132,7 +144,13 @@ impl Committer {
         if nested {
             self.execute("savepoint job").await?;
         }
-        match job(&mut self.tx).await {
+        // A job that panics takes its caller down, not the writer, without which nobody could write.
+        let outcome = AssertUnwindSafe(job(&mut self.tx)).catch_unwind().await;
+        let outcome = outcome.map_err(|_| Error::Database {
+            message: "a transaction panicked".into(),
+            full: false,
+        })?;
+        match outcome {
             Outcome::Keep(answer) => {
                 batch.kept.push(answer);
                 if nested { self.execute("release job").await } else { Ok(()) }

@@ -1,0 +1,531 @@
+//! An installation in a temporary directory, content to put into it, and ways to look behind it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use plura_oci::{Digest, Reference, RepositoryName, media_types};
+use plura_registry::{
+    ByteStream, CheckOptions, CheckReport, Chunk, Claim, CollectReport, CollectRequest, Error,
+    Finding, FindingKind, KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+};
+use serde_json::{Value, json};
+use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use tempfile::TempDir;
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The result is this error, or the test fails with what it is.
+macro_rules! assert_refused {
+    ($result:expr, $pattern:pat $(if $guard:expr)?) => {
+        match $result {
+            Err($pattern) $(if $guard)? => {}
+            other => panic!("expected {}, got {other:?}", stringify!($pattern)),
+        }
+    };
+}
+
+pub const HOUR: Duration = Duration::from_hours(1);
+
+/// Fault points are the whole process's: whoever arms one has the process for himself.
+static FAULTS: RwLock<()> = RwLock::const_new(());
+
+enum Share {
+    All(RwLockReadGuard<'static, ()>),
+    Alone(RwLockWriteGuard<'static, ()>),
+}
+
+/// An installation in a directory that goes away with it.
+pub struct Store {
+    directory: TempDir,
+    settings: Settings,
+    registry: Option<Registry>,
+    share: Share,
+}
+
+/// Short times, all different, so that a test can stand between any two of them.
+pub fn settings() -> Settings {
+    Settings {
+        grace: HOUR,
+        keep_untagged: KeepUntagged::For(10 * HOUR),
+        upload_expiry: 5 * HOUR,
+        ..Settings::default()
+    }
+}
+
+/// Everything that nothing needs goes with the next collection.
+pub fn no_grace() -> Settings {
+    Settings {
+        grace: Duration::ZERO,
+        keep_untagged: KeepUntagged::For(Duration::ZERO),
+        ..settings()
+    }
+}
+
+impl Store {
+    pub async fn new(settings: Settings) -> Self {
+        Self::open(settings, Share::All(FAULTS.read().await)).await
+    }
+
+    /// For tests that arm fault points.
+    pub async fn alone(settings: Settings) -> Self {
+        Self::open(settings, Share::Alone(FAULTS.write().await)).await
+    }
+
+    async fn open(settings: Settings, share: Share) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let registry = Registry::open(directory.path(), settings.clone()).await.unwrap();
+        Self { directory, settings, registry: Some(registry), share }
+    }
+
+    pub fn registry(&self) -> &Registry {
+        self.registry.as_ref().expect("the registry is open")
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Arms a fault point until the guard is dropped.
+    pub fn fault(&self, name: &'static str) -> Armed {
+        assert!(matches!(self.share, Share::Alone(_)), "only a store that is alone may arm faults");
+        plura_fault::arm(name, Some(plura_fault::Fault::Error));
+        Armed(name)
+    }
+
+    /// Ends the registry in order.
+    pub async fn close(&mut self) {
+        if let Some(registry) = self.registry.take() {
+            registry.close().await;
+        }
+    }
+
+    /// Lets go of the registry without closing anything, and opens the directory again.
+    pub async fn crash(&mut self) {
+        drop(self.registry.take());
+        self.reopen().await;
+    }
+
+    /// Opens the directory again; another clone may still be on its way out.
+    pub async fn reopen(&mut self) {
+        self.close().await;
+        let opened = eventually(async || {
+            match Registry::open(self.path(), self.settings.clone()).await {
+                Err(Error::InUse(_)) => None,
+                opened => Some(opened),
+            }
+        });
+        self.registry = Some(opened.await.expect("the installation opens again"));
+    }
+
+    pub async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
+        let digest = Digest::sha256(bytes);
+        self.try_push(repository, &digest, bytes).await.expect("the blob is taken");
+        digest
+    }
+
+    pub async fn try_push(
+        &self,
+        repository: &str,
+        digest: &Digest,
+        bytes: &[u8],
+    ) -> Result<(), Error> {
+        self.registry().push_blob(&name(repository), digest, chunk(bytes)).await
+    }
+
+    pub async fn put(
+        &self,
+        repository: &str,
+        reference: impl ToString,
+        manifest: &[u8],
+    ) -> Result<PushedManifest, Error> {
+        put(self.registry(), repository, reference, manifest).await
+    }
+
+    /// Pushes the blobs of an image and then its manifest.
+    pub async fn push_image(
+        &self,
+        repository: &str,
+        reference: impl ToString,
+        image: &Image,
+    ) -> Digest {
+        for blob in &image.blobs {
+            self.push(repository, blob).await;
+        }
+        self.put(repository, reference, &image.manifest).await.expect("the manifest is taken").digest
+    }
+
+    pub async fn delete(&self, repository: &str, what: impl ToString) {
+        let reference = reference(what);
+        let deleted = self.registry().delete_manifest(&name(repository), &reference).await;
+        deleted.expect("the manifest or tag is deleted");
+    }
+
+    pub async fn read(&self, repository: &str, digest: &Digest) -> Result<Vec<u8>, Error> {
+        read(self.registry(), repository, digest).await
+    }
+
+    /// Reads a manifest and everything that an image of it needs, and compares all digests.
+    pub async fn pull(&self, repository: &str, reference: impl ToString) -> Result<Digest, Error> {
+        pull(self.registry(), repository, reference).await
+    }
+
+    pub async fn has(&self, repository: &str, reference: impl ToString) -> bool {
+        match self.pull(repository, reference).await {
+            Ok(_) => true,
+            Err(Error::ManifestUnknown(_)) => false,
+            Err(error) => panic!("the manifest is neither there nor gone: {error}"),
+        }
+    }
+
+    /// Collects as if it were `later` from now.
+    pub async fn collect(&self, later: Duration) -> CollectReport {
+        self.collect_as(false, later).await
+    }
+
+    pub async fn rehearse(&self, later: Duration) -> CollectReport {
+        self.collect_as(true, later).await
+    }
+
+    async fn collect_as(&self, dry_run: bool, later: Duration) -> CollectReport {
+        let request = CollectRequest { repository: None, dry_run, now: now_plus(later) };
+        self.registry().collect(request).await.expect("the collection runs")
+    }
+
+    pub async fn check(&self, options: CheckOptions) -> CheckReport {
+        check(self.path(), &self.settings, options).await.expect("the check runs")
+    }
+
+    /// Nothing is wrong, and all content is what its digest says.
+    pub async fn assert_sound(&self) {
+        let report = self.check(CheckOptions { rehash: true, repair: false }).await;
+        assert_eq!(report.findings, Vec::<Finding>::new());
+    }
+
+    /// Nothing at all is stored, neither as rows nor as files.
+    pub async fn assert_empty(&self) {
+        let tables =
+            ["repository", "blob", "blob_link", "manifest", "tag", "upload", "review", "removal"];
+        for table in tables {
+            assert_eq!(self.rows(table).await, Vec::<String>::new(), "table {table}");
+        }
+        assert_eq!(self.files("blobs"), Vec::<String>::new());
+        assert_eq!(self.files("uploads"), Vec::<String>::new());
+        let totals = self.registry().totals().await.unwrap();
+        assert_eq!((totals.blobs, totals.blob_bytes), (0, 0));
+    }
+
+    /// Files below a directory of the installation, by name.
+    pub fn files(&self, below: &str) -> Vec<String> {
+        files(&self.path().join(below)).into_keys().collect()
+    }
+
+    /// The file of a blob that is stored once.
+    pub fn blob_file(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.hex();
+        let found = self.files("blobs").into_iter().find(|file| file.contains(&hex));
+        self.path().join("blobs").join(found.expect("the blob has a file"))
+    }
+
+    /// The rows of a table as text, in the order of their text.
+    pub async fn rows(&self, table: &str) -> Vec<String> {
+        let mut connection = self.sqlite().await;
+        rows(&mut connection, table).await
+    }
+
+    /// Changes the database behind plura's back.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        let mut connection = self.sqlite().await;
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        done.rows_affected()
+    }
+
+    async fn sqlite(&self) -> SqliteConnection {
+        let path = plura_registry::database_path(self.path());
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(false)
+            .busy_timeout(Duration::from_secs(5));
+        SqliteConnection::connect_with(&options).await.unwrap()
+    }
+
+    /// Every table, and every file that is not the database's: what a change can be seen in.
+    pub async fn snapshot(&self) -> Snapshot {
+        let mut connection = self.sqlite().await;
+        let mut tables = BTreeMap::new();
+        for table in TABLES {
+            tables.insert((*table).to_owned(), rows(&mut connection, table).await);
+        }
+        let mut files = files(self.path());
+        files.retain(|file, _| !file.starts_with("plura.db"));
+        Snapshot { tables, files }
+    }
+}
+
+pub const TABLES: &[&str] = &[
+    "repository",
+    "blob",
+    "blob_link",
+    "manifest",
+    "manifest_reference",
+    "tag",
+    "upload",
+    "review",
+    "removal",
+    "total",
+];
+
+/// What is stored, for comparison.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub tables: BTreeMap<String, Vec<String>>,
+    pub files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Snapshot {
+    /// The names of the tables and files that differ.
+    pub fn differences(&self, other: &Self) -> Vec<String> {
+        let mut found = differing(&self.tables, &other.tables);
+        found.extend(differing(&self.files, &other.files));
+        found
+    }
+}
+
+fn differing<V: PartialEq>(one: &BTreeMap<String, V>, other: &BTreeMap<String, V>) -> Vec<String> {
+    let mut names: Vec<&String> = one.keys().chain(other.keys()).collect();
+    names.sort();
+    names.dedup();
+    names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
+}
+
+async fn rows(connection: &mut SqliteConnection, table: &str) -> Vec<String> {
+    let columns = format!("select name from pragma_table_info('{table}')");
+    let columns = sqlx::query(sqlx::AssertSqlSafe(columns)).fetch_all(&mut *connection).await;
+    let quoted: Vec<String> = columns
+        .unwrap()
+        .iter()
+        .map(|row| format!("'{0}=' || quote({0})", row.get::<String, _>(0)))
+        .collect();
+    let sql = format!("select {} from {table} order by 1", quoted.join(" || ' ' || "));
+    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await.unwrap();
+    rows.iter().map(|row| row.get::<String, _>(0)).collect()
+}
+
+/// Disarms its fault point.
+pub struct Armed(&'static str);
+
+impl Drop for Armed {
+    fn drop(&mut self) {
+        plura_fault::arm(self.0, None);
+    }
+}
+
+/// An image: the blobs it needs, and the manifest that says so.
+#[derive(Clone, Debug)]
+pub struct Image {
+    pub blobs: Vec<Vec<u8>>,
+    pub manifest: Vec<u8>,
+}
+
+impl Image {
+    pub fn new(layers: &[&[u8]]) -> Self {
+        Self::about(None, layers)
+    }
+
+    /// An image, or with a subject a referrer.
+    pub fn about(subject: Option<&[u8]>, layers: &[&[u8]]) -> Self {
+        let config = format!("{{\"layers\":{}}}", layers.len()).into_bytes();
+        let mut manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": media_types::OCI_MANIFEST,
+            "config": descriptor(media_types::OCI_CONFIG, &config),
+            "layers": layers
+                .iter()
+                .map(|layer| descriptor(media_types::OCI_LAYER, layer))
+                .collect::<Vec<_>>(),
+        });
+        if let Some(subject) = subject {
+            manifest["subject"] = descriptor(media_types::OCI_MANIFEST, subject);
+        }
+        let mut blobs: Vec<Vec<u8>> = layers.iter().map(|layer| layer.to_vec()).collect();
+        blobs.push(config);
+        Self { blobs, manifest: manifest.to_string().into_bytes() }
+    }
+
+    pub fn digest(&self) -> Digest {
+        Digest::sha256(&self.manifest)
+    }
+}
+
+/// An index over manifests.
+pub fn index(children: &[&[u8]]) -> Vec<u8> {
+    let children: Vec<Value> =
+        children.iter().map(|child| descriptor(media_types::OCI_MANIFEST, child)).collect();
+    json!({ "schemaVersion": 2, "mediaType": media_types::OCI_INDEX, "manifests": children })
+        .to_string()
+        .into_bytes()
+}
+
+fn descriptor(media_type: &str, content: &[u8]) -> Value {
+    json!({ "mediaType": media_type, "digest": Digest::sha256(content), "size": content.len() })
+}
+
+/// Numbers that look random and come back with the seed (SplitMix64).
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    pub fn below(&mut self, limit: usize) -> usize {
+        usize::try_from(self.next() % limit as u64).expect("it is below a usize")
+    }
+
+    pub fn chance(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+}
+
+/// Bytes that no other seed gives.
+pub fn content(seed: u64, length: usize) -> Vec<u8> {
+    let mut random = Random::new(seed);
+    let mut bytes = Vec::with_capacity(length + 8);
+    while bytes.len() < length {
+        bytes.extend_from_slice(&random.next().to_le_bytes());
+    }
+    bytes.truncate(length);
+    bytes
+}
+
+pub fn name(text: &str) -> RepositoryName {
+    text.parse().expect("a repository name")
+}
+
+pub fn reference(text: impl ToString) -> Reference {
+    text.to_string().parse().expect("a tag or digest")
+}
+
+pub fn chunk(bytes: &[u8]) -> Chunk {
+    Bytes::copy_from_slice(bytes).into()
+}
+
+/// A body that ends with an error after `bytes`, of an announced length.
+pub fn broken_chunk(bytes: &[u8], announced: u64) -> Chunk {
+    let frames = [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::other("gone away"))];
+    let body: ByteStream = futures_util::stream::iter(frames).boxed();
+    Chunk { claim: Claim { range: None, length: Some(announced) }, body }
+}
+
+/// The body of a chunk that says where it belongs.
+pub fn chunk_at(start: u64, bytes: &[u8]) -> Chunk {
+    let length = bytes.len() as u64;
+    let range = Some(plura_oci::ContentRange { start, length });
+    Chunk { claim: Claim { range, length: Some(length) }, body: chunk(bytes).body }
+}
+
+pub fn now_plus(later: Duration) -> Timestamp {
+    Timestamp::now().after(later)
+}
+
+pub async fn put(
+    registry: &Registry,
+    repository: &str,
+    what: impl ToString,
+    manifest: &[u8],
+) -> Result<PushedManifest, Error> {
+    let put = PutManifest {
+        repository: name(repository),
+        reference: reference(what),
+        tags: Vec::new(),
+        content_type: None,
+        bytes: Bytes::copy_from_slice(manifest),
+    };
+    registry.put_manifest(put).await
+}
+
+pub async fn read(
+    registry: &Registry,
+    repository: &str,
+    digest: &Digest,
+) -> Result<Vec<u8>, Error> {
+    let content = registry.blob(&name(repository), digest).await?;
+    let opened = registry.open_blob(&content).await?;
+    let mut bytes = vec![0; usize::try_from(opened.size).unwrap()];
+    std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+    assert_eq!(Digest::of(digest.algorithm(), &bytes), *digest, "a blob has its digest");
+    Ok(bytes)
+}
+
+pub async fn pull(
+    registry: &Registry,
+    repository: &str,
+    what: impl ToString,
+) -> Result<Digest, Error> {
+    let found = registry.manifest(&name(repository), &reference(what)).await?;
+    let digest = Digest::of(found.digest.algorithm(), &found.bytes);
+    assert_eq!(digest, found.digest, "a manifest has its digest");
+    let manifest = plura_oci::Manifest::parse(&found.bytes, Some(&found.media_type)).unwrap();
+    for blob in manifest.required_blobs() {
+        read(registry, repository, &blob.digest).await?;
+    }
+    Ok(digest)
+}
+
+pub async fn check(
+    directory: &Path,
+    settings: &Settings,
+    options: CheckOptions,
+) -> Result<CheckReport, Error> {
+    plura_registry::check(directory, settings, options, &mut |_| {}).await
+}
+
+pub fn kinds(report: &CheckReport) -> Vec<FindingKind> {
+    report.findings.iter().map(|finding| finding.kind).collect()
+}
+
+/// Asks again until there is an answer.
+pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(answer) = ask().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "what was waited for did not happen");
+        tokio::task::yield_now().await;
+    }
+}
+
+pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![root.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let relative = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                found.insert(relative, fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
