@@ -1,4 +1,19 @@
 //! HTTP: connections, /v2, the API; requests to actions, outcomes to responses.
+//!
+//! [`listen`] moves bytes, [`body`] is what is sent, [`App`] answers: `/v2` by [`plura_oci::Action`],
+//! everything else by a router.
 
+mod api;
+mod app;
 pub mod body;
+mod error;
+mod health;
 pub mod listen;
+mod metrics;
+mod request;
+mod respond;
+mod v2;
+
+pub use app::{App, AppOptions};
+pub use health::Health;
+pub use metrics::Metrics;

@@ -1,6 +1,6 @@
 //! Manifests: what a repository can be pulled as.
 
-use plura_oci::{Digest, Page, Reference, RepositoryName};
+use plura_oci::{Digest, Reference, RepositoryName};
 
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
@@ -192,13 +192,14 @@ pub async fn missing(
     missing.iter().map(|digest| parse("a digest", digest)).collect()
 }
 
-/// The manifests that are about `subject`, by digest.
+/// The manifests behind `after` that are about `subject`, by digest; at most `limit`.
 pub async fn referrers(
     connection: &mut Connection,
     repository: &RepositoryName,
     subject: &Digest,
     artifact_type: Option<&str>,
-    page: &Page,
+    after: Option<&str>,
+    limit: u32,
 ) -> Result<Vec<Referrer>, Error> {
     const SQL: &str = "
         select manifest.digest, manifest.media_type, manifest.artifact_type,
@@ -212,9 +213,9 @@ pub async fn referrers(
     let rows: Vec<ReferrerRow> = sqlx::query_as(SQL)
         .bind(repository.as_str())
         .bind(subject.to_string())
-        .bind(page.after.as_deref().unwrap_or_default())
+        .bind(after.unwrap_or_default())
         .bind(artifact_type)
-        .bind(page.size())
+        .bind(limit)
         .fetch_all(connection.sqlite())
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()

@@ -1,6 +1,6 @@
 //! Repositories: names that manifests and blobs are found under.
 
-use plura_oci::{Page, RepositoryName};
+use plura_oci::RepositoryName;
 
 use crate::{Connection, Error, Timestamp, Tx, db};
 
@@ -45,8 +45,12 @@ pub async fn find_or_create(
     Ok(sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).fetch_one(tx.sqlite()).await?)
 }
 
-/// The repositories that hold a manifest, by name.
-pub async fn list(connection: &mut Connection, page: &Page) -> Result<Vec<String>, Error> {
+/// The repositories behind `after` that hold a manifest, by name; at most `limit`.
+pub async fn list(
+    connection: &mut Connection,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<String>, Error> {
     // Walks the unique index on `name` from where the page starts.
     const SQL: &str = "
         select name from repository
@@ -55,8 +59,8 @@ pub async fn list(connection: &mut Connection, page: &Page) -> Result<Vec<String
         order by name
         limit $2";
     Ok(sqlx::query_scalar(SQL)
-        .bind(page.after.as_deref().unwrap_or_default())
-        .bind(page.size())
+        .bind(after.unwrap_or_default())
+        .bind(limit)
         .fetch_all(connection.sqlite())
         .await?)
 }

@@ -1,6 +1,6 @@
 //! Tags: names that point at one manifest of their repository, and move.
 
-use plura_oci::{Digest, Page, Tag};
+use plura_oci::{Digest, Tag};
 
 use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse};
 
@@ -74,18 +74,19 @@ pub async fn delete_all_of(
     names.iter().map(|name| parse("tag.name", name)).collect()
 }
 
-/// The tags of a repository, by name in byte order.
+/// The tags of a repository behind `after`, by name in byte order; at most `limit`.
 pub async fn list(
     connection: &mut Connection,
     repository: RepositoryId,
-    page: &Page,
+    after: Option<&str>,
+    limit: u32,
 ) -> Result<Vec<String>, Error> {
     const SQL: &str = "
         select name from tag where repository_id = $1 and name > $2 order by name limit $3";
     Ok(sqlx::query_scalar(SQL)
         .bind(repository)
-        .bind(page.after.as_deref().unwrap_or_default())
-        .bind(page.size())
+        .bind(after.unwrap_or_default())
+        .bind(limit)
         .fetch_all(connection.sqlite())
         .await?)
 }

@@ -5,9 +5,9 @@ mod commands;
 mod exit;
 mod printer;
 mod runtime;
-#[expect(dead_code, reason = "the commands that read every setting are not here yet")]
 mod settings;
 mod suggest;
+mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

@@ -10,7 +10,6 @@ use tokio::runtime::{Builder, Runtime};
 const BLOCKING_THREADS: usize = 128;
 
 /// A runtime with a worker for each processor.
-#[expect(dead_code, reason = "no command serves or asks a server yet")]
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
     Builder::new_multi_thread()
         .worker_threads(available_parallelism().map_or(1, usize::from))

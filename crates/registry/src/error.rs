@@ -98,6 +98,17 @@ impl Error {
             _ => false,
         }
     }
+
+    /// Whether what is stored is damaged, so that trying again will not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Blobs(error) => {
+                matches!(error, plura_blob::Error::Corrupt { .. }) || error.is_missing()
+            }
+            Self::Metadata(plura_meta::Error::Corrupt(_)) => true,
+            _ => false,
+        }
+    }
 }
 
 /// The first few are enough to go on; a thousand would hide them.

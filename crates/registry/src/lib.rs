@@ -27,6 +27,7 @@ pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use error::Error;
+pub use lists::Names;
 pub use manifests::{PushedManifest, PutManifest};
 pub use plura_meta::{Timestamp, total::Totals};
 pub use referrers::{ReferrerDescriptor, Referrers};

@@ -59,9 +59,9 @@ impl Registry {
         let mut connection = self.db().read().await?;
         // One more than asked for tells whether there are more.
         let wanted = page.size().saturating_add(1);
-        let query = Page { limit: Some(wanted), after: page.after.clone() };
+        let after = page.after.as_deref();
         let stored =
-            manifest::referrers(&mut connection, repository, subject, artifact_type, &query);
+            manifest::referrers(&mut connection, repository, subject, artifact_type, after, wanted);
         let mut all = self
             .fallback(repository, subject)
             .await?

@@ -10,7 +10,7 @@ use tokio::io::AsyncReadExt;
 
 use crate::support::{LENGTH, Server, assert_range, collect, eventually, file, within};
 
-const SHORT: Duration = Duration::from_millis(60);
+const SHORT: Duration = Duration::from_millis(150);
 
 fn patient() -> Options {
     Options::default()
@@ -145,7 +145,7 @@ async fn check_slow_reader(options: Options) {
     let mut body = vec![0; LENGTH];
     let mut ticks = tokio::time::interval(SHORT / 10);
     let mut taken = 0;
-    for _ in 0..200 {
+    for _ in 0..80 {
         ticks.tick().await;
         taken += within(client.0.read(&mut body[taken..taken + 4096])).await.unwrap();
     }

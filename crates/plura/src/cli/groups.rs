@@ -52,7 +52,6 @@ pub(crate) struct ServeArgs {
     pub(crate) installation: InstallationArgs,
 }
 
-#[expect(dead_code, reason = "no command starts a server yet")]
 impl ServeArgs {
     /// The settings these flags set.
     pub(crate) fn flags(&self) -> Vec<Flag> {

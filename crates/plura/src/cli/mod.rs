@@ -6,7 +6,9 @@
 mod completion;
 mod config;
 mod groups;
+mod installation;
 mod man;
+mod registry;
 
 use std::ffi::{OsStr, OsString};
 
@@ -14,16 +16,19 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ShowArgs};
-#[expect(unused_imports, reason = "no command starts a server yet")]
-pub(crate) use self::groups::ServeArgs;
-pub(crate) use self::groups::{InstallationArgs, OutputArgs, ServerArgs};
+pub(crate) use self::groups::{InstallationArgs, OutputArgs, ServeArgs, ServerArgs};
+pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::man::ManArgs;
+pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 
 const HELP: &str = "\
 Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
 be asked (usage, settings, network).
 
 Examples:
+  plura demo                        See what it does, in seconds
+  plura serve                       Run a registry on 127.0.0.1:5000
+  plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
   plura completion bash             Completion for your shell";
@@ -42,6 +47,25 @@ pub(crate) struct Cli {
 /// Everything `plura` can be asked to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Walk through the life of an image on a temporary server
+    Demo,
+
+    /// Run the registry
+    Serve(ServeArgs),
+
+    /// Ask a running registry
+    #[command(subcommand, name = "reg")]
+    Registry(RegistryCommand),
+
+    /// Compare metadata and storage, and mend what can be mended
+    Check(CheckArgs),
+
+    /// Copy the metadata of an installation, also while it runs
+    Backup(BackupArgs),
+
+    /// Replace the metadata of an installation by a backup
+    Restore(RestoreArgs),
+
     /// Show, check and explain settings
     #[command(subcommand)]
     Config(ConfigCommand),

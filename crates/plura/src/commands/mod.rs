@@ -1,11 +1,16 @@
 //! What commands do: one file each.
 
+mod backup;
+mod check;
+mod collect;
 mod completion;
 mod config;
+mod demo;
 mod man;
+mod serve;
 mod version;
 
-use crate::cli::{self, Command, InstallationArgs};
+use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::settings::{Flag, Resolved, Sources, resolve};
@@ -13,6 +18,12 @@ use crate::settings::{Flag, Resolved, Sources, resolve};
 /// Does what was asked.
 pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {
+        Command::Demo => demo::run(printer),
+        Command::Serve(args) => serve::run(&args, printer),
+        Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
+        Command::Check(args) => check::run(&args, printer),
+        Command::Backup(args) => backup::run(&args, printer),
+        Command::Restore(args) => backup::restore(&args, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),

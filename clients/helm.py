@@ -1,0 +1,44 @@
+"""The few `helm` commands that helm.sh needs, on Helm's library; always plain HTTP."""
+
+import sys
+
+from helm_python import chart, registry
+
+
+def create(name):
+    chart.Chart.create(name, ".")
+
+
+def package(name, version):
+    chart.package(name, destination=".", version=version)
+
+
+def push(archive, remote):
+    with registry.RegistryClient(plain_http=True) as client:
+        client.push(archive, remote, plain_http=True)
+
+
+def pull(reference, version, directory):
+    with registry.RegistryClient(plain_http=True) as client:
+        client.pull(reference, version=version, destination=directory, plain_http=True)
+
+
+def show(reference):
+    with registry.RegistryClient(plain_http=True) as client:
+        print(client.show(reference, output_format="chart", plain_http=True))
+
+
+def versions(reference):
+    with registry.RegistryClient(plain_http=True) as client:
+        print(*client.tags(reference.removeprefix("oci://")), sep="\n")
+
+
+def digest(reference):
+    with registry.RegistryClient(plain_http=True) as client:
+        print(client.resolve(reference.removeprefix("oci://"))["digest"])
+
+
+COMMANDS = {f.__name__: f for f in (create, package, push, pull, show, versions, digest)}
+
+if __name__ == "__main__":
+    COMMANDS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,104 @@
+use std::{convert::Infallible, sync::Arc, time::Instant};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Request, Response, header};
+use hyper::service::Service;
+use plura_registry::Registry;
+use tower::ServiceExt;
+use tracing::{debug, info};
+
+use crate::{
+    api,
+    body::Body,
+    health::Health,
+    listen::{self, RequestBody},
+    metrics::Metrics,
+    request::RequestId,
+    v2,
+};
+
+/// Everything that answers requests. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct App {
+    pub(crate) state: Arc<State>,
+    router: axum::Router,
+}
+
+/// What the answers need besides the registry.
+#[derive(Debug, Default)]
+pub struct AppOptions {
+    /// The address that clients reach this server by, without a slash at the end. `Location` is
+    /// relative without it, which every client understands and every proxy survives.
+    pub public_url: Option<String>,
+    /// Counts of the connection layer, for `/metrics`.
+    pub connections: Arc<listen::Metrics>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) registry: Registry,
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Metrics,
+    pub(crate) options: AppOptions,
+}
+
+impl App {
+    /// An application over a registry.
+    pub fn new(registry: Registry, health: Arc<Health>, options: AppOptions) -> Self {
+        let state = Arc::new(State { registry, health, metrics: Metrics::default(), options });
+        Self { router: api::router(Arc::clone(&state)), state }
+    }
+
+    /// The counts behind `/metrics`, for those who do something worth counting elsewhere.
+    pub fn metrics(&self) -> &Metrics {
+        &self.state.metrics
+    }
+
+    async fn answer(self, request: Request<RequestBody>) -> Response<Body> {
+        let started = Instant::now();
+        let id = RequestId::new(request.headers());
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let (action, mut response) = if v2::is_ours(&path) {
+            v2::answer(&self.state, request).await
+        } else {
+            ("api", self.route(request).await)
+        };
+        let status = response.status();
+        let took = started.elapsed();
+        self.state.metrics.request(action, status.as_u16(), took);
+        // Reads come by the thousand a second; what changes something is always worth a line.
+        if method.is_safe() && !status.is_server_error() {
+            debug!(request = %id, %method, path, status = status.as_u16(), ?took, "answered");
+        } else {
+            info!(request = %id, %method, path, status = status.as_u16(), ?took, "answered");
+        }
+        let headers = response.headers_mut();
+        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert("x-request-id", id.header());
+        response
+    }
+
+    async fn route(&self, request: Request<RequestBody>) -> Response<Body> {
+        let request = request.map(axum::body::Body::new);
+        let Ok(mut response) = self.router.clone().oneshot(request).await;
+        let headers = response.headers_mut();
+        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+        );
+        response.map(Body::boxed)
+    }
+}
+
+impl Service<Request<RequestBody>> for App {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn call(&self, request: Request<RequestBody>) -> Self::Future {
+        let app = self.clone();
+        Box::pin(async move { Ok(app.answer(request).await) })
+    }
+}

@@ -1,0 +1,161 @@
+//! What went wrong, as a status, a code and words. The only file that knows which is which.
+//!
+//! | who must act | answer |
+//! |---|---|
+//! | the caller, by asking differently | 4xx, with what was expected and how to fix it |
+//! | the caller, by trying again | 503 with `Retry-After` |
+//! | the operator | 5xx without details; the log has them under the request's id |
+
+use http::{Response, StatusCode, header};
+use plura_oci::{ErrorCode, RequestError};
+use plura_registry::Error;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tracing::error;
+
+use crate::{body::Body, respond, respond::With};
+
+/// An error as it is answered.
+#[derive(Debug)]
+pub(crate) struct ApiError {
+    status: StatusCode,
+    code: ErrorCode,
+    message: String,
+    detail: Option<Value>,
+    allow: Option<&'static str>,
+    retry_after: Option<u32>,
+}
+
+/// The form of distribution-spec, "Error Codes".
+#[derive(Serialize)]
+struct Envelope<'a> {
+    errors: [Entry<'a>; 1],
+}
+
+#[derive(Serialize)]
+struct Entry<'a> {
+    code: &'static str,
+    message: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a Value>,
+}
+
+impl ApiError {
+    pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { status, code, message, detail: None, allow: None, retry_after: None }
+    }
+
+    pub(crate) fn into_response(self) -> Response<Body> {
+        let Self { status, code, message, detail, allow, retry_after } = self;
+        let entry = Entry { code: code.as_str(), message: &message, detail: detail.as_ref() };
+        let mut response = respond::json(status, &Envelope { errors: [entry] });
+        if let Some(allow) = allow {
+            response = response.with(header::ALLOW, allow);
+        }
+        if let Some(seconds) = retry_after {
+            response = response.with(header::RETRY_AFTER, seconds.to_string());
+        }
+        response
+    }
+
+    fn with_detail(mut self, detail: Value) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    /// Something that the operator must know and the caller cannot mend.
+    fn internal(error: &Error, code: ErrorCode, status: StatusCode, message: &str) -> Self {
+        error!(error = %Chain(error), "{message}");
+        Self::new(status, code, message)
+    }
+}
+
+impl From<RequestError> for ApiError {
+    fn from(error: RequestError) -> Self {
+        let status = match (error.code, error.allow) {
+            (_, Some(_)) => StatusCode::METHOD_NOT_ALLOWED,
+            (ErrorCode::Unsupported | ErrorCode::BlobUploadUnknown, None) => StatusCode::NOT_FOUND,
+            (_, None) => StatusCode::BAD_REQUEST,
+        };
+        let allow = error.allow;
+        Self { allow, ..Self::new(status, error.code, error.message) }
+    }
+}
+
+impl From<Error> for ApiError {
+    fn from(error: Error) -> Self {
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match &error {
+            Error::BlobUnknown(digest) => caused(StatusCode::NOT_FOUND, ErrorCode::BlobUnknown)
+                .with_detail(json!({ "digest": digest })),
+            Error::ManifestUnknown(reference) => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown)
+                    .with_detail(json!({ "reference": reference.to_string() }))
+            }
+            Error::RepositoryUnknown(name) => caused(StatusCode::NOT_FOUND, ErrorCode::NameUnknown)
+                .with_detail(json!({ "name": name })),
+            Error::UploadUnknown => caused(StatusCode::NOT_FOUND, ErrorCode::BlobUploadUnknown),
+            Error::UploadBusy => caused(StatusCode::CONFLICT, ErrorCode::BlobUploadInvalid),
+            Error::UploadOutOfOrder { .. } => {
+                caused(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid)
+            }
+            Error::UploadInterrupted { source, .. }
+                if source.kind() == std::io::ErrorKind::TimedOut =>
+            {
+                caused(StatusCode::REQUEST_TIMEOUT, ErrorCode::BlobUploadInvalid)
+            }
+            Error::UploadInterrupted { .. } => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid)
+            }
+            Error::Length { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
+            Error::DigestMismatch { expected, computed } => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)
+                    .with_detail(json!({ "expected": expected, "computed": computed }))
+            }
+            Error::ManifestInvalid(_) => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
+            }
+            Error::ManifestReferences { missing } => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown)
+                    .with_detail(json!({ "missing": missing }))
+            }
+            Error::DeleteDisabled => caused(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
+            _ => operators(&error),
+        }
+    }
+}
+
+/// Errors whose cause is not the caller's: the log says what happened, the answer what to expect.
+fn operators(error: &Error) -> ApiError {
+    if error.is_storage_full() {
+        let message = "the registry's storage is full; its operator has to make room";
+        let status = StatusCode::INSUFFICIENT_STORAGE;
+        return ApiError::internal(error, ErrorCode::Unavailable, status, message);
+    }
+    if error.is_damage() {
+        let message = "the stored content is damaged; its operator can run `plura check`";
+        let status = StatusCode::INTERNAL_SERVER_ERROR;
+        return ApiError::internal(error, ErrorCode::Unknown, status, message);
+    }
+    let message = "the registry cannot reach its storage; try again later";
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    let answer = ApiError::internal(error, ErrorCode::Unavailable, status, message);
+    ApiError { retry_after: Some(5), ..answer }
+}
+
+/// An error with its causes, for one line of the log.
+struct Chain<'a>(&'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,62 @@
+use http::{HeaderName, StatusCode, header};
+use plura_oci::{Digest, Page, RepositoryName, media_types};
+use serde_json::json;
+
+use super::{Answer, Call, next_page, refuse};
+use crate::respond::{self, With};
+
+/// Says that the answer holds only what was asked for (distribution-spec, "Listing Referrers").
+const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+
+pub(super) async fn repositories(call: Call<'_>, page: Page) -> Answer {
+    let found = call.state.registry.repositories(&page).await.map_err(refuse)?;
+    let response = respond::json(StatusCode::OK, &json!({ "repositories": &found.names }));
+    match found.names.last().filter(|_| found.more) {
+        Some(last) => {
+            Ok(response.with(header::LINK, next_page("/v2/_catalog", last, page.limit, None)))
+        }
+        None => Ok(response),
+    }
+}
+
+pub(super) async fn tags(call: Call<'_>, repository: RepositoryName, page: Page) -> Answer {
+    let found = call.state.registry.tags(&repository, &page).await.map_err(refuse)?;
+    let body = json!({ "name": &repository, "tags": &found.names });
+    let response = respond::json(StatusCode::OK, &body);
+    match found.names.last().filter(|_| found.more) {
+        Some(last) => {
+            let path = format!("/v2/{repository}/tags/list");
+            Ok(response.with(header::LINK, next_page(&path, last, page.limit, None)))
+        }
+        None => Ok(response),
+    }
+}
+
+pub(super) async fn referrers(
+    call: Call<'_>,
+    repository: RepositoryName,
+    subject: Digest,
+    artifact_type: Option<String>,
+    page: Page,
+) -> Answer {
+    let filter = artifact_type.as_deref();
+    let found = call.state.registry.referrers(&repository, &subject, filter, &page).await;
+    let found = found.map_err(refuse)?;
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": media_types::OCI_INDEX,
+        "manifests": &found.descriptors,
+    });
+    let mut response = respond::json(StatusCode::OK, &index);
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response = response.with(header::CONTENT_TYPE, media_types::OCI_INDEX);
+    if filter.is_some() {
+        response = response.with(FILTERS_APPLIED, "artifactType");
+    }
+    if let Some(last) = found.descriptors.last().filter(|_| found.more) {
+        let path = format!("/v2/{repository}/referrers/{subject}");
+        let link = next_page(&path, &last.digest.to_string(), page.limit, filter);
+        response = response.with(header::LINK, link);
+    }
+    Ok(response)
+}

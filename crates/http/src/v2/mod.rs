@@ -1,0 +1,166 @@
+//! `/v2`: a request becomes an [`Action`], the action is carried out by one use case, and its outcome
+//! becomes a response.
+
+mod blobs;
+mod lists;
+mod manifests;
+mod uploads;
+
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use plura_oci::{Action, StartUpload};
+
+use crate::{
+    app::State,
+    body::Body,
+    error::ApiError,
+    listen::RequestBody,
+    request::LentBody,
+    respond::{self, With},
+};
+
+/// Which API this is; clients of the reference registry look for it.
+const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
+/// The digest of what is answered, or was stored.
+const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+
+/// Whether the path belongs to `/v2`.
+pub(crate) fn is_ours(path: &str) -> bool {
+    path.strip_prefix("/v2").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// Answers a request, and says what it was.
+pub(crate) async fn answer(
+    state: &State,
+    request: Request<RequestBody>,
+) -> (&'static str, Response<Body>) {
+    let (head, body) = request.into_parts();
+    let body = LentBody::new(body);
+    let (name, answered) =
+        match Action::parse(head.method.as_str(), head.uri.path(), head.uri.query()) {
+            Ok(action) => {
+                let name = action.name();
+                let call = Call { state, head: &head.headers, method: &head.method, body: &body };
+                (name, dispatch(call, action).await)
+            }
+            Err(error) => ("not_understood", Err(refuse(error))),
+        };
+    let response = match answered {
+        Ok(response) => response,
+        Err(response) => {
+            body.drain().await;
+            *response
+        }
+    };
+    (name, response.with(API_VERSION, "registry/2.0"))
+}
+
+/// A request whose action is known.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    state: &'a State,
+    head: &'a HeaderMap,
+    method: &'a Method,
+    body: &'a LentBody,
+}
+
+/// A response, or a refusal; a refusal may leave the request's body unread.
+type Answer = Result<Response<Body>, Refusal>;
+
+/// Boxed, since the way without errors should not carry its size.
+type Refusal = Box<Response<Body>>;
+
+async fn dispatch(call: Call<'_>, action: Action) -> Answer {
+    match action {
+        Action::Ping => Ok(respond::json(StatusCode::OK, &serde_json::json!({}))),
+        Action::ListRepositories(page) => lists::repositories(call, page).await,
+        Action::ListTags(repository, page) => lists::tags(call, repository, page).await,
+        Action::ListReferrers { repository, subject, artifact_type, page } => {
+            lists::referrers(call, repository, subject, artifact_type, page).await
+        }
+        Action::GetManifest(repository, reference) => {
+            manifests::get(call, repository, reference).await
+        }
+        Action::PutManifest { repository, reference, tags } => {
+            manifests::put(call, repository, reference, tags).await
+        }
+        Action::DeleteManifest(repository, reference) => {
+            let deleted = call.state.registry.delete_manifest(&repository, &reference).await;
+            deleted.map(|()| respond::empty(StatusCode::ACCEPTED)).map_err(refuse)
+        }
+        Action::GetBlob(repository, digest) => blobs::get(call, repository, digest).await,
+        Action::DeleteBlob(repository, digest) => {
+            let deleted = call.state.registry.delete_blob(&repository, &digest).await;
+            deleted.map(|()| respond::empty(StatusCode::ACCEPTED)).map_err(refuse)
+        }
+        Action::StartUpload(repository, StartUpload::Session(algorithm)) => {
+            uploads::start(call, repository, algorithm).await
+        }
+        Action::StartUpload(repository, StartUpload::Whole(digest)) => {
+            uploads::whole(call, repository, digest).await
+        }
+        Action::StartUpload(repository, StartUpload::Mount { digest, from }) => {
+            uploads::mount(call, repository, digest, from).await
+        }
+        Action::UploadStatus(repository, upload) => uploads::status(call, repository, upload).await,
+        Action::AppendUpload(repository, upload) => uploads::append(call, repository, upload).await,
+        Action::FinishUpload(repository, upload, digest) => {
+            uploads::finish(call, repository, upload, digest).await
+        }
+        Action::CancelUpload(repository, upload) => {
+            let cancelled = call.state.registry.cancel_upload(&repository, &upload).await;
+            cancelled.map(|()| respond::empty(StatusCode::NO_CONTENT)).map_err(refuse)
+        }
+    }
+}
+
+impl Call<'_> {
+    fn header(&self, name: HeaderName) -> Option<&str> {
+        self.head.get(name)?.to_str().ok()
+    }
+
+    /// A path of `/v2` as `Location` shows it.
+    fn location(&self, path: &str) -> String {
+        match &self.state.options.public_url {
+            Some(base) => format!("{base}{path}"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Whether the client has this content already (RFC 9110, "If-None-Match").
+    fn has_already(&self, etag: &str) -> bool {
+        let given = self.head.get_all(header::IF_NONE_MATCH).iter();
+        given.filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).any(
+            |candidate| {
+                let candidate = candidate.trim();
+                candidate == "*" || candidate.strip_prefix("W/").unwrap_or(candidate) == etag
+            },
+        )
+    }
+}
+
+fn refuse(error: impl Into<ApiError>) -> Refusal {
+    Box::new(error.into().into_response())
+}
+
+/// `Link` to the page behind `last` (RFC 8288).
+fn next_page(path: &str, last: &str, size: Option<u32>, filter: Option<&str>) -> String {
+    let size = size.map(|n| format!("&n={n}")).unwrap_or_default();
+    let filter = filter.map(|f| format!("&artifactType={}", escape(f))).unwrap_or_default();
+    format!("<{path}?last={}{size}{filter}>; rel=\"next\"", escape(last))
+}
+
+/// Percent-escapes what may not stand in a query (RFC 3986, "unreserved" stays).
+fn escape(text: &str) -> String {
+    use std::fmt::Write;
+
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/:".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}

@@ -1,0 +1,42 @@
+//! `plura backup` and `plura restore`: the metadata of an installation.
+
+use plura_registry::CheckOptions;
+use serde_json::json;
+
+use super::check;
+use crate::cli::{BackupArgs, RestoreArgs};
+use crate::exit::{ExitStatus, Hint};
+use crate::printer::Printer;
+use crate::runtime::runtime;
+
+pub(super) fn run(args: &BackupArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let bytes = runtime()?
+        .block_on(plura_registry::backup(&settings.data, &args.target))
+        .hint("name a file that does not exist, and the installation with `--data DIR`")?;
+    if args.output.json {
+        printer.json(&json!({ "file": args.target, "bytes": bytes }))?;
+    } else {
+        printer.data(format!("{}: {bytes} bytes\n", args.target.display()))?;
+        printer.note("now copy the directory `blobs`; its files never change");
+    }
+    Ok(ExitStatus::Done)
+}
+
+pub(super) fn restore(args: &RestoreArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let runtime = runtime()?;
+    let aside = runtime
+        .block_on(plura_registry::restore(&args.source, &settings.data))
+        .hint("stop the server first; nothing was replaced")?;
+    if let Some(aside) = &aside {
+        printer.note(format_args!("what was there is now {}", aside.display()));
+    }
+    let report = runtime.block_on(check::check(&settings, CheckOptions::default(), printer))?;
+    if args.output.json {
+        printer.json(&json!({ "replaced": aside, "check": report }))?;
+    } else {
+        printer.data(check::text(&report))?;
+    }
+    Ok(if report.is_sound() { ExitStatus::Done } else { ExitStatus::No })
+}

@@ -1,0 +1,64 @@
+//! `plura check`: metadata against storage.
+
+use plura_registry::{CheckOptions, CheckReport, Finding};
+
+use crate::cli::CheckArgs;
+use crate::exit::{ExitStatus, Hint};
+use crate::printer::Printer;
+use crate::runtime::runtime;
+use crate::settings::Settings;
+use crate::wire;
+
+pub(super) fn run(args: &CheckArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let options = CheckOptions { rehash: args.rehash, repair: args.repair };
+    let report = runtime()?.block_on(check(&settings, options, printer))?;
+    if args.output.json {
+        printer.json(&report)?;
+    } else {
+        printer.data(text(&report))?;
+    }
+    if !report.is_sound() && !args.repair {
+        printer.hint("stop the server and run `plura check --repair`");
+    }
+    Ok(if report.is_sound() { ExitStatus::Done } else { ExitStatus::No })
+}
+
+/// Checks an installation, telling how far it is.
+pub(super) async fn check(
+    settings: &Settings,
+    options: CheckOptions,
+    printer: &Printer,
+) -> anyhow::Result<CheckReport> {
+    let mut progress = |what: &str| printer.note(format_args!("checking {what}"));
+    let registry = wire::registry_settings(settings);
+    plura_registry::check(&settings.data, &registry, options, &mut progress)
+        .await
+        .hint("name the installation with `--data DIR`; repairing needs the server stopped")
+}
+
+/// The report for people.
+pub(super) fn text(report: &CheckReport) -> String {
+    let findings = report.findings.iter().map(|finding| {
+        let Finding { kind, subject, detail, repaired } = finding;
+        let mark = if *repaired { "mended" } else { "WRONG" };
+        // The same words as in JSON.
+        let kind = serde_json::to_value(kind).ok();
+        let kind = kind.as_ref().and_then(|kind| kind.as_str()).unwrap_or_default();
+        format!("{mark}  {kind}  {subject}: {detail}\n")
+    });
+    let verdict = match report.findings.len() {
+        0 => "sound".to_owned(),
+        all => {
+            let mended = report.findings.iter().filter(|finding| finding.repaired).count();
+            format!("{all} found, {mended} mended")
+        }
+    };
+    format!(
+        "{}{verdict}: {} blobs of {} bytes, {} manifests\n",
+        findings.collect::<String>(),
+        report.blobs,
+        report.bytes,
+        report.manifests
+    )
+}

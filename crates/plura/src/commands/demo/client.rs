@@ -1,0 +1,112 @@
+//! Requests that show themselves: each prints the command that does the same, and how long it took.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail, ensure};
+use plura_oci::Digest;
+use reqwest::{Method, Response, StatusCode};
+
+use crate::printer::Printer;
+
+/// Speaks to the demo's server.
+pub(super) struct Client<'a> {
+    http: reqwest::Client,
+    base: String,
+    printer: &'a Printer,
+}
+
+/// A request to be made.
+pub(super) struct Ask {
+    pub(super) method: Method,
+    pub(super) path: String,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Vec<u8>,
+    pub(super) expected: StatusCode,
+}
+
+impl Ask {
+    pub(super) fn new(method: Method, path: impl Into<String>, expected: StatusCode) -> Self {
+        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new(), expected }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(address: &str, printer: &'a Printer) -> Self {
+        let http = reqwest::Client::new();
+        Self { http, base: format!("http://{address}"), printer }
+    }
+
+    /// The same client for a server that was started again.
+    pub(super) fn moved_to(self, address: &str) -> Self {
+        Self { base: format!("http://{address}"), ..self }
+    }
+
+    /// A step of the story.
+    pub(super) fn tell(&self, step: &str) -> anyhow::Result<()> {
+        self.printer.data(format!("\n{step}\n"))
+    }
+
+    /// What another tool would be called with for the same.
+    pub(super) fn same_as(&self, command: &str) -> anyhow::Result<()> {
+        let host = self.base.trim_start_matches("http://");
+        self.printer.data(format!("             {}\n", command.replace("HOST", host)))
+    }
+
+    /// Makes a request; another status than expected ends the demo.
+    pub(super) async fn ask(&self, ask: Ask) -> anyhow::Result<Response> {
+        let line = self.as_curl(&ask);
+        let Ask { method, path, headers, body, expected } = ask;
+        let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let started = Instant::now();
+        let response = request.send().await.with_context(|| line.clone())?;
+        let took = started.elapsed();
+        self.printer.data(format!("{}  {line}\n", milliseconds(took)))?;
+        if response.status() != expected {
+            let (status, text) = (response.status(), response.text().await.unwrap_or_default());
+            bail!("expected {expected}, got {status}: {text}");
+        }
+        Ok(response)
+    }
+
+    /// Makes a request and reads its body, which must have the digest, if one is given.
+    pub(super) async fn fetch(&self, ask: Ask, digest: Option<&Digest>) -> anyhow::Result<Vec<u8>> {
+        let bytes = self.ask(ask).await?.bytes().await.context("the transfer broke off")?;
+        if let Some(digest) = digest {
+            ensure!(Digest::of(digest.algorithm(), &bytes) == *digest, "not the bytes of {digest}");
+        }
+        Ok(bytes.to_vec())
+    }
+
+    fn as_curl(&self, ask: &Ask) -> String {
+        let method = match ask.method {
+            Method::GET => String::new(),
+            Method::HEAD => " -I".to_owned(),
+            ref other => format!(" -X {other}"),
+        };
+        let headers = ask.headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'"));
+        let body = match ask.body.len() {
+            0 => String::new(),
+            1..200 => format!(" -d '{}'", String::from_utf8_lossy(&ask.body)),
+            _ => " --data-binary @FILE".to_owned(),
+        };
+        let headers: String = headers.collect();
+        format!("curl{method}{headers}{body} '{}{}'", self.base, ask.path)
+    }
+}
+
+fn milliseconds(took: Duration) -> String {
+    format!("{:>8.2} ms", took.as_secs_f64() * 1000.0)
+}
