@@ -18,6 +18,11 @@ impl Random {
             Err(_) => RandomState::new().build_hasher().finish(),
         };
         eprintln!("repeat with PLURA_TEST_SEED={seed}");
+        Self::seeded(seed)
+    }
+
+    /// The source that always gives the same.
+    pub const fn seeded(seed: u64) -> Self {
         Self { state: seed }
     }
 

@@ -17,10 +17,15 @@ impl Upload {
     /// The session that this answer (202, with a `Location`) opened.
     #[track_caller]
     pub fn opened(client: &Client, answer: &Answer) -> Self {
-        let mut upload = Self { client: client.clone(), location: String::new() };
+        let mut upload = Self::at(client, "");
         upload.follow(answer);
         assert!(!upload.location.is_empty(), "no Location in {}", answer.describe());
         upload
+    }
+
+    /// The session that may be at this path.
+    pub fn at(client: &Client, path: &str) -> Self {
+        Self { client: client.clone(), location: path.to_owned() }
     }
 
     /// Sends a chunk that begins at `start`, saying so.
