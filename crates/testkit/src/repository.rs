@@ -80,9 +80,11 @@ impl Repository {
         self.blob(Method::DELETE, digest).await
     }
 
-    /// A request about a manifest.
+    /// A request about a manifest. Like real clients it accepts every kind, without which some
+    /// registries do not show OCI manifests.
     pub fn manifest(&self, method: Method, reference: &str) -> Request {
-        self.client.request(method, &self.path(&format!("manifests/{reference}")))
+        let request = self.client.request(method, &self.path(&format!("manifests/{reference}")));
+        request.header("accept", ACCEPT)
     }
 
     /// `GET` of a manifest.
@@ -204,3 +206,9 @@ impl Repository {
 }
 
 const BYTES: &str = "application/octet-stream";
+
+/// What clients that understand every kind of manifest send.
+const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
+    application/vnd.oci.image.index.v1+json, \
+    application/vnd.docker.distribution.manifest.v2+json, \
+    application/vnd.docker.distribution.manifest.list.v2+json, */*";
