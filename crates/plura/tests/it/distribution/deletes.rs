@@ -129,3 +129,18 @@ async fn an_index_and_its_children_are_deleted_one_by_one() {
     repository.get_manifest("latest").await.expect(404);
     repository.get_manifest(&image.digest()).await.expect(200);
 }
+
+#[tokio::test]
+async fn deleting_can_be_switched_off() {
+    let mut plura = Plura::with(&[("PLURA_REGISTRY__DELETE", "false")]);
+    let repository = plura.repository("off");
+    let image = Image::random(&mut plura.random);
+    repository.push_image_as("latest", &image).await;
+    for reference in ["latest", &image.digest()] {
+        repository.delete_manifest(reference).await.expect_error(405, "UNSUPPORTED");
+    }
+    repository.delete_blob(&image.blobs[0].digest()).await.expect_error(405, "UNSUPPORTED");
+    repository.get_manifest("latest").await.expect(200);
+    // An upload of one's own is not content yet.
+    repository.start_upload().await.cancel().await.expect(204);
+}
