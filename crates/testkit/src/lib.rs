@@ -1,1 +1,35 @@
 //! Starts the real binary, builds images, speaks raw HTTP: what tests of several crates share.
+//!
+//! Nothing here uses the code under test: digests, names and HTTP are written down a second time,
+//! so that a mistake in the server cannot hide behind the same mistake in its tests. Everything
+//! panics with a message that names the request and shows the answer, because only tests call it.
+
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "panicking with a readable message is what a test helper does when it is unhappy"
+)]
+#![expect(
+    clippy::return_self_not_must_use,
+    reason = "an assertion on an answer is made by the call; the answer is returned to chain more"
+)]
+
+mod answer;
+mod client;
+mod digest;
+mod image;
+mod json;
+mod random;
+pub mod raw;
+mod repository;
+mod server;
+mod upload;
+
+pub use answer::Answer;
+pub use client::{Client, Request};
+pub use digest::{Algorithm, digest};
+pub use image::{Blob, Image, Manifest, media_type};
+pub use json::{assert_json, assert_json_contains};
+pub use random::Random;
+pub use repository::{PushMethod, Repository};
+pub use server::{Builder, Server};
+pub use upload::Upload;

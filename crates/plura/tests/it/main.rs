@@ -1,0 +1,3 @@
+//! Tests of the binary from outside: over HTTP, over signals, over its files.
+
+mod distribution;
