@@ -147,7 +147,8 @@ impl Registry {
         if repository.is_none() {
             report.uploads = self.expire_uploads(now).await?;
         }
-        // Blobs stand in no repository, so a run for one repository finds them by what led there.
+        // Blobs stand in no repository, so a run for one repository finds them by what led there; any
+        // other finds their reviews among those that are due.
         let mut follow_up: Vec<Review> = Vec::new();
         loop {
             let mut connection = self.db().read().await?;
@@ -158,7 +159,9 @@ impl Registry {
                 break;
             }
             let decided = self.decide(batch, now).await?;
-            follow_up.extend(decided.follow_up.into_iter().filter(|r| r.kind == Kind::Blob));
+            if repository.is_some() {
+                follow_up = decided.follow_up;
+            }
             for item in decided.items {
                 report.add(item);
             }
