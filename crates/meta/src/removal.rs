@@ -1,6 +1,12 @@
 //! Bytes that no blob points at any more and that are still to be deleted from the store.
 
-use crate::{Connection, Error, Timestamp, Tx, blob::Blob, total};
+use plura_oci::Digest;
+
+use crate::{
+    Connection, Error, Timestamp, Tx,
+    blob::{self, Blob},
+    total,
+};
 
 /// Bytes to delete.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -13,8 +19,10 @@ pub struct Removal {
 
 /// Queues the bytes of a blob that is being forgotten in the same transaction.
 pub async fn queue(tx: &mut Tx, blob: &Blob, now: Timestamp) -> Result<(), Error> {
+    // Found in the queue already, the key is damage that `check` knows; it must not stop collection.
     const SQL: &str = "
-        insert into removal (storage_key, digest, size, queued_at) values ($1, $2, $3, $4)";
+        insert into removal (storage_key, digest, size, queued_at) values ($1, $2, $3, $4)
+        on conflict (storage_key) do nothing";
     sqlx::query(SQL)
         .bind(&blob.storage_key)
         .bind(blob.digest.to_string())
@@ -22,7 +30,29 @@ pub async fn queue(tx: &mut Tx, blob: &Blob, now: Timestamp) -> Result<(), Error
         .bind(now)
         .execute(tx.sqlite())
         .await?;
-    Ok(())
+    total::collected(tx, blob.size).await
+}
+
+/// Queues bytes that were stored for a blob that was never recorded; `false` if it was recorded.
+///
+/// That a commit failed does not say that it is not there after a crash. The commit of this row,
+/// which comes after it in the database's log, does.
+pub async fn queue_uncommitted(
+    tx: &mut Tx,
+    storage_key: &str,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        insert into removal (storage_key, digest, size, queued_at)
+        select $1, $2, 0, $3 where true
+        on conflict (storage_key) do update set queued_at = excluded.queued_at";
+    if blob::is_key_known(tx, storage_key).await? {
+        return Ok(false);
+    }
+    let query = sqlx::query(SQL).bind(storage_key).bind(digest.to_string()).bind(now);
+    query.execute(tx.sqlite()).await?;
+    Ok(true)
 }
 
 /// Removals that are queued, behind `after` by key.
@@ -47,11 +77,8 @@ pub async fn is_queued(connection: &mut Connection, storage_key: &str) -> Result
 }
 
 /// Ends a removal: the bytes are gone.
-pub async fn done(tx: &mut Tx, removal: &Removal) -> Result<(), Error> {
+pub async fn done(tx: &mut Tx, storage_key: &str) -> Result<(), Error> {
     const SQL: &str = "delete from removal where storage_key = $1";
-    let query = sqlx::query(SQL).bind(&removal.storage_key);
-    if query.execute(tx.sqlite()).await?.rows_affected() > 0 {
-        total::collected(tx, removal.size.unsigned_abs()).await?;
-    }
+    sqlx::query(SQL).bind(storage_key).execute(tx.sqlite()).await?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the collector looks at again: everything that may just have become garbage.
 
-use std::str::FromStr;
+use std::{collections::BTreeSet, str::FromStr};
 
 use plura_oci::{Digest, RepositoryName};
 
@@ -29,6 +29,16 @@ pub struct Review {
     pub digest: Digest,
     /// From when on.
     pub due_at: Timestamp,
+}
+
+/// What reviews are ordered by: when they are due, then as the database compares them.
+pub type Order = (Timestamp, &'static str, Option<RepositoryId>, Digest);
+
+impl Review {
+    /// Its place in the order in which reviews are taken.
+    pub fn order(&self) -> Order {
+        (self.due_at, self.kind.as_str(), self.repository, self.digest)
+    }
 }
 
 #[derive(sqlx::FromRow)]
@@ -69,11 +79,21 @@ pub async fn schedule_all(
     Ok(())
 }
 
-/// Reviews that are due at `now`, behind `after` in the order of their due times.
+/// Which of the due reviews to take: all, or those of one repository and of some blobs, which are in
+/// no repository.
+#[derive(Clone, Debug)]
+pub struct Only {
+    /// The repository.
+    pub repository: RepositoryId,
+    /// The blobs.
+    pub blobs: BTreeSet<Digest>,
+}
+
+/// Reviews that are due at `now`, behind `after` in the order of [`Review::order`].
 pub async fn due(
     connection: &mut Connection,
     now: Timestamp,
-    repository: Option<RepositoryId>,
+    only: Option<&Only>,
     after: Option<&Review>,
     limit: u32,
 ) -> Result<Vec<Review>, Error> {
@@ -81,16 +101,18 @@ pub async fn due(
         select kind, repository_id, digest, due_at from review
         where due_at <= $1
           and (due_at, kind, repository_id, digest) > ($2, $3, $4, $5)
-          and ($6 = 0 or repository_id = $6)
+          and ($6 = 0 or repository_id = $6
+               or kind = 'blob' and digest in (select value from json_each($7)))
         order by due_at, kind, repository_id, digest
-        limit $7";
+        limit $8";
     let rows: Vec<Row> = sqlx::query_as(SQL)
         .bind(now)
         .bind(after.map_or(Timestamp(i64::MIN), |review| review.due_at))
         .bind(after.map_or("", |review| review.kind.as_str()))
         .bind(after.and_then(|review| review.repository).map_or(0, |repository| repository.0))
         .bind(after.map(|review| review.digest.to_string()).unwrap_or_default())
-        .bind(repository.map_or(0, |repository| repository.0))
+        .bind(only.map_or(0, |only| only.repository.0))
+        .bind(crate::db::json_array(only.into_iter().flat_map(|only| &only.blobs)))
         .bind(limit)
         .fetch_all(connection.sqlite())
         .await?;
@@ -126,18 +148,42 @@ pub async fn delete(tx: &mut Tx, review: &Review) -> Result<(), Error> {
     Ok(())
 }
 
-/// Extends the time until the repository's link to a blob is reviewed, if a review is pending.
-pub async fn postpone_link(
+/// When something in a repository will be reviewed, if it will.
+pub async fn due_at(
+    connection: &mut Connection,
+    kind: Kind,
+    repository: &RepositoryName,
+    digest: &Digest,
+) -> Result<Option<Timestamp>, Error> {
+    const SQL: &str = "
+        select due_at from review
+        where kind = $1 and digest = $2
+          and repository_id = (select id from repository where name = $3)";
+    Ok(sqlx::query_scalar(SQL)
+        .bind(kind.as_str())
+        .bind(digest.to_string())
+        .bind(repository.as_str())
+        .fetch_optional(connection.sqlite())
+        .await?)
+}
+
+/// Extends the time until something in a repository is reviewed, if a review is pending.
+pub async fn postpone(
     tx: &mut Tx,
+    kind: Kind,
     repository: &RepositoryName,
     digest: &Digest,
     due_at: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
-        update review set due_at = max(due_at, $3)
-        where kind = 'link' and digest = $2
-          and repository_id = (select id from repository where name = $1)";
-    let query = sqlx::query(SQL).bind(repository.as_str()).bind(digest.to_string()).bind(due_at);
+        update review set due_at = max(due_at, $4)
+        where kind = $1 and digest = $2
+          and repository_id = (select id from repository where name = $3)";
+    let query = sqlx::query(SQL)
+        .bind(kind.as_str())
+        .bind(digest.to_string())
+        .bind(repository.as_str())
+        .bind(due_at);
     Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
 }
 

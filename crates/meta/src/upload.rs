@@ -93,17 +93,11 @@ pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Resul
 }
 
 /// Sessions that were not touched since `limit`, the oldest first.
-pub async fn stale(
-    connection: &mut Connection,
-    limit: Timestamp,
-    count: u32,
-) -> Result<Vec<Upload>, Error> {
-    const SQL: &str = "
-        select id, repository, byte_offset, hash_state from upload
-        where touched_at <= $1 order by touched_at limit $2";
-    let rows: Vec<Row> =
-        sqlx::query_as(SQL).bind(limit).bind(count).fetch_all(connection.sqlite()).await?;
-    rows.into_iter().map(TryInto::try_into).collect()
+pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<UploadId>, Error> {
+    const SQL: &str = "select id from upload where touched_at <= $1 order by touched_at";
+    let ids: Vec<String> =
+        sqlx::query_scalar(SQL).bind(limit).fetch_all(connection.sqlite()).await?;
+    ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Whether there is a session of that name, in whatever repository.

@@ -44,9 +44,19 @@ impl Registry {
             return Ok(file);
         }
         let (blobs, key, size) = (self.blobs().clone(), content.key.clone(), content.size);
-        let file = blocking(move || blobs.open_blob(&key, size)).await?;
+        let file = match blocking(move || blobs.open_blob(&key, size)).await {
+            Err(error) if error.is_missing() && !self.is_known(content).await? => {
+                return Err(Error::BlobUnknown(content.digest));
+            }
+            opened => opened?,
+        };
         self.shared.caches.files.insert(content.key.clone(), file.clone());
         Ok(file)
+    }
+
+    /// Whether the blob was not collected since it was found.
+    async fn is_known(&self, content: &BlobContent) -> Result<bool, Error> {
+        Ok(blob::is_key_known(&mut self.db().read().await?, content.key.as_str()).await?)
     }
 
     /// Ends the blob's being readable through the repository. Its bytes go when no other repository
@@ -89,7 +99,7 @@ impl Registry {
             .write(move |tx| {
                 Box::pin(async move {
                     // The collector may have been faster; then the blob is gone, and so says the answer.
-                    if review::postpone_link(tx, &repository, &digest, until).await?
+                    if review::postpone(tx, Kind::Link, &repository, &digest, until).await?
                         || blob::find_linked(tx, &repository, &digest).await?.is_some()
                     {
                         return Ok(());

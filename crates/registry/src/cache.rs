@@ -1,6 +1,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plura_blob::{BlobFile, BlobKey};
+use plura_meta::Timestamp;
 use plura_oci::{Digest, Reference, RepositoryName, Tag};
 use quick_cache::{Weighter, sync::Cache};
 
@@ -20,7 +21,7 @@ type Name = (RepositoryName, Reference);
 /// What is read again and again. Losing any of it changes no answer.
 #[derive(Debug)]
 pub(crate) struct Caches {
-    manifests: Cache<Name, CachedManifest, BySize>,
+    manifests: Cache<Name, KeptManifest, BySize>,
     /// Counts the changes of what `manifests` holds copies of. A reader that looked into the database
     /// before a change must not put what it saw into the cache after it.
     changes: Mutex<u64>,
@@ -34,13 +35,19 @@ const MANIFEST_BYTES: u64 = 16 << 20;
 const OPEN_FILES: usize = 256;
 
 #[derive(Clone, Debug)]
+struct KeptManifest {
+    manifest: CachedManifest,
+    until: Timestamp,
+}
+
+#[derive(Clone, Debug)]
 struct BySize;
 
-impl Weighter<Name, CachedManifest> for BySize {
-    fn weight(&self, (repository, _): &Name, manifest: &CachedManifest) -> u64 {
+impl Weighter<Name, KeptManifest> for BySize {
+    fn weight(&self, (repository, _): &Name, kept: &KeptManifest) -> u64 {
         // Beside the texts, an entry costs about this much.
         const OVERHEAD: usize = 300;
-        (OVERHEAD + repository.as_str().len() + manifest.bytes.len()) as u64
+        (OVERHEAD + repository.as_str().len() + kept.manifest.bytes.len()) as u64
     }
 }
 
@@ -55,8 +62,8 @@ impl Default for Caches {
 }
 
 impl Caches {
-    pub(crate) fn manifest(&self, name: &Name) -> Option<CachedManifest> {
-        self.manifests.get(name)
+    pub(crate) fn manifest(&self, name: &Name, now: Timestamp) -> Option<CachedManifest> {
+        self.manifests.get(name).filter(|kept| now < kept.until).map(|kept| kept.manifest)
     }
 
     /// To be called before the database is read for what [`Caches::keep_manifest`] will keep.
@@ -64,11 +71,18 @@ impl Caches {
         *self.lock()
     }
 
-    /// Keeps what was read, unless something changed since `changes` was taken.
-    pub(crate) fn keep_manifest(&self, changes: u64, name: Name, manifest: CachedManifest) {
+    /// Keeps what was read for answers before `until`, unless something changed since `changes` was
+    /// taken.
+    pub(crate) fn keep_manifest(
+        &self,
+        changes: u64,
+        name: Name,
+        manifest: CachedManifest,
+        until: Timestamp,
+    ) {
         let now = self.lock();
         if *now == changes {
-            self.manifests.insert(name, manifest);
+            self.manifests.insert(name, KeptManifest { manifest, until });
         }
     }
 

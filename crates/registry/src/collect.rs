@@ -6,18 +6,21 @@
 //! after its last use, and being told that a blob is there counts as use; and bytes are deleted by a
 //! key that no other content will ever have.
 
-use std::collections::{HashSet, VecDeque};
+mod judge;
+mod rehearse;
+
+use std::collections::BTreeSet;
 
 use plura_blob::BlobKey;
 use plura_meta::{
-    Connection, RepositoryId, Timestamp, Tx, blob, manifest, removal, repository,
-    review::{self, Kind, Review},
-    tag,
+    Connection, RepositoryId, Timestamp, Tx, blob, removal, repository,
+    review::{self, Kind, Only, Review},
 };
 use plura_oci::{Digest, RepositoryName, Tag};
 use serde::Serialize;
 
-use crate::{Error, KeepUntagged, Registry, blobs::stored_key, blocking, manifests::Delete};
+use self::judge::{Gone, Judgement, judge};
+use crate::{Error, Registry, blobs::stored_key, blocking, detached, manifests::Delete};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -88,19 +91,6 @@ const BATCH: u32 = 32;
 /// Files deleted between two transactions.
 const REMOVALS: u32 = 64;
 
-struct Judgement {
-    decision: Decision,
-    reason: &'static str,
-    bytes: u64,
-}
-
-/// What a dry run has decided to delete and a run would have deleted by then.
-#[derive(Default)]
-struct Gone {
-    manifests: HashSet<(RepositoryId, Digest)>,
-    links: HashSet<(RepositoryId, Digest)>,
-}
-
 impl CollectReport {
     /// The most decisions that are listed one by one.
     pub const ITEMS: usize = 10_000;
@@ -127,12 +117,11 @@ impl Registry {
                 Some(found.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?)
             }
         };
-        let mut report = if request.dry_run {
-            self.rehearse(repository, request.now).await?
-        } else {
-            let _only_run = self.shared.collecting.lock().await;
-            self.run(repository, request.now).await?
-        };
+        if request.dry_run {
+            return self.rehearse(repository, request.now).await;
+        }
+        let _only_run = self.shared.collecting.lock().await;
+        let mut report = self.run(repository, request.now).await?;
         let mut connection = self.db().read().await?;
         report.waiting = review::count_waiting(&mut connection, request.now).await?;
         Ok(report)
@@ -146,21 +135,19 @@ impl Registry {
         let mut report = CollectReport::default();
         if repository.is_none() {
             report.uploads = self.expire_uploads(now).await?;
+            self.clear_leftovers().await?;
         }
-        // Blobs stand in no repository, so a run for one repository finds them by what led there; any
-        // other finds their reviews among those that are due.
-        let mut follow_up: Vec<Review> = Vec::new();
+        // Blobs stand in no repository, so a run for one repository finds them by what led there.
+        let mut only = repository.map(|repository| Only { repository, blobs: BTreeSet::new() });
         loop {
-            let mut connection = self.db().read().await?;
-            let mut batch = review::due(&mut connection, now, repository, None, BATCH).await?;
-            drop(connection);
-            batch.append(&mut follow_up);
-            if batch.is_empty() {
+            let registry = self.clone();
+            let subject = only.clone();
+            let decided = detached(async move { registry.decide(subject, now).await }).await?;
+            if !decided.any {
                 break;
             }
-            let decided = self.decide(batch, now).await?;
-            if repository.is_some() {
-                follow_up = decided.follow_up;
+            if let Some(only) = &mut only {
+                only.blobs.extend(decided.unlinked);
             }
             for item in decided.items {
                 report.add(item);
@@ -170,8 +157,9 @@ impl Registry {
         Ok(report)
     }
 
-    /// Decides a batch of reviews and acts on them, in one transaction.
-    async fn decide(&self, batch: Vec<Review>, now: Timestamp) -> Result<Decided, Error> {
+    /// Takes the next reviews that are due, decides and acts on them, in one transaction: what is
+    /// told to a client before it (that a blob is there, say) is seen by it.
+    async fn decide(&self, only: Option<Only>, now: Timestamp) -> Result<Decided, Error> {
         let delete = Delete {
             now,
             grace: self.settings().grace,
@@ -180,10 +168,18 @@ impl Registry {
         let keep = self.settings().keep_untagged;
         let work = async move |tx: &mut Tx| {
             let mut decided = Decided::default();
-            for review in batch {
-                let judged = judge(tx, &review, keep, &Gone::default()).await?;
+            for review in review::due(tx, now, only.as_ref(), None, BATCH).await? {
+                decided.any = true;
+                // What was decided before it in this batch may have given it a new grace time.
+                let due_at =
+                    review::find(tx, review.kind, review.repository, &review.digest).await?;
+                if due_at.is_none_or(|due_at| due_at > now) {
+                    continue;
+                }
                 review::delete(tx, &review).await?;
-                let Some(judgement) = judged else { continue };
+                let Some(judgement) = judge(tx, &review, keep, &Gone::default()).await? else {
+                    continue;
+                };
                 decided.items.push(item(tx, &review, &judgement).await?);
                 if judgement.decision == Decision::Delete {
                     decided.act(tx, &review, delete).await?;
@@ -195,100 +191,79 @@ impl Registry {
         for (name, tags, digest) in &decided.manifests {
             self.shared.caches.forget(name, tags, Some(*digest));
         }
+        plura_fault::point("collect.decided").map_err(Error::fault)?;
         Ok(decided)
     }
 
-    /// Deletes the bytes that no blob points at any more.
+    /// Deletes the bytes that no blob points at any more. One file that cannot be deleted does not
+    /// hold up the others; it is tried again by the next run.
     async fn remove_queued(&self) -> Result<(), Error> {
+        let mut after: Option<String> = None;
+        let mut failed = Ok(());
         loop {
-            let queued = removal::list(&mut self.db().read().await?, None, REMOVALS).await?;
-            if queued.is_empty() {
-                return Ok(());
-            }
-            let keys = queued.iter().map(|removal| stored_key(removal.storage_key.clone()));
+            let mut connection = self.db().read().await?;
+            let queued = removal::list(&mut connection, after.as_deref(), REMOVALS).await?;
+            drop(connection);
+            let Some(last) = queued.last() else { return failed };
+            after = Some(last.storage_key.clone());
+            let keys = queued.into_iter().map(|removal| stored_key(removal.storage_key));
             let keys: Vec<BlobKey> = keys.collect::<Result<_, _>>()?;
+            if let Err(error) = self.remove_bytes(keys).await {
+                failed = Err(error);
+            }
+        }
+    }
+
+    /// Deletes bytes whose removal is queued, and then takes them off the queue.
+    pub(crate) async fn remove_bytes(&self, mut keys: Vec<BlobKey>) -> Result<(), Error> {
+        let (blobs, subject) = (self.blobs().clone(), keys.clone());
+        let mut result = blocking(move || blobs.delete(&subject)).await;
+        if result.is_err() {
+            (keys, result) = self.remove_one_by_one(keys).await;
+        }
+        plura_fault::point("collect.deleted").map_err(Error::fault)?;
+        for key in &keys {
+            // An open file keeps its space on the disk.
+            self.shared.caches.files.remove(key);
+        }
+        let work = async move |tx: &mut Tx| {
             for key in &keys {
-                self.shared.caches.files.remove(key);
+                removal::done(tx, key.as_str()).await?;
             }
-            let blobs = self.blobs().clone();
-            blocking(move || blobs.delete(&keys)).await?;
-            let work = async move |tx: &mut Tx| {
-                for removal in &queued {
-                    removal::done(tx, removal).await?;
-                }
-                Ok::<_, Error>(())
-            };
-            self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        }
+            Ok::<_, Error>(())
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        Ok(result?)
     }
 
-    /// Decides as [`Registry::run`] does, and remembers what it would have deleted instead of
-    /// deleting it.
-    async fn rehearse(
+    /// Those of `keys` that could be deleted, and why others could not.
+    async fn remove_one_by_one(
         &self,
-        repository: Option<RepositoryId>,
-        now: Timestamp,
-    ) -> Result<CollectReport, Error> {
-        let mut report = CollectReport { dry_run: true, ..CollectReport::default() };
-        let mut gone = Gone::default();
-        let mut after: Option<Review> = None;
-        let mut seen = HashSet::new();
-        let mut connection = self.db().read().await?;
-        loop {
-            let page = review::due(&mut connection, now, repository, after.as_ref(), BATCH).await?;
-            let Some(last) = page.last() else { return Ok(report) };
-            after = Some(last.clone());
-            let mut pending = VecDeque::from(page);
-            while let Some(review) = pending.pop_front() {
-                if !seen.insert((review.kind, review.repository, review.digest)) {
-                    continue;
-                }
-                let keep = self.settings().keep_untagged;
-                let Some(judgement) = judge(&mut connection, &review, keep, &gone).await? else {
-                    continue;
-                };
-                report.add(item(&mut connection, &review, &judgement).await?);
-                if judgement.decision == Decision::Delete {
-                    gone.add(&review);
-                    pending.extend(self.consequences(&mut connection, &review, now).await?);
+        keys: Vec<BlobKey>,
+    ) -> (Vec<BlobKey>, Result<(), plura_blob::Error>) {
+        let blobs = self.blobs().clone();
+        blocking(move || {
+            let mut result = Ok(());
+            let mut removed = Vec::new();
+            for key in keys {
+                match blobs.delete(std::slice::from_ref(&key)) {
+                    Ok(()) => removed.push(key),
+                    Err(error) => result = Err(error),
                 }
             }
-        }
-    }
-
-    /// The reviews that a deletion would make due at once.
-    async fn consequences(
-        &self,
-        connection: &mut Connection,
-        review: &Review,
-        now: Timestamp,
-    ) -> Result<Vec<Review>, Error> {
-        let follow = |kind, repository, digest| Review { kind, repository, digest, due_at: now };
-        let Some(repository) = review.repository else { return Ok(Vec::new()) };
-        match review.kind {
-            Kind::Link => Ok(vec![follow(Kind::Blob, None, review.digest)]),
-            // What a manifest kept has the grace time still before it.
-            Kind::Manifest if self.settings().grace.is_zero() => {
-                let references =
-                    manifest::reference_digests(connection, repository, &review.digest).await?;
-                let referrers =
-                    manifest::referrer_digests(connection, repository, &review.digest).await?;
-                let both = [Kind::Link, Kind::Manifest];
-                let kept = references.iter().flat_map(|digest| both.map(|kind| (kind, *digest)));
-                let about = referrers.iter().map(|digest| (Kind::Manifest, *digest));
-                let all = kept.chain(about);
-                Ok(all.map(|(kind, digest)| follow(kind, Some(repository), digest)).collect())
-            }
-            Kind::Manifest | Kind::Blob => Ok(Vec::new()),
-        }
+            (removed, result)
+        })
+        .await
     }
 }
 
 /// What one transaction decided.
 #[derive(Default)]
 struct Decided {
+    /// Whether anything was due.
+    any: bool,
     items: Vec<CollectItem>,
-    follow_up: Vec<Review>,
+    unlinked: Vec<Digest>,
     manifests: Vec<(RepositoryName, Vec<Tag>, Digest)>,
 }
 
@@ -307,7 +282,7 @@ impl Decided {
                 let next =
                     Review { kind: Kind::Blob, repository: None, digest, due_at: delete.now };
                 review::schedule(tx, &next).await?;
-                self.follow_up.push(next);
+                self.unlinked.push(digest);
                 repository::delete_if_empty(tx, repository).await?;
             }
             (Kind::Blob, _) => {
@@ -322,118 +297,7 @@ impl Decided {
     }
 }
 
-impl Gone {
-    fn add(&mut self, review: &Review) {
-        let Some(repository) = review.repository else { return };
-        match review.kind {
-            Kind::Manifest => self.manifests.insert((repository, review.digest)),
-            Kind::Link => self.links.insert((repository, review.digest)),
-            Kind::Blob => false,
-        };
-    }
-}
-
-/// Decides about one review; `None` if there is nothing left to decide about.
-async fn judge(
-    connection: &mut Connection,
-    review: &Review,
-    keep_untagged: KeepUntagged,
-    gone: &Gone,
-) -> Result<Option<Judgement>, Error> {
-    match (review.kind, review.repository) {
-        (Kind::Manifest, Some(repository)) => {
-            judge_manifest(connection, repository, &review.digest, keep_untagged, gone).await
-        }
-        (Kind::Link, Some(repository)) => {
-            judge_link(connection, repository, &review.digest, gone).await
-        }
-        (Kind::Blob, _) => judge_blob(connection, &review.digest, gone).await,
-        (Kind::Manifest | Kind::Link, None) => Ok(None),
-    }
-}
-
-async fn judge_manifest(
-    connection: &mut Connection,
-    repository: RepositoryId,
-    digest: &Digest,
-    keep_untagged: KeepUntagged,
-    gone: &Gone,
-) -> Result<Option<Judgement>, Error> {
-    let Some(found) = manifest::summary(connection, repository, digest).await? else {
-        return Ok(None);
-    };
-    if keep_untagged == KeepUntagged::Forever {
-        return Ok(keep("untagged manifests are kept (collection.keep_untagged)"));
-    }
-    if tag::points_at(connection, repository, digest).await? {
-        return Ok(keep("a tag points at it"));
-    }
-    if is_referenced(connection, repository, digest, gone).await? {
-        return Ok(keep("an index of the repository contains it"));
-    }
-    if let Some(subject) = found.subject {
-        let exists = manifest::summary(connection, repository, &subject).await?.is_some();
-        if exists && !gone.manifests.contains(&(repository, subject)) {
-            return Ok(keep("it is about a manifest that is kept"));
-        }
-    }
-    // Its bytes are in the metadata, which gives nothing back to the disk by one row.
-    Ok(delete(
-        "no tag, index or kept subject needs it, for longer than collection.keep_untagged",
-        0,
-    ))
-}
-
-async fn judge_link(
-    connection: &mut Connection,
-    repository: RepositoryId,
-    digest: &Digest,
-    gone: &Gone,
-) -> Result<Option<Judgement>, Error> {
-    if !blob::missing(connection, repository, [digest]).await?.is_empty() {
-        return Ok(None);
-    }
-    if is_referenced(connection, repository, digest, gone).await? {
-        return Ok(keep("a manifest of the repository references it"));
-    }
-    Ok(delete("no manifest of the repository references it, for longer than collection.grace", 0))
-}
-
-async fn judge_blob(
-    connection: &mut Connection,
-    digest: &Digest,
-    gone: &Gone,
-) -> Result<Option<Judgement>, Error> {
-    let Some(found) = blob::find(connection, digest).await? else { return Ok(None) };
-    let limit = u32::try_from(gone.links.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let linked = blob::repositories(connection, found.id, limit).await?;
-    if linked.iter().any(|repository| !gone.links.contains(&(*repository, *digest))) {
-        return Ok(keep("a repository links it"));
-    }
-    Ok(delete("no repository links it", found.size))
-}
-
-async fn is_referenced(
-    connection: &mut Connection,
-    repository: RepositoryId,
-    digest: &Digest,
-    gone: &Gone,
-) -> Result<bool, Error> {
-    let limit = u32::try_from(gone.manifests.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let by = manifest::referencing(connection, repository, digest, limit).await?;
-    Ok(by.iter().any(|manifest| !gone.manifests.contains(&(repository, *manifest))))
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "reads as the other answers of `judge`")]
-fn keep(reason: &'static str) -> Option<Judgement> {
-    Some(Judgement { decision: Decision::Keep, reason, bytes: 0 })
-}
-
-#[expect(clippy::unnecessary_wraps, reason = "reads as the other answers of `judge`")]
-fn delete(reason: &'static str, bytes: u64) -> Option<Judgement> {
-    Some(Judgement { decision: Decision::Delete, reason, bytes })
-}
-
+/// The entry of the report for a decision. The repository has to be there still.
 async fn item(
     connection: &mut Connection,
     review: &Review,

@@ -90,6 +90,11 @@ impl From<plura_blob::Error> for Error {
 }
 
 impl Error {
+    /// What an armed fault point says.
+    pub(crate) fn fault(source: io::Error) -> Self {
+        Self::Directory { path: PathBuf::new(), source }
+    }
+
     /// Whether the disk is full, and so the operator's to mend.
     pub fn is_storage_full(&self) -> bool {
         match self {

@@ -75,7 +75,7 @@ impl Registry {
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared) };
-        registry.recover().await?;
+        registry.clear_leftovers().await?;
         Ok(registry)
     }
 
@@ -134,6 +134,16 @@ fn lock(directory: &Path) -> Result<std::fs::File, Error> {
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Runs to its end also when the client goes away and nobody waits for the result any more.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

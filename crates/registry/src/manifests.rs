@@ -1,11 +1,11 @@
 use plura_meta::{
-    RepositoryId, Timestamp, Tx, blob, manifest, repository,
+    Connection, RepositoryId, Timestamp, Tx, blob, manifest, repository,
     review::{self, Kind},
     tag,
 };
 use plura_oci::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag};
 
-use crate::{CachedManifest, Error, Registry, Sparse};
+use crate::{CachedManifest, Error, Registry, Sparse, detached};
 
 /// A manifest to be pushed.
 #[derive(Clone, Debug)]
@@ -33,25 +33,72 @@ pub struct PushedManifest {
 
 impl Registry {
     /// The manifest that a tag points at, or of a digest.
+    ///
+    /// A client that is told "this digest is here" may push an index that relies on it. So if nothing
+    /// needs the manifest yet and its review is near, it is put off, as for blobs.
     pub async fn manifest(
         &self,
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<CachedManifest, Error> {
-        let name = (repository.clone(), reference.clone());
-        if let Some(cached) = self.shared.caches.manifest(&name) {
+        let (name, now) = ((repository.clone(), reference.clone()), Timestamp::now());
+        if let Some(cached) = self.shared.caches.manifest(&name, now) {
             return Ok(cached);
         }
         let changes = self.shared.caches.changes();
-        let found = manifest::find(&mut self.db().read().await?, repository, reference).await?;
+        let mut connection = self.db().read().await?;
+        let found = manifest::find(&mut connection, repository, reference).await?;
         let found = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
+        let until = match reference {
+            // What a tag points at has a whole time to be kept before it when it loses the tag.
+            Reference::Tag(_) => Timestamp(i64::MAX),
+            Reference::Digest(digest) => {
+                let due_at =
+                    review::due_at(&mut connection, Kind::Manifest, repository, digest).await?;
+                drop(connection);
+                self.use_manifest(repository, digest, due_at, now).await?
+            }
+        };
         let cached = CachedManifest {
             digest: found.digest,
             media_type: found.media_type,
             bytes: found.bytes.into(),
         };
-        self.shared.caches.keep_manifest(changes, name, cached.clone());
+        self.shared.caches.keep_manifest(changes, name, cached.clone(), until);
         Ok(cached)
+    }
+
+    /// Puts off the review of a manifest that a client is told about; returns until when it may be
+    /// told again without asking whether a review has come near.
+    async fn use_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        due_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Timestamp, Error> {
+        let grace = self.settings().grace;
+        if grace.is_zero() {
+            return Ok(Timestamp(i64::MAX));
+        }
+        // A review that is asked for later is due a grace time after that.
+        let full = now.after(grace);
+        let due_at = due_at.unwrap_or(full).min(full);
+        if due_at >= now.after(grace / 2) {
+            return Ok(due_at.before(grace / 2));
+        }
+        let (name, digest) = (repository.clone(), *digest);
+        let work = async move |tx: &mut Tx| {
+            // The collector may have been faster; then the manifest is gone, and so says the answer.
+            let postponed = review::postpone(tx, Kind::Manifest, &name, &digest, full).await?;
+            let reference = Reference::Digest(digest);
+            if postponed || manifest::find(tx, &name, &reference).await?.is_some() {
+                return Ok(());
+            }
+            Err(Error::ManifestUnknown(reference))
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        Ok(full.before(grace / 2))
     }
 
     /// Stores a manifest and points tags at it.
@@ -79,9 +126,14 @@ impl Registry {
             now: Timestamp::now(),
             untagged_review: self.settings().untagged_review(),
         };
-        self.db().write(move |tx| Box::pin(async move { push.run(tx).await })).await?;
-        self.shared.caches.forget(&put.repository, &tags, None);
-        Ok(PushedManifest { digest, subject })
+        let registry = self.clone();
+        // A client that goes away must not leave the commit without what follows it.
+        detached(async move {
+            registry.db().write(move |tx| Box::pin(async move { push.run(tx).await })).await?;
+            registry.shared.caches.forget(&put.repository, &tags, None);
+            Ok(PushedManifest { digest, subject })
+        })
+        .await
     }
 
     /// Deletes a tag, or a manifest with all its tags.
@@ -106,13 +158,17 @@ impl Registry {
             };
             deleted.ok_or_else(unknown)
         };
-        let tags = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
         let digest = match reference {
             Reference::Tag(_) => None,
             Reference::Digest(digest) => Some(*digest),
         };
-        self.shared.caches.forget(repository, &tags, digest);
-        Ok(())
+        let (registry, repository) = (self.clone(), repository.clone());
+        detached(async move {
+            let deleted = registry.db().write(move |tx| Box::pin(async move { work(tx).await }));
+            registry.shared.caches.forget(&repository, &deleted.await?, digest);
+            Ok(())
+        })
+        .await
     }
 
     /// What must be in the repository before the manifest can be.
@@ -228,14 +284,13 @@ impl Delete {
             return Ok(None);
         };
         let tags = tag::delete_all_of(tx, repository, digest).await?;
-        let links = manifest::missing(tx, repository, &deleted.references).await?;
-        let mut manifests = manifest::referrer_digests(tx, repository, digest).await?;
-        manifests.extend(deleted.references.iter().filter(|kept| !links.contains(kept)));
-        if !links.is_empty() {
+        let mut kept = kept_by(tx, repository, &deleted.references).await?;
+        kept.manifests.extend(manifest::referrer_digests(tx, repository, digest).await?);
+        if !kept.links.is_empty() {
             let due_at = due_at.unwrap_or(self.now.after(self.grace));
-            review::schedule_all(tx, Kind::Link, Some(repository), &links, due_at).await?;
+            review::schedule_all(tx, Kind::Link, Some(repository), &kept.links, due_at).await?;
         }
-        self.review_manifests(tx, repository, &manifests, due_at).await?;
+        self.review_manifests(tx, repository, &kept.manifests, due_at).await?;
         repository::delete_if_empty(tx, repository).await?;
         Ok(Some(tags))
     }
@@ -253,6 +308,26 @@ impl Delete {
         let due_at = due_at.unwrap_or(self.now.after(keep));
         Ok(review::schedule_all(tx, Kind::Manifest, Some(repository), digests, due_at).await?)
     }
+}
+
+/// What a manifest keeps, as what its repository has it.
+pub(crate) struct Kept {
+    pub(crate) links: Vec<Digest>,
+    pub(crate) manifests: Vec<Digest>,
+}
+
+/// A digest may be a blob as well as a manifest of the repository, and is then both.
+pub(crate) async fn kept_by(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    references: &[Digest],
+) -> Result<Kept, Error> {
+    let unlinked = blob::missing(connection, repository, references).await?;
+    let unknown = manifest::missing(connection, repository, references).await?;
+    let except = |missing: &[Digest]| {
+        references.iter().copied().filter(|digest| !missing.contains(digest)).collect()
+    };
+    Ok(Kept { links: except(&unlinked), manifests: except(&unknown) })
 }
 
 /// Everything that a manifest keeps in its repository: configuration, layers, children.

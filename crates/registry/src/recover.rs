@@ -1,85 +1,106 @@
 use std::time::Instant;
 
-use plura_blob::{BlobKey, Leftover};
-use plura_meta::{Timestamp, blob, upload};
+use plura_blob::BlobKey;
+use plura_meta::{Timestamp, Tx, removal, upload};
+use plura_oci::UploadId;
 use tracing::{info, warn};
 
-use crate::{Error, Registry, blocking};
+use crate::{Error, Registry, blocking, detached};
 
 impl Registry {
-    /// Clears away what a crash left in the upload directory: files of pushes without a session, and
-    /// of sessions that were committed. The directory holds what is under way, not what is stored, so
-    /// this takes no longer when more is stored.
-    pub(crate) async fn recover(&self) -> Result<(), Error> {
+    /// Clears away what a crash, or a commit that failed, left in the upload directory: files without
+    /// a session, and second names of files under `blobs` that were never committed. The directory
+    /// holds what is under way, not what is stored, so this takes no longer when more is stored.
+    pub(crate) async fn clear_leftovers(&self) -> Result<(), Error> {
         let started = Instant::now();
         let blobs = self.blobs().clone();
-        let leftovers = blocking(move || blobs.leftovers()).await?;
         let mut removed = 0;
-        for leftover in leftovers {
+        for leftover in blocking(move || blobs.leftovers()).await? {
+            // What a request is writing is no leftover.
+            let Ok(_active) = self.shared.uploads.begin(&leftover.upload) else { continue };
             if !upload::exists(&mut self.db().read().await?, &leftover.upload).await? {
-                self.remove_leftover(leftover).await?;
+                self.remove_leftover(&leftover.upload).await?;
                 removed += 1;
+            } else if leftover.sealed {
+                self.disown_sealed(&leftover.upload).await?;
             }
         }
         if removed > 0 {
-            info!(removed, took = ?started.elapsed(), "removed what an earlier process left of uploads");
+            info!(removed, took = ?started.elapsed(), "removed what was left of uploads");
         }
         Ok(())
     }
 
     /// Ends the sessions that were not touched within the expiry; returns how many.
     pub(crate) async fn expire_uploads(&self, now: Timestamp) -> Result<u64, Error> {
-        const AT_ONCE: u32 = 100;
         let limit = now.before(self.settings().upload_expiry);
         let mut ended = 0;
-        loop {
-            let stale = upload::stale(&mut self.db().read().await?, limit, AT_ONCE).await?;
-            let before = ended;
-            for session in &stale {
-                ended += u64::from(self.expire(&session.id, limit).await?);
-            }
-            // What is left, if anything, is being written to right now.
-            if ended == before {
-                return Ok(ended);
-            }
-        }
-    }
-
-    async fn expire(&self, id: &plura_oci::UploadId, limit: Timestamp) -> Result<bool, Error> {
-        let Ok(_active) = self.shared.uploads.begin(id) else { return Ok(false) };
-        let session = id.clone();
-        let ended = self
-            .db()
-            .write(move |tx| {
-                Box::pin(
-                    async move { Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?) },
-                )
-            })
-            .await?;
-        if ended {
-            let (blobs, upload) = (self.blobs().clone(), id.clone());
-            if let Some(leftover) = blocking(move || blobs.leftover(&upload)).await? {
-                self.remove_leftover(leftover).await?;
-            }
+        for id in self.stale_uploads(now).await? {
+            let registry = self.clone();
+            ended += u64::from(detached(async move { registry.expire(&id, limit).await }).await?);
         }
         Ok(ended)
     }
 
-    async fn remove_leftover(&self, leftover: Leftover) -> Result<(), Error> {
-        let (blobs, subject) = (self.blobs().clone(), leftover.clone());
-        let sealed = blocking(move || blobs.sealed_keys(&subject)).await?;
-        let mut unknown: Vec<BlobKey> = Vec::new();
-        for key in sealed {
-            if !blob::is_key_known(&mut self.db().read().await?, key.as_str()).await? {
-                warn!(%key, "removing content that was sealed and never committed");
-                unknown.push(key);
-            }
+    /// The sessions that were not touched within the expiry and that nobody is writing to.
+    pub(crate) async fn stale_uploads(&self, now: Timestamp) -> Result<Vec<UploadId>, Error> {
+        let limit = now.before(self.settings().upload_expiry);
+        let mut stale = upload::stale(&mut self.db().read().await?, limit).await?;
+        stale.retain(|id| !self.shared.uploads.contains(id));
+        Ok(stale)
+    }
+
+    async fn expire(&self, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
+        let Ok(_active) = self.shared.uploads.begin(id) else { return Ok(false) };
+        let session = id.clone();
+        let work =
+            async move |tx: &mut Tx| Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?);
+        let ended = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        if ended {
+            self.remove_leftover(id).await?;
         }
-        let blobs = self.blobs().clone();
-        let removed = blocking(move || {
-            blobs.delete(&unknown)?;
-            blobs.remove_upload(&leftover.upload)
+        Ok(ended)
+    }
+
+    /// Removes the file of an upload that has no session, under all its names but a committed one.
+    pub(crate) async fn remove_leftover(&self, id: &UploadId) -> Result<(), Error> {
+        self.disown_sealed(id).await?;
+        let (blobs, id) = (self.blobs().clone(), id.clone());
+        Ok(blocking(move || blobs.remove_upload(&id)).await?)
+    }
+
+    /// Removes the names under `blobs` that an upload's file has without being committed.
+    async fn disown_sealed(&self, id: &UploadId) -> Result<(), Error> {
+        let (blobs, id) = (self.blobs().clone(), id.clone());
+        let sealed = blocking(move || match blobs.leftover(&id)? {
+            Some(leftover) => blobs.sealed_keys(&leftover),
+            None => Ok(Vec::new()),
         });
-        Ok(removed.await?)
+        self.disown(sealed.await?).await.map(|_| ())
+    }
+
+    /// Deletes bytes that were never committed as a blob's, and tells whether that was all of `keys`.
+    pub(crate) async fn disown(&self, keys: Vec<BlobKey>) -> Result<bool, Error> {
+        if keys.is_empty() {
+            return Ok(true);
+        }
+        let (now, all) = (Timestamp::now(), keys.len());
+        let queue = async move |tx: &mut Tx| {
+            let mut nobodys = Vec::new();
+            for key in keys {
+                let Some(digest) = key.digest() else { continue };
+                if removal::queue_uncommitted(tx, key.as_str(), &digest, now).await? {
+                    nobodys.push(key);
+                }
+            }
+            Ok::<_, Error>(nobodys)
+        };
+        let nobodys = self.db().write(move |tx| Box::pin(async move { queue(tx).await })).await?;
+        for key in &nobodys {
+            warn!(%key, "removing content that was stored and never committed");
+        }
+        let were_all = nobodys.len() == all;
+        self.remove_bytes(nobodys).await?;
+        Ok(were_all)
     }
 }

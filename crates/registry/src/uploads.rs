@@ -16,7 +16,7 @@ use plura_meta::{
 use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use tracing::warn;
 
-use crate::{Error, Registry, blocking};
+use crate::{Error, Registry, blocking, detached};
 
 /// The body of a request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -136,10 +136,9 @@ impl Registry {
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let before = session.progress.offset;
             let progress = registry.receive_last(&session, chunk).await?;
             match registry.seal(&id, progress, &digest).await {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, Some(before)).await,
+                Ok(sealed) => registry.commit(&repository, &digest, sealed, true).await,
                 Err(error @ Error::DigestMismatch { .. }) => {
                     registry.end_session(&id).await?;
                     Err(error)
@@ -164,7 +163,7 @@ impl Registry {
             let start = Progress::start(digest.algorithm());
             let pushed = registry.receive_whole(&id, start, &digest, chunk).await;
             match pushed {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, None).await,
+                Ok(sealed) => registry.commit(&repository, &digest, sealed, false).await,
                 Err(error) => {
                     registry.discard_file(&id).await;
                     Err(error)
@@ -180,10 +179,14 @@ impl Registry {
         repository: &RepositoryName,
         id: &UploadId,
     ) -> Result<(), Error> {
-        let _active = self.shared.uploads.begin(id)?;
-        let found = upload::find(&mut self.db().read().await?, repository, id).await?;
-        found.ok_or(Error::UploadUnknown)?;
-        self.end_session(id).await
+        let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
+        detached(async move {
+            let _active = registry.shared.uploads.begin(&id)?;
+            let found = upload::find(&mut registry.db().read().await?, &repository, &id).await?;
+            found.ok_or(Error::UploadUnknown)?;
+            registry.end_session(&id).await
+        })
+        .await
     }
 
     /// Takes the session for this request and checks that the chunk goes on where it stands.
@@ -220,6 +223,7 @@ impl Registry {
         let (before, expected) = (session.progress.offset, chunk.claim.expected());
         let Appended { progress, interrupted } =
             self.blobs().append(&session.upload.id, session.progress.clone(), chunk.body).await?;
+        plura_fault::point("upload.appended").map_err(Error::fault)?;
         let received = progress.offset - before;
         if let (Some(expected), None) = (expected, &interrupted)
             && received != expected
@@ -308,21 +312,20 @@ impl Registry {
         }
     }
 
-    /// Makes sealed content a blob of the repository. `session` is the offset at which the session
-    /// must still stand, if there is one.
+    /// Makes sealed content a blob of the repository, and ends the session if it came by one.
     async fn commit(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         sealed: Sealed,
-        session: Option<u64>,
+        is_session: bool,
     ) -> Result<(), Error> {
         let (repository, digest) = (repository.clone(), *digest);
         let (now, grace) = (Timestamp::now(), self.settings().grace);
         let Sealed { upload, key, size } = sealed;
         let (id, storage_key) = (upload.clone(), key.clone());
         let work = async move |tx: &mut Tx| {
-            if session.is_some() && !upload::delete(tx, &id).await? {
+            if is_session && !upload::delete(tx, &id).await? {
                 return Err(Error::UploadUnknown);
             }
             let kept = blob::find_or_create(tx, &digest, size, storage_key.as_str(), now).await?;
@@ -330,23 +333,38 @@ impl Registry {
             Ok::<String, Error>(kept.storage_key)
         };
         let kept = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
-        // Without a commit, the second name of the file is nobody's; the session's own stays, so that
-        // the client can try again.
-        let surplus = kept.as_ref().map_or(true, |kept| kept != key.as_str());
-        let ended = kept.is_ok() || session.is_none();
-        let blobs = self.blobs().clone();
-        let cleaned = blocking(move || {
-            if surplus {
-                blobs.delete(&[key])?;
-            }
-            if ended { blobs.remove_upload(&upload) } else { Ok(()) }
-        })
-        .await;
-        if let Err(error) = cleaned {
-            // Nothing is wrong with what was asked; `check` finds what stays behind.
+        if let Err(error) = self.clear_up(&upload, key, kept.as_deref().ok(), is_session).await {
+            // Nothing is wrong with what was asked; the next collection finds what stays behind.
             warn!(%error, "cannot clear up after an upload");
         }
         kept.map(|_| ())
+    }
+
+    /// Removes the names of an upload's file that are nobody's after the commit, which kept the
+    /// content under `kept`, or failed. A session that goes on keeps its file, so that the client can
+    /// try again.
+    async fn clear_up(
+        &self,
+        upload: &UploadId,
+        key: BlobKey,
+        kept: Option<&str>,
+        is_session: bool,
+    ) -> Result<(), Error> {
+        plura_fault::point("upload.committed").map_err(Error::fault)?;
+        let goes_on = match kept {
+            Some(kept) if kept == key.as_str() => false,
+            Some(_) => {
+                let blobs = self.blobs().clone();
+                blocking(move || blobs.delete(&[key])).await?;
+                false
+            }
+            None => self.disown(vec![key]).await? && is_session,
+        };
+        if !goes_on {
+            let (blobs, upload) = (self.blobs().clone(), upload.clone());
+            blocking(move || blobs.remove_upload(&upload)).await?;
+        }
+        Ok(())
     }
 
     /// Ends a session that this request holds.
@@ -359,8 +377,7 @@ impl Registry {
     }
 
     async fn discard_file(&self, id: &UploadId) {
-        let (blobs, upload) = (self.blobs().clone(), id.clone());
-        if let Err(error) = blocking(move || blobs.remove_upload(&upload)).await {
+        if let Err(error) = self.remove_leftover(id).await {
             warn!(%error, "cannot remove the file of an upload that ended");
         }
     }
@@ -408,16 +425,6 @@ fn new_upload_id() -> Result<UploadId, Error> {
     id.parse().map_err(|_| Error::UploadUnknown)
 }
 
-/// Runs to its end also when the client goes away and nobody waits for the result any more.
-async fn detached<T: Send + 'static>(
-    work: impl Future<Output = Result<T, Error>> + Send + 'static,
-) -> Result<T, Error> {
-    match tokio::spawn(work).await {
-        Ok(result) => result,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
-    }
-}
-
 /// The sessions that a request of this process is writing to.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ActiveUploads(Arc<Mutex<HashSet<UploadId>>>);
@@ -434,6 +441,11 @@ impl ActiveUploads {
             return Err(Error::UploadBusy);
         }
         Ok(ActiveUpload { all: self.clone(), id: id.clone() })
+    }
+
+    /// Whether a request is writing to the session.
+    pub(crate) fn contains(&self, id: &UploadId) -> bool {
+        self.set().contains(id)
     }
 
     /// How many there are.

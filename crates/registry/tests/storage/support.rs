@@ -186,6 +186,22 @@ impl Store {
         }
     }
 
+    /// Collects as if it were `later` from now, after a dry run that must change nothing and foresee
+    /// everything.
+    pub async fn collect_as_planned(&self, repository: Option<&str>, later: Duration) -> CollectReport {
+        let now = now_plus(later);
+        let request = |dry_run| CollectRequest { repository: repository.map(name), dry_run, now };
+        let before = self.snapshot().await;
+        let mut planned = self.registry().collect(request(true)).await.expect("the dry run runs");
+        assert_eq!(before.differences(&self.snapshot().await), [""; 0], "a dry run changed this");
+        let done = self.registry().collect(request(false)).await.expect("the collection runs");
+        assert!(planned.dry_run && !done.dry_run);
+        planned.dry_run = false;
+        assert_eq!(planned, done, "the dry run and the run");
+        assert_eq!(self.rows("removal").await, [""; 0], "everything queued is deleted");
+        done
+    }
+
     /// Collects as if it were `later` from now.
     pub async fn collect(&self, later: Duration) -> CollectReport {
         self.collect_as(false, later).await
