@@ -16,6 +16,12 @@ impl Registry {
         let blobs = self.blobs().clone();
         let mut removed = 0;
         for leftover in blocking(move || blobs.leftovers()).await? {
+            // A session that is whole is not even touched: a client may be about to go on with it.
+            if !leftover.sealed
+                && upload::exists(&mut self.db().read().await?, &leftover.upload).await?
+            {
+                continue;
+            }
             // What a request is writing is no leftover.
             let Ok(_active) = self.shared.uploads.begin(&leftover.upload) else { continue };
             if !upload::exists(&mut self.db().read().await?, &leftover.upload).await? {
