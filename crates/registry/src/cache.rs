@@ -102,6 +102,14 @@ impl Caches {
         }
     }
 
+    /// Forgets everything. A commit that failed may be there all the same, and what it changed is not
+    /// known then.
+    pub(crate) fn forget_all(&self) {
+        let mut changes = self.lock();
+        *changes += 1;
+        self.manifests.clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, u64> {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -189,7 +189,8 @@ impl Registry {
             }
             Ok::<_, Error>(decided)
         };
-        let decided = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        let decided =
+            self.change_manifests(move |tx| Box::pin(async move { work(tx).await })).await?;
         for (name, tags, digest) in &decided.manifests {
             self.shared.caches.forget(name, tags, Some(*digest));
         }

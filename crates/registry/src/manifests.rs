@@ -1,3 +1,4 @@
+use futures_util::future::BoxFuture;
 use plura_meta::{
     Connection, RepositoryId, Timestamp, Tx, blob, manifest, repository,
     review::{self, Kind},
@@ -129,7 +130,7 @@ impl Registry {
         let registry = self.clone();
         // A client that goes away must not leave the commit without what follows it.
         detached(async move {
-            registry.db().write(move |tx| Box::pin(async move { push.run(tx).await })).await?;
+            registry.change_manifests(move |tx| Box::pin(async move { push.run(tx).await })).await?;
             registry.shared.caches.forget(&put.repository, &tags, None);
             Ok(PushedManifest { digest, subject })
         })
@@ -169,11 +170,25 @@ impl Registry {
         };
         let (registry, repository) = (self.clone(), repository.clone());
         detached(async move {
-            let deleted = registry.db().write(move |tx| Box::pin(async move { work(tx).await }));
-            registry.shared.caches.forget(&repository, &deleted.await?, digest);
+            let tags =
+                registry.change_manifests(move |tx| Box::pin(async move { work(tx).await })).await?;
+            registry.shared.caches.forget(&repository, &tags, digest);
             Ok(())
         })
         .await
+    }
+
+    /// Changes what the cache may hold copies of.
+    pub(crate) async fn change_manifests<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        let changed = self.db().write(work).await;
+        if let Err(Error::Metadata(_)) = changed {
+            self.shared.caches.forget_all();
+        }
+        changed
     }
 
     /// What must be in the repository before the manifest can be.

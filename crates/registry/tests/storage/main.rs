@@ -6,3 +6,5 @@
 mod support;
 mod basics;
 mod collection;
+mod model;
+mod universe;

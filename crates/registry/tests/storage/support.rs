@@ -263,6 +263,13 @@ impl Store {
         rows(&mut connection, table).await
     }
 
+    /// Three columns of text.
+    pub async fn select(&self, sql: &str) -> Vec<(String, String, String)> {
+        let mut connection = self.sqlite().await;
+        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await;
+        rows.expect("the question can be answered")
+    }
+
     /// Changes the database behind plura's back.
     pub async fn execute(&self, sql: &str) -> u64 {
         let mut connection = self.sqlite().await;
