@@ -10,9 +10,8 @@ use plura_meta::{
 use plura_oci::Digest;
 
 use super::{
-    BATCH, CollectReport, Decision,
+    BATCH, CollectReport, Decision, item,
     judge::{Gone, judge},
-    item,
 };
 use crate::{Error, KeepUntagged, Registry, manifests::kept_by};
 
@@ -97,7 +96,8 @@ impl Rehearsal {
     /// The first review of the database that a run would still find there.
     async fn next_stored(&mut self) -> Result<Option<&Review>, Error> {
         loop {
-            while self.page.front().is_some_and(|review| self.moved.contains_key(&subject(review))) {
+            while self.page.front().is_some_and(|review| self.moved.contains_key(&subject(review)))
+            {
                 self.page.pop_front();
             }
             if !self.page.is_empty() {
@@ -169,7 +169,8 @@ impl Rehearsal {
             Some(moved) => *moved,
             None => review::find(&mut self.connection, kind, repository, &digest).await?,
         };
-        let moved = Review { kind, repository, digest, due_at: before.map_or(due_at, |b| b.max(due_at)) };
+        let moved =
+            Review { kind, repository, digest, due_at: before.map_or(due_at, |b| b.max(due_at)) };
         if let Some(before) = before {
             self.again.remove(&Review { due_at: before, ..moved.clone() }.order());
         }

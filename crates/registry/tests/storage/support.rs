@@ -117,12 +117,11 @@ impl Store {
     /// Opens the directory again; another clone may still be on its way out.
     pub async fn reopen(&mut self) {
         self.close().await;
-        let opened = eventually(async || {
-            match Registry::open(self.path(), self.settings.clone()).await {
+        let opened =
+            eventually(async || match Registry::open(self.path(), self.settings.clone()).await {
                 Err(Error::InUse(_)) => None,
                 opened => Some(opened),
-            }
-        });
+            });
         self.registry = Some(opened.await.expect("the installation opens again"));
     }
 
@@ -160,7 +159,10 @@ impl Store {
         for blob in &image.blobs {
             self.push(repository, blob).await;
         }
-        self.put(repository, reference, &image.manifest).await.expect("the manifest is taken").digest
+        self.put(repository, reference, &image.manifest)
+            .await
+            .expect("the manifest is taken")
+            .digest
     }
 
     pub async fn delete(&self, repository: &str, what: impl ToString) {
@@ -188,7 +190,11 @@ impl Store {
 
     /// Collects as if it were `later` from now, after a dry run that must change nothing and foresee
     /// everything.
-    pub async fn collect_as_planned(&self, repository: Option<&str>, later: Duration) -> CollectReport {
+    pub async fn collect_as_planned(
+        &self,
+        repository: Option<&str>,
+        later: Duration,
+    ) -> CollectReport {
         let now = now_plus(later);
         let request = |dry_run| CollectRequest { repository: repository.map(name), dry_run, now };
         let before = self.snapshot().await;
