@@ -45,7 +45,8 @@ pub async fn find_or_create(
     Ok(sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).fetch_one(tx.sqlite()).await?)
 }
 
-/// The repositories behind `after` that hold a manifest, by name; at most `limit`.
+/// The repositories behind `after`, by name; at most `limit`. One that was emptied is listed until the
+/// collector has looked at it.
 pub async fn list(
     connection: &mut Connection,
     after: Option<&str>,
@@ -55,7 +56,6 @@ pub async fn list(
     const SQL: &str = "
         select name from repository
         where name > $1
-          and exists (select 1 from manifest where manifest.repository_id = repository.id)
         order by name
         limit $2";
     Ok(sqlx::query_scalar(SQL)

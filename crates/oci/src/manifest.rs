@@ -170,6 +170,10 @@ impl RawManifest {
         if self.schema_version != Some(2) && media_type.as_str() != media_types::OCI_ARTIFACT {
             return Err(malformed("`schemaVersion` must be 2"));
         }
+        let image = [media_types::OCI_MANIFEST, media_types::DOCKER_MANIFEST];
+        if self.config.is_none() && image.contains(&media_type.as_str()) {
+            return Err(ManifestError::Malformed("an image manifest must have a `config`".into()));
+        }
         let descriptors = |raw: Vec<RawDescriptor>, field: &str| {
             raw.into_iter().map(|descriptor| descriptor.parse(field)).collect::<Result<Vec<_>, _>>()
         };

@@ -22,27 +22,21 @@ pub struct RangeError {
 impl ByteRange {
     /// Reads a `Range` header (RFC 9110, section 14.2) for content of `size` bytes.
     ///
-    /// `None` means "answer the whole": another unit, several ranges, or a header that is no range.
+    /// `None` means "answer the whole": another unit, a header that is no range, or several ranges of
+    /// which one at least could be answered.
     /// A range whose end lies before its start is answered 416: the RFC would ignore it, the
     /// conformance suite of the distribution specification asks for the error.
     pub fn parse(header: &str, size: u64) -> Result<Option<Self>, RangeError> {
-        let Some(set) = header.trim().strip_prefix("bytes=") else { return Ok(None) };
-        let Some((first, last)) = set.split_once('-') else { return Ok(None) };
-        let outside = Err(RangeError { size });
-        match (number(first.trim()), number(last.trim())) {
-            (Number::Value(start), Number::Value(last)) => {
-                if start >= size || last < start {
-                    return outside;
-                }
-                Ok(Some(Self { start, end: last.saturating_add(1).min(size) }))
+        let Some((unit, set)) = header.trim().split_once('=') else { return Ok(None) };
+        if !unit.eq_ignore_ascii_case("bytes") {
+            return Ok(None);
+        }
+        let parts: Vec<Part> = set.split(',').map(|part| Part::parse(part.trim(), size)).collect();
+        match parts.as_slice() {
+            [Part::Inside(range)] => Ok(Some(*range)),
+            parts if parts.iter().all(|part| matches!(part, Part::Outside)) => {
+                Err(RangeError { size })
             }
-            (Number::Value(start), Number::Absent) if start < size => {
-                Ok(Some(Self { start, end: size }))
-            }
-            (Number::Absent, Number::Value(length)) if length > 0 && size > 0 => {
-                Ok(Some(Self { start: size.saturating_sub(length), end: size }))
-            }
-            (Number::Value(_), Number::Absent) | (Number::Absent, Number::Value(_)) => outside,
             _ => Ok(None),
         }
     }
@@ -55,6 +49,34 @@ impl ByteRange {
     /// The value of `Content-Range` for a 206.
     pub fn content_range(self, size: u64) -> String {
         format!("bytes {}-{}/{size}", self.start, self.end - 1)
+    }
+}
+
+/// One range of a set.
+enum Part {
+    Inside(ByteRange),
+    Outside,
+    Malformed,
+}
+
+impl Part {
+    fn parse(text: &str, size: u64) -> Self {
+        let Some((first, last)) = text.split_once('-') else { return Self::Malformed };
+        match (number(first.trim()), number(last.trim())) {
+            (Number::Value(start), Number::Value(last)) if start < size && start <= last => {
+                Self::Inside(ByteRange { start, end: last.saturating_add(1).min(size) })
+            }
+            (Number::Value(start), Number::Absent) if start < size => {
+                Self::Inside(ByteRange { start, end: size })
+            }
+            (Number::Absent, Number::Value(length)) if length > 0 && size > 0 => {
+                Self::Inside(ByteRange { start: size.saturating_sub(length), end: size })
+            }
+            (Number::Malformed, _) | (_, Number::Malformed) | (Number::Absent, Number::Absent) => {
+                Self::Malformed
+            }
+            _ => Self::Outside,
+        }
     }
 }
 
@@ -135,7 +157,10 @@ mod tests {
         check("bytes=-0", 2048, Err(()));
         check("bytes=0-", 0, Err(()));
         check("bytes=-1", 0, Err(()));
+        check("Bytes=0-1", 2048, Ok(Some((0, 2))));
         check("bytes=0-1,5-6", 2048, Ok(None));
+        check("bytes=0-1,5000-", 2048, Ok(None));
+        check("bytes=4000-,5000-", 2048, Err(()));
         check("bytes=-", 2048, Ok(None));
         check("bytes=a-b", 2048, Ok(None));
         check("bytes=+1-2", 2048, Ok(None));

@@ -78,7 +78,8 @@ impl Registry {
             let due_at = now.after(grace);
             let review = Review { kind: Kind::Blob, repository: None, digest, due_at };
             review::schedule(tx, &review).await?;
-            plura_meta::repository::delete_if_empty(tx, id).await?;
+            // The collector forgets the repository, if this was the last of it.
+            review::schedule_all(tx, Kind::Link, Some(id), [&digest], due_at).await?;
             Ok(())
         };
         self.db().write(move |tx| Box::pin(async move { work(tx).await })).await

@@ -177,12 +177,14 @@ impl Registry {
                     continue;
                 }
                 review::delete(tx, &review).await?;
-                let Some(judgement) = judge(tx, &review, keep, &Gone::default()).await? else {
-                    continue;
-                };
-                decided.items.push(item(tx, &review, &judgement).await?);
-                if judgement.decision == Decision::Delete {
-                    decided.act(tx, &review, delete).await?;
+                if let Some(judgement) = judge(tx, &review, keep, &Gone::default()).await? {
+                    decided.items.push(item(tx, &review, &judgement).await?);
+                    if judgement.decision == Decision::Delete {
+                        decided.act(tx, &review, delete).await?;
+                    }
+                }
+                if let Some(repository) = review.repository {
+                    repository::delete_if_empty(tx, repository).await?;
                 }
             }
             Ok::<_, Error>(decided)
@@ -283,7 +285,6 @@ impl Decided {
                     Review { kind: Kind::Blob, repository: None, digest, due_at: delete.now };
                 review::schedule(tx, &next).await?;
                 self.unlinked.push(digest);
-                repository::delete_if_empty(tx, repository).await?;
             }
             (Kind::Blob, _) => {
                 if let Some(found) = blob::find(tx, &digest).await? {

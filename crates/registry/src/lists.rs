@@ -13,7 +13,7 @@ pub struct Names {
 }
 
 impl Registry {
-    /// The repositories that hold a manifest, by name.
+    /// The repositories, by name.
     pub async fn repositories(&self, page: &Page) -> Result<Names, Error> {
         let mut connection = self.db().read().await?;
         let after = page.after.as_deref();

@@ -154,7 +154,12 @@ impl Registry {
             let id = repository::find(tx, &name).await?.ok_or_else(unknown)?;
             let deleted = match &target {
                 Reference::Tag(tag) => delete.tag(tx, id, tag).await?.map(|_| vec![tag.clone()]),
-                Reference::Digest(digest) => delete.manifest(tx, id, digest, None).await?,
+                Reference::Digest(digest) => {
+                    // The collector forgets the repository, if this was the last of it.
+                    let due_at = delete.now.after(delete.grace);
+                    review::schedule_all(tx, Kind::Manifest, Some(id), [digest], due_at).await?;
+                    delete.manifest(tx, id, digest, None).await?
+                }
             };
             deleted.ok_or_else(unknown)
         };
@@ -291,7 +296,6 @@ impl Delete {
             review::schedule_all(tx, Kind::Link, Some(repository), &kept.links, due_at).await?;
         }
         self.review_manifests(tx, repository, &kept.manifests, due_at).await?;
-        repository::delete_if_empty(tx, repository).await?;
         Ok(Some(tags))
     }
 
