@@ -172,7 +172,7 @@ impl RawManifest {
         }
         let image = [media_types::OCI_MANIFEST, media_types::DOCKER_MANIFEST];
         if self.config.is_none() && image.contains(&media_type.as_str()) {
-            return Err(ManifestError::Malformed("an image manifest must have a `config`".into()));
+            return Err(malformed("an image manifest must have a `config`"));
         }
         let descriptors = |raw: Vec<RawDescriptor>, field: &str| {
             raw.into_iter().map(|descriptor| descriptor.parse(field)).collect::<Result<Vec<_>, _>>()
