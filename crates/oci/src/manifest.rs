@@ -77,8 +77,8 @@ impl Manifest {
     ///
     /// Fields that plura does not act on may be anything: they are kept with the bytes.
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
-        let raw: RawManifest = serde_json::from_slice(bytes)
-            .map_err(|error| ManifestError::Malformed(error.to_string()))?;
+        let raw: RawManifest =
+            serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
         let declared = raw.media_type.as_deref().map(parse_media_type).transpose()?;
         let header = content_type.map(parse_media_type).transpose()?;
         if raw.schema_version == Some(1) || declared.iter().chain(&header).any(is_schema_one) {
@@ -122,7 +122,7 @@ impl Descriptor {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a manifest object")]
 struct RawManifest {
     schema_version: Option<i64>,
     media_type: Option<String>,
@@ -136,7 +136,7 @@ struct RawManifest {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a descriptor object")]
 struct RawDescriptor {
     media_type: String,
     digest: String,
@@ -153,11 +153,11 @@ impl RawManifest {
         match (image || artifact, self.manifests.is_some()) {
             (true, false) => Ok(ManifestKind::Image),
             (false, true) => Ok(ManifestKind::Index),
-            (true, true) => Err(ManifestError::Malformed(
-                "it has `manifests` as well as `config` or `layers`, which is ambiguous".into(),
+            (true, true) => Err(malformed(
+                "it has `manifests` as well as `config` or `layers`, which is ambiguous",
             )),
-            (false, false) => Err(ManifestError::Malformed(
-                "it has neither `config` and `layers` (an image) nor `manifests` (an index)".into(),
+            (false, false) => Err(malformed(
+                "it has neither `config` and `layers` (an image) nor `manifests` (an index)",
             )),
         }
     }
@@ -168,11 +168,11 @@ impl RawManifest {
         media_type: MediaType,
     ) -> Result<Manifest, ManifestError> {
         if self.schema_version != Some(2) && media_type.as_str() != media_types::OCI_ARTIFACT {
-            return Err(ManifestError::Malformed("`schemaVersion` must be 2".into()));
+            return Err(malformed("`schemaVersion` must be 2"));
         }
         let image = [media_types::OCI_MANIFEST, media_types::DOCKER_MANIFEST];
         if self.config.is_none() && image.contains(&media_type.as_str()) {
-            return Err(ManifestError::Malformed("an image manifest must have a `config`".into()));
+            return Err(malformed("an image manifest must have a `config`"));
         }
         let descriptors = |raw: Vec<RawDescriptor>, field: &str| {
             raw.into_iter().map(|descriptor| descriptor.parse(field)).collect::<Result<Vec<_>, _>>()
@@ -194,7 +194,7 @@ impl RawManifest {
 
 impl RawDescriptor {
     fn parse(self, field: &str) -> Result<Descriptor, ManifestError> {
-        let wrong = |what: String| ManifestError::Malformed(format!("in `{field}`: {what}"));
+        let wrong = |what: String| malformed(format!("in `{field}`: {what}"));
         Ok(Descriptor {
             media_type: MediaType::from_str(&self.media_type)
                 .map_err(|error| wrong(error.to_string()))?,
@@ -206,8 +206,24 @@ impl RawDescriptor {
     }
 }
 
+/// A message may quote what the client sent, which can be all of its four megabytes, escaped: the
+/// middle of a long one is left out. The end says what was expected, and where.
+fn malformed(message: impl Into<String>) -> ManifestError {
+    const HEAD: usize = 160;
+    const TAIL: usize = 120;
+    let message = message.into();
+    let head = message.char_indices().nth(HEAD).map(|(at, _)| at);
+    let tail = message.char_indices().nth_back(TAIL).map(|(at, _)| at);
+    match (head, tail) {
+        (Some(head), Some(tail)) if head < tail => {
+            ManifestError::Malformed(format!("{} ... {}", &message[..head], &message[tail..]))
+        }
+        _ => ManifestError::Malformed(message),
+    }
+}
+
 fn parse_media_type(text: &str) -> Result<MediaType, ManifestError> {
-    text.parse().map_err(|error| ManifestError::Malformed(format!("`{text}`: {error}")))
+    text.parse().map_err(|error| malformed(format!("`{text}`: {error}")))
 }
 
 fn is_schema_one(media_type: &MediaType) -> bool {
@@ -234,7 +250,7 @@ fn check_kind(kind: ManifestKind, media_type: &MediaType) -> Result<(), Manifest
     if kind == expected {
         return Ok(());
     }
-    Err(ManifestError::Malformed(format!(
+    Err(malformed(format!(
         "its media type is `{media_type}`, but it has the fields of {}",
         match kind {
             ManifestKind::Image => "an image",
@@ -303,6 +319,16 @@ mod tests {
         let list = r#"{"schemaVersion":2,"manifests":[]}"#;
         let error = check(list, Some(media_types::OCI_MANIFEST)).unwrap_err();
         assert!(error.contains("fields of an index"), "{error}");
+    }
+
+    #[test]
+    fn an_error_does_not_repeat_all_that_was_sent() {
+        let long = "\u{7f}".repeat(1 << 20);
+        let error = check(&format!(r#"{{"subject":"{long}"}}"#), None).unwrap_err();
+        assert!(error.len() < 500, "{} bytes", error.len());
+        assert!(error.contains("expected a descriptor object at line 1"), "{error}");
+        let error = check("{}", Some(&long)).unwrap_err();
+        assert!(error.len() < 500, "{} bytes", error.len());
     }
 
     #[test]

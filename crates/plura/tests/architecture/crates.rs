@@ -21,7 +21,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["plura-http", "plura-registry", "plura-blob", "plura-meta", "plura-oci", "plura-fault"],
     ),
     // It starts the binary as a process and speaks to it as a client: what it tests it must not share.
-    ("plura-testkit", &["plura-oci"]),
+    ("plura-testkit", &[]),
     ("plura-bench", &[]),
 ];
 
