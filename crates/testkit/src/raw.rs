@@ -95,7 +95,8 @@ async fn read_answer(
         let value: HeaderValue = value.trim().parse().map_err(|_| malformed(&line))?;
         headers.append(name, value);
     }
-    let bodiless = request.starts_with("HEAD ") || status == 204 || status == 304;
+    let interim = (100..200).contains(&status);
+    let bodiless = interim || request.starts_with("HEAD ") || status == 204 || status == 304;
     let body = if bodiless { Vec::new() } else { read_body(stream, &headers).await? };
     Ok(Answer { request: request.to_owned(), status, headers, body: body.into() })
 }

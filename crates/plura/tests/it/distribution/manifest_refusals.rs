@@ -18,6 +18,7 @@ async fn what_is_no_manifest_is_refused() {
         layers[0][field] = value;
         with("layers", layers)
     };
+    let mut accepted = Vec::new();
     let deep = [vec![b'['; 100_000], vec![b']'; 100_000]].concat();
     for (what, body) in [
         ("nothing", Vec::new()),
@@ -43,10 +44,14 @@ async fn what_is_no_manifest_is_refused() {
         ("very deep inside", [b"{\"schemaVersion\":2,\"x\":".to_vec(), deep].concat()),
     ] {
         let answer = repository.put_bytes("latest", media_type::IMAGE, body.clone()).await;
-        assert_eq!(answer.status, 400, "{what}: {}", answer.describe());
+        if answer.status == 201 {
+            accepted.push(what);
+            continue;
+        }
         answer.expect_error_of(&[400], &["MANIFEST_INVALID", "DIGEST_INVALID"]);
         repository.head_manifest(&digest(&body)).await.expect(404);
     }
+    assert_eq!(accepted, <[&str; 0]>::default());
     repository.head_manifest("latest").await.expect(404);
     repository.put_manifest("latest", &image.manifest).await.expect(201);
 }

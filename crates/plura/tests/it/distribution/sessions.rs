@@ -1,6 +1,6 @@
 //! Upload sessions step by step: order, progress, cancelling, chunk sizes.
 
-use plura_testkit::{Algorithm, Answer, Upload};
+use plura_testkit::{Algorithm, Answer, Upload, raw};
 
 use super::Plura;
 use super::missing::check_unknown;
@@ -135,6 +135,47 @@ async fn an_upload_belongs_to_its_repository() {
     check_unknown(Upload::at(&plura.client, &foreign)).await;
     check_progress(upload.progress().await.expect(204), 4);
     upload.finish(&Algorithm::Sha256.digest(b"mine")).await.expect(201);
+}
+
+#[tokio::test]
+async fn while_one_client_sends_another_is_told_and_the_first_is_not_disturbed() {
+    let mut plura = Plura::start();
+    let repository = plura.repository("busy");
+    let bytes = plura.random.bytes(1000);
+    let mut upload = repository.start_upload().await;
+    let mut slow = raw::Connection::open(&plura.client.authority()).await;
+    let headers = ["Content-Length: 1000", "Content-Range: 0-999", "Expect: 100-continue"];
+    slow.send_head(&format!("PATCH {}", upload.location), &headers).await;
+    // The go-ahead comes when the session is this client's.
+    slow.answer().await.expect(100);
+    slow.send(&bytes[..500]).await;
+    let digest = Algorithm::Sha256.digest(&bytes);
+    for refused in [
+        upload.clone().patch(0, bytes.clone()).await,
+        upload.clone().stream(bytes.clone()).await,
+        upload.finish_with(0, bytes.clone(), &digest).await,
+        upload.cancel().await,
+    ] {
+        refused.expect_error_of(&[409], CODES);
+    }
+    check_progress(upload.progress().await.expect(204), 0);
+    slow.send(&bytes[500..]).await;
+    check_progress(slow.answer().await.expect(202), 1000);
+    upload.finish(&digest).await.expect(201);
+    check_readable(&repository, &digest, &bytes).await;
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_the_go_ahead_gets_it() {
+    let mut plura = Plura::start();
+    let repository = plura.repository("continue");
+    let upload = repository.start_upload().await;
+    let mut connection = raw::Connection::open(&plura.client.authority()).await;
+    let headers = ["Content-Length: 5", "Expect: 100-continue"];
+    connection.send_head(&format!("PATCH {}", upload.location), &headers).await;
+    connection.answer().await.expect(100);
+    connection.send(b"hello").await;
+    check_progress(connection.answer().await.expect(202), 5);
 }
 
 #[tokio::test]
