@@ -169,7 +169,7 @@ async fn everything_is_there_after_a_restart() {
     assert_eq!(repository.tags().await, ["latest"]);
     repository.get_manifest(&deleted.digest()).await.expect(404);
     check_readable(&other, &image.blobs[0].digest(), &image.blobs[0].bytes).await;
-    assert_eq!(plura.client.catalog().await, [repository.name.as_str()]);
+    assert_eq!(plura.client.catalog().await, [other.name.as_str(), repository.name.as_str()]);
 }
 
 async fn check_image(repository: &Repository, reference: &str, image: &Image) {

@@ -177,16 +177,16 @@ async fn the_catalogue_lists_every_repository_in_the_order_of_bytes() {
 }
 
 #[tokio::test]
-async fn a_repository_is_in_the_catalogue_as_long_as_it_holds_a_manifest() {
+async fn a_repository_is_in_the_catalogue_from_its_first_blob() {
     let mut plura = Plura::start();
-    let repository = plura.used_repository("catalogue").await;
+    let repository = plura.repository("catalogue");
     let listed = || async { plura.client.catalog().await.contains(&repository.name) };
-    assert!(!listed().await, "blobs alone are a push under way");
-    let manifest = Manifest::index(&[]);
-    repository.put_manifest("latest", &manifest).await.expect(201);
+    plura.client.get(&repository.path("manifests/latest")).await.expect(404);
+    let upload = repository.start_upload().await;
+    assert!(!listed().await, "asking and beginning make no repository");
+    upload.cancel().await.expect(204);
+    repository.push_bytes(b"first").await;
     assert!(listed().await);
-    repository.delete_manifest("latest").await.expect(202);
-    assert!(listed().await, "the manifest is still there");
-    repository.delete_manifest(&manifest.digest()).await.expect(202);
-    assert!(!listed().await);
+    repository.put_manifest("latest", &Manifest::index(&[])).await.expect(201);
+    assert!(listed().await);
 }

@@ -38,6 +38,7 @@ async fn a_range_gives_exactly_that_part() {
         ("bytes=-9999", 0, 2047),
         ("bytes=7-99999999999999999999999", 7, 2047),
         ("bytes= 3-5", 3, 5),
+        ("Bytes=3-5", 3, 5),
     ] {
         for digest in [&sha256, &sha512] {
             let part = get_range(&repository, digest, range).await;
@@ -55,7 +56,9 @@ async fn a_range_gives_exactly_that_part() {
 async fn a_range_without_any_byte_of_the_blob_cannot_be_satisfied() {
     let mut plura = Plura::start();
     let (repository, digest, _) = stored(&mut plura, 2048).await;
-    for range in ["bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0"] {
+    for range in
+        ["bytes=500-0", "bytes=5000-10000", "bytes=2048-", "bytes=-0", "bytes=2048-2048,4000-"]
+    {
         let refused = get_range(&repository, &digest, range).await;
         assert_eq!(refused.status, 416, "{range}: {}", refused.describe());
         refused.expect_header("content-range", "bytes */2048");
