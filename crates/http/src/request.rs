@@ -3,13 +3,16 @@
 use std::{
     fmt, io,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     task::{Context, Poll},
 };
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use http_body::Body as _;
 use plura_registry::ByteStream;
 
@@ -53,18 +56,26 @@ impl fmt::Display for RequestId {
 /// first, can still be taken off the connection afterwards: a client that is sending sees the answer
 /// only when it is done, and one whose connection is closed meanwhile never does.
 #[derive(Clone)]
-pub(crate) struct LentBody(Arc<Mutex<RequestBody>>);
+pub(crate) struct LentBody {
+    body: Arc<Mutex<RequestBody>>,
+    /// The client waits to be told to send (`Expect: 100-continue`), which reading does.
+    waiting: Arc<AtomicBool>,
+}
 
 impl LentBody {
     /// The most that is read for the sake of an answer; a client that has more to send is cut off.
     const DRAINED: usize = 16 << 20;
 
-    pub(crate) fn new(body: RequestBody) -> Self {
-        Self(Arc::new(Mutex::new(body)))
+    pub(crate) fn new(body: RequestBody, headers: &HeaderMap) -> Self {
+        let waiting = headers
+            .get(header::EXPECT)
+            .is_some_and(|expected| expected.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let waiting = Arc::new(AtomicBool::new(waiting));
+        Self { body: Arc::new(Mutex::new(body)), waiting }
     }
 
     pub(crate) fn stream(&self) -> ByteStream {
-        Box::pin(Frames(Arc::clone(&self.0)))
+        Box::pin(Frames(self.clone()))
     }
 
     /// The whole body, or `None` if it has more than `limit` bytes.
@@ -82,6 +93,10 @@ impl LentBody {
     }
 
     pub(crate) async fn drain(&self) {
+        // Told no before it sent anything, the client will not send.
+        if self.waiting.load(Relaxed) {
+            return;
+        }
         let mut frames = self.stream();
         let mut left = Self::DRAINED;
         while let Some(Ok(frame)) = frames.next().await {
@@ -93,13 +108,14 @@ impl LentBody {
     }
 }
 
-struct Frames(Arc<Mutex<RequestBody>>);
+struct Frames(LentBody);
 
 impl Stream for Frames {
     type Item = io::Result<Bytes>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let mut body = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        self.0.waiting.store(false, Relaxed);
+        let mut body = self.0.body.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             return match Pin::new(&mut *body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => match frame.into_data() {

@@ -130,7 +130,9 @@ impl Registry {
         let registry = self.clone();
         // A client that goes away must not leave the commit without what follows it.
         detached(async move {
-            registry.change_manifests(move |tx| Box::pin(async move { push.run(tx).await })).await?;
+            registry
+                .change_manifests(move |tx| Box::pin(async move { push.run(tx).await }))
+                .await?;
             registry.shared.caches.forget(&put.repository, &tags, None);
             Ok(PushedManifest { digest, subject })
         })
@@ -170,8 +172,9 @@ impl Registry {
         };
         let (registry, repository) = (self.clone(), repository.clone());
         detached(async move {
-            let tags =
-                registry.change_manifests(move |tx| Box::pin(async move { work(tx).await })).await?;
+            let tags = registry
+                .change_manifests(move |tx| Box::pin(async move { work(tx).await }))
+                .await?;
             registry.shared.caches.forget(&repository, &tags, digest);
             Ok(())
         })

@@ -8,6 +8,7 @@ mod uploads;
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
 use plura_oci::{Action, StartUpload};
+use plura_registry::Error;
 
 use crate::{
     app::State,
@@ -34,7 +35,7 @@ pub(crate) async fn answer(
     request: Request<RequestBody>,
 ) -> (&'static str, Response<Body>) {
     let (head, body) = request.into_parts();
-    let body = LentBody::new(body);
+    let body = LentBody::new(body, &head.headers);
     let (name, answered) =
         match Action::parse(head.method.as_str(), head.uri.path(), head.uri.query()) {
             Ok(action) => {
@@ -85,12 +86,12 @@ async fn dispatch(call: Call<'_>, action: Action) -> Answer {
         }
         Action::DeleteManifest(repository, reference) => {
             let deleted = call.state.registry.delete_manifest(&repository, &reference).await;
-            deleted.map(|()| respond::empty(StatusCode::ACCEPTED)).map_err(refuse)
+            deleted_or_refused(deleted, "GET, HEAD, PUT")
         }
         Action::GetBlob(repository, digest) => blobs::get(call, repository, digest).await,
         Action::DeleteBlob(repository, digest) => {
             let deleted = call.state.registry.delete_blob(&repository, &digest).await;
-            deleted.map(|()| respond::empty(StatusCode::ACCEPTED)).map_err(refuse)
+            deleted_or_refused(deleted, "GET, HEAD")
         }
         Action::StartUpload(repository, StartUpload::Session(algorithm)) => {
             uploads::start(call, repository, algorithm).await
@@ -140,6 +141,18 @@ impl Call<'_> {
 
 fn refuse(error: impl Into<ApiError>) -> Refusal {
     Box::new(error.into().into_response())
+}
+
+/// Where deleting is switched off, the answer says what else the path allows (RFC 9110, "405 Method
+/// Not Allowed").
+fn deleted_or_refused(deleted: Result<(), Error>, allow: &str) -> Answer {
+    match deleted {
+        Ok(()) => Ok(respond::empty(StatusCode::ACCEPTED)),
+        Err(error @ Error::DeleteDisabled) => {
+            Err(Box::new(refuse(error).with(header::ALLOW, allow)))
+        }
+        Err(error) => Err(refuse(error)),
+    }
 }
 
 /// `Link` to the page behind `last` (RFC 8288).
