@@ -5,11 +5,12 @@ use http::{HeaderValue, Request, Response, header};
 use hyper::service::Service;
 use plura_registry::Registry;
 use tower::ServiceExt;
-use tracing::{debug, info};
+use tracing::{debug, error, info};
 
 use crate::{
     api,
     body::Body,
+    error::Cause,
     health::Health,
     listen::{self, RequestBody},
     metrics::Metrics,
@@ -64,6 +65,9 @@ impl App {
             ("api", self.route(request).await)
         };
         let status = response.status();
+        if let Some(Cause(cause)) = response.extensions_mut().remove() {
+            error!(request = %id, cause, "the registry could not do its part");
+        }
         let took = started.elapsed();
         self.state.metrics.request(action, status.as_u16(), took);
         // Reads come by the thousand a second; what changes something is always worth a line.

@@ -11,7 +11,6 @@ use plura_oci::{ErrorCode, RequestError};
 use plura_registry::Error;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tracing::error;
 
 use crate::{body::Body, respond, respond::With};
 
@@ -24,7 +23,16 @@ pub(crate) struct ApiError {
     detail: Option<Value>,
     allow: Option<&'static str>,
     retry_after: Option<u32>,
+    cause: Option<Cause>,
 }
+
+/// What the operator must know and the caller need not: travels with the response to where the
+/// request's id is known, and is logged there.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause(pub(crate) String);
+
+/// Seconds after which trying again may help.
+const RETRY_AFTER: u32 = 5;
 
 /// The form of distribution-spec, "Error Codes".
 #[derive(Serialize)]
@@ -43,11 +51,11 @@ struct Entry<'a> {
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, detail: None, allow: None, retry_after: None }
+        Self { status, code, message, detail: None, allow: None, retry_after: None, cause: None }
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let Self { status, code, message, detail, allow, retry_after } = self;
+        let Self { status, code, message, detail, allow, retry_after, cause } = self;
         let entry = Entry { code: code.as_str(), message: &message, detail: detail.as_ref() };
         let mut response = respond::json(status, &Envelope { errors: [entry] });
         if let Some(allow) = allow {
@@ -55,6 +63,9 @@ impl ApiError {
         }
         if let Some(seconds) = retry_after {
             response = response.with(header::RETRY_AFTER, seconds.to_string());
+        }
+        if let Some(cause) = cause {
+            response.extensions_mut().insert(cause);
         }
         response
     }
@@ -66,8 +77,17 @@ impl ApiError {
 
     /// Something that the operator must know and the caller cannot mend.
     fn internal(error: &Error, code: ErrorCode, status: StatusCode, message: &str) -> Self {
-        error!(error = %Chain(error), "{message}");
-        Self::new(status, code, message)
+        let cause = Some(Cause(Chain(error).to_string()));
+        Self { cause, ..Self::new(status, code, message) }
+    }
+
+    /// The same error, but one that says "later" rather than "never" if it is the server's: for
+    /// answers that clients would otherwise take for "there is none".
+    pub(crate) fn or_unavailable(self) -> Self {
+        if !self.status.is_server_error() {
+            return self;
+        }
+        Self { status: StatusCode::SERVICE_UNAVAILABLE, retry_after: Some(RETRY_AFTER), ..self }
     }
 }
 
@@ -142,7 +162,7 @@ fn operators(error: &Error) -> ApiError {
     let message = "the registry cannot reach its storage; try again later";
     let status = StatusCode::SERVICE_UNAVAILABLE;
     let answer = ApiError::internal(error, ErrorCode::Unavailable, status, message);
-    ApiError { retry_after: Some(5), ..answer }
+    ApiError { retry_after: Some(RETRY_AFTER), ..answer }
 }
 
 /// An error with its causes, for one line of the log.

@@ -3,7 +3,10 @@ use plura_oci::{Digest, Page, RepositoryName, media_types};
 use serde_json::json;
 
 use super::{Answer, Call, next_page, refuse};
-use crate::respond::{self, With};
+use crate::{
+    error::ApiError,
+    respond::{self, With},
+};
 
 /// Says that the answer holds only what was asked for (distribution-spec, "Listing Referrers").
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
@@ -41,7 +44,7 @@ pub(super) async fn referrers(
 ) -> Answer {
     let filter = artifact_type.as_deref();
     let found = call.state.registry.referrers(&repository, &subject, filter, &page).await;
-    let found = found.map_err(refuse)?;
+    let found = found.map_err(|error| refuse(ApiError::from(error).or_unavailable()))?;
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media_types::OCI_INDEX,
