@@ -1,10 +1,10 @@
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs::{self, File, OpenOptions},
     io::{self, Read},
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use plura_oci::{Algorithm, Digest, UploadId};
@@ -24,6 +24,8 @@ use crate::{BlobKey, Error, Progress};
 #[derive(Clone, Debug)]
 pub struct Directory {
     root: Arc<Path>,
+    /// The shards that this process made sure of.
+    shards: Arc<Mutex<HashSet<PathBuf>>>,
 }
 
 /// A sealed blob, open for reading; it stays readable when the blob is collected meanwhile.
@@ -63,7 +65,17 @@ impl Directory {
             fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
         }
         sync_directory(root)?;
-        Ok(Self { root: root.into() })
+        Self::existing(root)
+    }
+
+    /// The store below `root`, which must be complete: a store that is not mounted is not an empty
+    /// one.
+    pub fn existing(root: &Path) -> Result<Self, Error> {
+        for directory in ["blobs", "uploads"] {
+            let path = root.join(directory);
+            fs::read_dir(&path).map_err(Error::io("list", &path))?;
+        }
+        Ok(Self { root: root.into(), shards: Arc::default() })
     }
 
     /// Opens a sealed blob whose size is known to be `size`; another size is damage.
@@ -177,7 +189,7 @@ impl Directory {
         let mut found = Vec::new();
         for entry in fs::read_dir(&path).map_err(Error::io("list", &path))? {
             let entry = entry.map_err(Error::io("list", &path))?;
-            let metadata = entry.metadata().map_err(Error::io("inspect", entry.path()))?;
+            let Some(metadata) = inspect(&entry)? else { continue };
             let name = entry.file_name();
             // What plura did not put there is not plura's to judge.
             if let Some(Ok(upload)) = name.to_str().map(str::parse) {
@@ -199,7 +211,7 @@ impl Directory {
             for entry in fs::read_dir(&directory).map_err(Error::io("list", &directory))? {
                 let entry = entry.map_err(Error::io("list", &directory))?;
                 let path = entry.path();
-                let metadata = entry.metadata().map_err(Error::io("inspect", &path))?;
+                let Some(metadata) = inspect(&entry)? else { continue };
                 if metadata.is_dir() {
                     pending.push(path);
                 } else if let Some(key) = key_of(&root, &path) {
@@ -262,20 +274,36 @@ impl Directory {
     fn link(&self, from: &Path, key: &BlobKey) -> Result<(), Error> {
         let target = self.blob_path(key);
         let Some(shard) = target.parent() else { return Ok(()) };
+        self.make_shard(shard)?;
         match fs::hard_link(from, &target) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(shard).map_err(Error::io("create", shard))?;
-                for made in shard.ancestors().skip(1).take_while(|made| *made != &*self.root) {
-                    sync_directory(made)?;
-                }
-                fs::hard_link(from, &target)
-            }
             // A finish that failed behind this point is being repeated.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-            linked => linked,
-        }
-        .map_err(Error::io("create", &target))?;
+            linked => linked.map_err(Error::io("create", &target)),
+        }?;
         sync_directory(shard)
+    }
+
+    /// Makes the directory of a blob, durably: a file survives power loss only where the whole path to
+    /// it does. Once per process, since an earlier one may have died before its sync.
+    fn make_shard(&self, shard: &Path) -> Result<(), Error> {
+        let mut made = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        if made.contains(shard) {
+            return Ok(());
+        }
+        fs::create_dir_all(shard).map_err(Error::io("create", shard))?;
+        for above in shard.ancestors().skip(1).take_while(|above| *above != &*self.root) {
+            sync_directory(above)?;
+        }
+        made.insert(shard.to_owned());
+        Ok(())
+    }
+}
+
+/// What the entry is; nothing if it was removed since the directory was read.
+fn inspect(entry: &fs::DirEntry) -> Result<Option<fs::Metadata>, Error> {
+    match entry.metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => found.map(Some).map_err(Error::io("inspect", entry.path())),
     }
 }
 

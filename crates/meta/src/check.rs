@@ -2,7 +2,11 @@
 //!
 //! These go through whole tables; no request and no background work uses them.
 
-use crate::{Connection, Error, RepositoryId, Tx};
+use crate::{
+    Connection, Error, RepositoryId, Tx,
+    blob::{self, Blob},
+    manifest, repository,
+};
 
 /// A row of a repository, named for people.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -94,32 +98,70 @@ pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, 
     Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
 }
 
-/// Replaces what a manifest is recorded to reference.
-pub async fn replace_references(
-    tx: &mut Tx,
-    manifest: i64,
-    repository: RepositoryId,
-    references: &[plura_oci::Digest],
-) -> Result<(), Error> {
-    const CLEAR: &str = "delete from manifest_reference where manifest_id = $1";
+/// Manifests that nothing needs and that nobody will review.
+pub async fn forgotten_manifests(connection: &mut Connection) -> Result<Vec<Named>, Error> {
     const SQL: &str = "
-        insert into manifest_reference (manifest_id, digest, repository_id)
-        select distinct $1, reference.value, $2 from json_each($3) as reference";
-    sqlx::query(CLEAR).bind(manifest).execute(tx.sqlite()).await?;
-    sqlx::query(SQL)
-        .bind(manifest)
-        .bind(repository)
-        .bind(crate::db::json_array(references))
-        .execute(tx.sqlite())
-        .await?;
+        select manifest.repository_id, repository.name as repository, manifest.digest as name
+        from manifest
+        join repository on repository.id = manifest.repository_id
+        where not exists (
+            select 1 from tag
+            where tag.repository_id = manifest.repository_id and tag.digest = manifest.digest
+        ) and not exists (
+            select 1 from manifest_reference
+            where manifest_reference.repository_id = manifest.repository_id
+              and manifest_reference.digest = manifest.digest
+        ) and not exists (
+            select 1 from manifest as subject
+            where subject.repository_id = manifest.repository_id
+              and subject.digest = manifest.subject
+        ) and not exists (
+            select 1 from review
+            where review.kind = 'manifest' and review.repository_id = manifest.repository_id
+              and review.digest = manifest.digest
+        )
+        order by repository.name, manifest.digest";
+    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// All storage keys that are queued for removal.
+pub async fn removal_keys(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "select storage_key from removal order by storage_key";
+    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Deletes a tag whose name may be anything.
+pub async fn delete_tag(tx: &mut Tx, repository: RepositoryId, name: &str) -> Result<(), Error> {
+    const SQL: &str = "delete from tag where repository_id = $1 and name = $2";
+    sqlx::query(SQL).bind(repository).bind(name).execute(tx.sqlite()).await?;
+    Ok(())
+}
+
+/// Deletes a session whose identifier may be anything.
+pub async fn delete_upload(tx: &mut Tx, id: &str) -> Result<(), Error> {
+    sqlx::query("delete from upload where id = $1").bind(id).execute(tx.sqlite()).await?;
+    Ok(())
+}
+
+/// Deletes a manifest and its tags, whose digest may be anything.
+pub async fn delete_manifest(tx: &mut Tx, row: &manifest::Scanned) -> Result<(), Error> {
+    const REFERENCES: &str = "delete from manifest_reference where manifest_id = $1";
+    const TAGS: &str = "delete from tag where repository_id = $1 and digest = $2";
+    sqlx::query(REFERENCES).bind(row.id).execute(tx.sqlite()).await?;
+    sqlx::query(TAGS).bind(row.repository).bind(&row.digest).execute(tx.sqlite()).await?;
+    sqlx::query("delete from manifest where id = $1").bind(row.id).execute(tx.sqlite()).await?;
+    repository::delete_if_empty(tx, row.repository).await?;
     Ok(())
 }
 
 /// Forgets a blob and all links to it, so that it can be pushed again.
-pub async fn forget_blob(tx: &mut Tx, blob: &crate::blob::Blob) -> Result<(), Error> {
-    sqlx::query("delete from blob_link where blob_id = $1")
-        .bind(blob.id)
-        .execute(tx.sqlite())
-        .await?;
-    crate::blob::delete(tx, blob).await
+pub async fn forget_blob(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
+    const SQL: &str = "delete from blob_link where blob_id = $1 returning repository_id";
+    let repositories: Vec<RepositoryId> =
+        sqlx::query_scalar(SQL).bind(blob.id).fetch_all(tx.sqlite()).await?;
+    blob::delete(tx, blob).await?;
+    for repository in repositories {
+        repository::delete_if_empty(tx, repository).await?;
+    }
+    Ok(())
 }

@@ -55,9 +55,17 @@ impl Db {
 
     /// Opens an existing database for reading only, whatever its state, and without migrating it.
     pub async fn open_read_only(path: &Path) -> Result<Connection, Error> {
-        let options = options(path).read_only(true);
+        // No journal mode: asking for one would be a write to a file that has another, as backups do.
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .read_only(true)
+            .busy_timeout(Duration::from_secs(5));
         let connection = SqliteConnection::connect_with(&options).await;
-        Ok(Connection(ConnectionKind::Own(connection.map_err(|error| open_error(path, &error))?)))
+        let connection = connection.map_err(|error| match Error::from(error) {
+            Error::Database { message, .. } => open_error(path, &message),
+            damaged => damaged,
+        })?;
+        Ok(Connection(ConnectionKind::Own(connection)))
     }
 
     /// A connection to read with. Each statement sees what was committed when it began.

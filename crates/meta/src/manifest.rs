@@ -121,9 +121,6 @@ pub async fn insert(
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (repository_id, digest) do nothing
         returning id";
-    const REFERENCES: &str = "
-        insert into manifest_reference (manifest_id, digest, repository_id)
-        select distinct $1, reference.value, $2 from json_each($3) as reference";
     let id: Option<i64> = sqlx::query_scalar(SQL)
         .bind(repository)
         .bind(manifest.digest.to_string())
@@ -137,14 +134,7 @@ pub async fn insert(
         .fetch_optional(tx.sqlite())
         .await?;
     let Some(id) = id else { return Ok(false) };
-    if !manifest.references.is_empty() {
-        sqlx::query(REFERENCES)
-            .bind(id)
-            .bind(repository)
-            .bind(json_array(&manifest.references))
-            .execute(tx.sqlite())
-            .await?;
-    }
+    insert_references(tx, id, repository, &manifest.references).await?;
     Ok(true)
 }
 
@@ -304,31 +294,84 @@ pub async fn summary(
 }
 
 /// A manifest row as `check` goes through them.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, sqlx::FromRow)]
 pub struct Scanned {
     /// The key of the row, and of the order.
     pub id: i64,
     /// The repository.
+    #[sqlx(rename = "repository_id")]
     pub repository: RepositoryId,
     /// The digest it is found under.
     pub digest: String,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// What is recorded as the artifact type.
+    pub artifact_type: Option<String>,
+    /// What is recorded as the subject.
+    pub subject: Option<String>,
+    /// What is recorded as the annotations.
+    pub annotations: String,
+    /// What is recorded as the size.
+    pub size: i64,
     /// What the reference rows say it keeps.
+    #[sqlx(skip)]
     pub references: Vec<String>,
 }
 
 /// The next manifest row behind `after`.
 pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scanned>, Error> {
     const SQL: &str = "
-        select id, repository_id, digest, bytes from manifest where id > $1 order by id limit 1";
-    const REFERENCES: &str =
-        "select digest from manifest_reference where manifest_id = $1 order by digest";
-    let row: Option<(i64, RepositoryId, String, Vec<u8>)> =
+        select id, repository_id, digest, bytes, artifact_type, subject, annotations, size
+        from manifest where id > $1 order by id limit 1";
+    // A row that names another repository keeps nothing in this one.
+    const REFERENCES: &str = "
+        select digest from manifest_reference
+        where manifest_id = $1 and repository_id = $2 order by digest";
+    let row: Option<Scanned> =
         sqlx::query_as(SQL).bind(after).fetch_optional(connection.sqlite()).await?;
-    let Some((id, repository, digest, bytes)) = row else { return Ok(None) };
-    let references = sqlx::query_scalar(REFERENCES).bind(id).fetch_all(connection.sqlite()).await?;
-    Ok(Some(Scanned { id, repository, digest, bytes, references }))
+    let Some(mut row) = row else { return Ok(None) };
+    row.references = sqlx::query_scalar(REFERENCES)
+        .bind(row.id)
+        .bind(row.repository)
+        .fetch_all(connection.sqlite())
+        .await?;
+    Ok(Some(row))
+}
+
+/// Records again what follows from a manifest's bytes.
+pub async fn record_again(
+    tx: &mut Tx,
+    row: &Scanned,
+    manifest: &NewManifest,
+) -> Result<(), Error> {
+    const SQL: &str = "
+        update manifest set artifact_type = $2, subject = $3, annotations = $4, size = $5
+        where id = $1";
+    const CLEAR: &str = "delete from manifest_reference where manifest_id = $1";
+    sqlx::query(SQL)
+        .bind(row.id)
+        .bind(&manifest.artifact_type)
+        .bind(manifest.subject.map(|subject| subject.to_string()))
+        .bind(&manifest.annotations)
+        .bind(i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX))
+        .execute(tx.sqlite())
+        .await?;
+    sqlx::query(CLEAR).bind(row.id).execute(tx.sqlite()).await?;
+    insert_references(tx, row.id, row.repository, &manifest.references).await
+}
+
+async fn insert_references(
+    tx: &mut Tx,
+    id: i64,
+    repository: RepositoryId,
+    references: &[Digest],
+) -> Result<(), Error> {
+    const SQL: &str = "
+        insert into manifest_reference (manifest_id, digest, repository_id)
+        select distinct $1, reference.value, $2 from json_each($3) as reference";
+    let query = sqlx::query(SQL).bind(id).bind(repository).bind(json_array(references));
+    query.execute(tx.sqlite()).await?;
+    Ok(())
 }
 
 impl TryFrom<ReferrerRow> for Referrer {

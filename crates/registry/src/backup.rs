@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use plura_meta::{Db, Timestamp};
@@ -17,55 +17,68 @@ pub async fn backup(directory: &Path, target: &Path) -> Result<u64, Error> {
     if target.exists() {
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
-    let partial = target.with_extension("partial");
+    let partial = with_suffix(target, ".partial");
     let mut connection = Db::open_read_only(&database_path(directory)).await?;
     remove_if_there(&partial)?;
-    connection.backup(&partial).await?;
+    let copied = match connection.backup(&partial).await {
+        Ok(()) => plura_fault::point("backup.copied").map_err(failed),
+        Err(error) => Err(error.into()),
+    };
+    if let Err(error) = copied {
+        remove_if_there(&partial)?;
+        return Err(error);
+    }
     let (from, to) = (partial, target.to_owned());
     blocking(move || publish(&from, &to)).await.map_err(failed)
 }
 
 /// Replaces the metadata of the installation in `directory` by the backup in `source`. What was there
 /// stays beside it, under the name that is returned.
-pub async fn restore(source: &Path, directory: &Path) -> Result<Option<std::path::PathBuf>, Error> {
+///
+/// The backup is read, checked, copied and brought up to date before anything is replaced.
+pub async fn restore(source: &Path, directory: &Path) -> Result<Option<PathBuf>, Error> {
     let failed = |source| Error::Directory { path: directory.to_owned(), source };
-    // A backup that is damaged must not replace anything.
     let mut connection = Db::open_read_only(source).await?;
     if let Some(problem) = connection.integrity_problems().await?.into_iter().next() {
         return Err(plura_meta::Error::Corrupt(problem).into());
     }
     plura_meta::total::read(&mut connection).await?;
-    drop(connection);
 
     fs::create_dir_all(directory).map_err(failed)?;
     let _lock = lock(directory)?;
     let database = database_path(directory);
-    let partial = database.with_extension("restoring");
-    fs::copy(source, &partial).map_err(failed)?;
+    let partial = with_suffix(&database, ".restoring");
+    for suffix in ["", "-wal", "-shm"] {
+        remove_if_there(&with_suffix(&partial, suffix))?;
+    }
+    connection.backup(&partial).await?;
+    drop(connection);
+    Db::open(&partial).await?.close().await;
     let aside = set_aside(&database)?;
-    publish(&partial, &database).map_err(failed)?;
-    // Brings the schema up to date, as at every start.
-    Db::open(&database).await?.close().await;
+    plura_fault::point("restore.aside").map_err(failed)?;
+    blocking(move || publish(&partial, &database)).await.map_err(failed)?;
     Ok(aside)
 }
 
-/// Moves a database with its log out of the way.
-fn set_aside(database: &Path) -> Result<Option<std::path::PathBuf>, Error> {
+/// Gives a database a second name, so that there is one under the first at any time, and moves its
+/// log, which would be taken for that of the database that comes in its place.
+fn set_aside(database: &Path) -> Result<Option<PathBuf>, Error> {
     if !database.exists() {
         return Ok(None);
     }
     let aside = database.with_extension(format!("before-{}", Timestamp::now().0));
-    for suffix in ["", "-wal", "-shm"] {
+    let failed = |source| Error::Directory { path: database.to_owned(), source };
+    fs::hard_link(database, &aside).map_err(failed)?;
+    for suffix in ["-wal", "-shm"] {
         let from = with_suffix(database, suffix);
         if from.exists() {
-            fs::rename(&from, with_suffix(&aside, suffix))
-                .map_err(|source| Error::Directory { path: from, source })?;
+            fs::rename(&from, with_suffix(&aside, suffix)).map_err(failed)?;
         }
     }
     Ok(Some(aside))
 }
 
-fn with_suffix(path: &Path, suffix: &str) -> std::path::PathBuf {
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut text = path.as_os_str().to_owned();
     text.push(suffix);
     text.into()

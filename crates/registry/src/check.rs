@@ -10,12 +10,15 @@ use plura_meta::{
     Connection, Db, RepositoryId, Timestamp, Tx, blob, check as queries, manifest, removal,
     repository,
     review::{self, Kind, Review},
-    tag, total, upload,
+    total,
 };
 use plura_oci::{Digest, Manifest};
 use serde::Serialize;
 
-use crate::{Error, Settings, Sparse, blobs::stored_key, blocking, database_path, lock, manifests};
+use crate::{
+    Error, Settings, Sparse, blocking, database_path, lock,
+    manifests::{self, Delete},
+};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,22 +70,26 @@ pub enum FindingKind {
     WrongDigest,
     /// A file in the store that no blob's row points at. Repair deletes it.
     OrphanFile,
-    /// A file of an upload session that does not exist. Repair deletes it.
+    /// A file of an upload session that does not exist. Looked for by repair only, which deletes it:
+    /// while the installation is in use, it may be a push that needs no session.
     OrphanUpload,
     /// An upload session whose bytes are missing. Repair ends it; the client starts again.
     BrokenUpload,
     /// A manifest's bytes are not those of its digest, or no manifest. Repair deletes it and its tags.
     DamagedManifest,
-    /// What a manifest is recorded to reference differs from its bytes. Repair records it again.
+    /// What a manifest is recorded to reference, to be about or to be annotated with differs from its
+    /// bytes. Repair records it again.
     WrongReferences,
     /// A tag that points at nothing. Repair deletes it.
     DanglingTag,
     /// A manifest references a blob that its repository does not link. Repair links it, if the store
     /// has it.
     MissingReference,
-    /// Bytes that are queued for deletion although a blob needs them. Repair keeps them.
+    /// Something is queued for deletion although a blob needs it, or although it is outside of the
+    /// store. Repair keeps it.
     WrongRemoval,
-    /// A link or blob that nothing needs and that nobody would collect. Repair has it reviewed.
+    /// A manifest, link or blob that nothing needs and that nobody would collect, as after a change of
+    /// `collection.keep_untagged`. Repair has it reviewed.
     ForgottenGarbage,
     /// A sum differs from what was counted. Repair corrects it.
     WrongTotal,
@@ -111,42 +118,47 @@ pub async fn check(
         return Err(Error::Directory { path, source });
     }
     let _lock = if options.repair { Some(lock(directory)?) } else { None };
-    let mut connection = Db::open_read_only(&path).await?;
     let mut report = CheckReport::default();
+    let checked = run(directory, settings, options, progress, &mut report).await;
+    match checked {
+        // The engine sees the structure of its file, not what is in it; what cannot be read is damage.
+        Err(Error::Metadata(plura_meta::Error::Corrupt(detail))) => {
+            report.add(FindingKind::Database, "plura.db", detail, false);
+            Ok(report)
+        }
+        Err(error) => Err(error),
+        Ok(()) => Ok(report),
+    }
+}
 
+async fn run(
+    directory: &Path,
+    settings: &Settings,
+    options: CheckOptions,
+    progress: &mut (dyn FnMut(&str) + Send),
+    report: &mut CheckReport,
+) -> Result<(), Error> {
+    let path = database_path(directory);
+    let mut connection = Db::open_read_only(&path).await?;
     progress("the database");
     for problem in connection.integrity_problems().await? {
         report.add(FindingKind::Database, "plura.db", problem, false);
     }
     if !report.findings.is_empty() {
         // Anything read from a damaged file would be a guess, and anything written could make it worse.
-        return Ok(report);
+        return Ok(());
     }
     for problem in queries::broken_foreign_keys(&mut connection).await? {
         report.add(FindingKind::Database, "plura.db", problem, false);
     }
+    let blobs = Directory::existing(directory)?;
     let db = if options.repair { Some(Db::open(&path).await?) } else { None };
-    let blobs = Directory::open(directory)?;
     let mut check = Check { blobs, connection, db, report, settings, root: directory };
-    progress("removals");
-    check.removals().await?;
-    progress("blobs");
-    check.blobs(options.rehash, progress).await?;
-    progress("files");
-    check.files().await?;
-    progress("uploads");
-    check.uploads().await?;
-    progress("manifests");
-    check.manifests().await?;
-    progress("tags");
-    check.tags().await?;
-    progress("garbage and sums");
-    check.garbage().await?;
-    check.totals().await?;
+    let checked = check.all(options.rehash, progress).await;
     if let Some(db) = check.db {
         db.close().await;
     }
-    Ok(check.report)
+    checked
 }
 
 struct Check<'a> {
@@ -154,7 +166,7 @@ struct Check<'a> {
     connection: Connection,
     /// Open for writing if this run repairs.
     db: Option<Db>,
-    report: CheckReport,
+    report: &'a mut CheckReport,
     settings: &'a Settings,
     root: &'a Path,
 }
@@ -163,6 +175,28 @@ struct Check<'a> {
 const PAGE: u32 = 1000;
 
 impl Check<'_> {
+    async fn all(
+        &mut self,
+        rehash: bool,
+        progress: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), Error> {
+        progress("removals");
+        self.removals().await?;
+        progress("blobs");
+        self.blobs(rehash, progress).await?;
+        progress("files");
+        self.files().await?;
+        progress("uploads");
+        self.uploads().await?;
+        progress("manifests");
+        self.manifests().await?;
+        progress("tags");
+        self.tags().await?;
+        progress("garbage and sums");
+        self.garbage().await?;
+        self.totals().await
+    }
+
     /// Runs `work` if this run repairs; whether it did.
     async fn repair<F>(&self, work: F) -> Result<bool, Error>
     where
@@ -177,13 +211,20 @@ impl Check<'_> {
     }
 
     async fn removals(&mut self) -> Result<(), Error> {
-        for key in queries::removals_in_use(&mut self.connection).await? {
+        let in_use = queries::removals_in_use(&mut self.connection).await?;
+        for key in queries::removal_keys(&mut self.connection).await? {
+            let detail = if in_use.contains(&key) {
+                "queued for deletion although a blob needs it"
+            } else if BlobKey::from_stored(key.clone()).is_none() {
+                "queued for deletion although it is no place in the store"
+            } else {
+                continue;
+            };
             let subject = key.clone();
             let repaired = self
                 .repair(|tx| Box::pin(async move { Ok(queries::unqueue_removal(tx, &key).await?) }))
                 .await?;
-            let detail = "queued for deletion although a blob needs it".to_owned();
-            self.report.add(FindingKind::WrongRemoval, &subject, detail, repaired);
+            self.report.add(FindingKind::WrongRemoval, &subject, detail.to_owned(), repaired);
         }
         Ok(())
     }
@@ -217,7 +258,11 @@ impl Check<'_> {
         row: &blob::Blob,
         rehash: bool,
     ) -> Result<Option<(FindingKind, String)>, Error> {
-        let (blobs, key) = (self.blobs.clone(), stored_key(row.storage_key.clone())?);
+        let Some(key) = BlobKey::from_stored(row.storage_key.clone()) else {
+            let detail = format!("`{}` is no place in the store", row.storage_key);
+            return Ok(Some((FindingKind::MissingBytes, detail)));
+        };
+        let blobs = self.blobs.clone();
         let (size, algorithm) = (row.size, row.digest.algorithm());
         let opened = blocking(move || {
             blobs.open_blob(&key, size)?;
@@ -290,7 +335,9 @@ impl Check<'_> {
         .await?;
         for (key, size) in files {
             let text = key.as_str();
-            if blob::is_key_known(&mut self.connection, text).await?
+            // What plura did not put there is not plura's to judge.
+            if key.digest().is_none()
+                || blob::is_key_known(&mut self.connection, text).await?
                 || removal::is_queued(&mut self.connection, text).await?
                 || self.is_being_committed(&key).await?
             {
@@ -347,13 +394,12 @@ impl Check<'_> {
                 continue;
             }
             let upload = id.clone();
-            let end = async move |tx: &mut Tx| {
-                if let Ok(upload) = upload.parse() {
-                    upload::delete(tx, &upload).await?;
-                }
-                Ok(())
-            };
+            let end = async move |tx: &mut Tx| Ok(queries::delete_upload(tx, &upload).await?);
             let repaired = self.repair(|tx| Box::pin(async move { end(tx).await })).await?;
+            if let Some(file) = found.filter(|_| repaired) {
+                let (blobs, upload) = (self.blobs.clone(), file.upload.clone());
+                blocking(move || blobs.remove_upload(&upload)).await?;
+            }
             let detail = format!("{offset} bytes were acknowledged, and the file has {size}");
             self.report.add(FindingKind::BrokenUpload, &id, detail, repaired);
         }
@@ -383,16 +429,21 @@ impl Check<'_> {
     }
 
     async fn damaged_manifest(&mut self, row: &manifest::Scanned) -> Result<(), Error> {
-        let (repository, digest) = (row.repository, row.digest.clone());
-        let remove = async move |tx: &mut Tx| {
-            if let Ok(digest) = digest.parse() {
-                manifest::delete(tx, repository, &digest).await?;
-                tag::delete_all_of(tx, repository, &digest).await?;
-            }
-            Ok(())
+        let subject = row.clone();
+        let delete = Delete {
+            now: Timestamp::now(),
+            grace: self.settings.grace,
+            untagged_review: self.settings.untagged_review(),
         };
-        let repaired = self.repair(|tx| Box::pin(async move { remove(tx).await })).await?;
+        let remove = async move |tx: &mut Tx| {
+            if let Ok(digest) = subject.digest.parse() {
+                delete.manifest(tx, subject.repository, &digest, None).await?;
+                return Ok(());
+            }
+            Ok(queries::delete_manifest(tx, &subject).await?)
+        };
         let name = self.name(row.repository).await?;
+        let repaired = self.repair(|tx| Box::pin(async move { remove(tx).await })).await?;
         let detail = format!("the bytes in {name} are not those of the digest; push it again");
         self.report.add(FindingKind::DamagedManifest, &row.digest, detail, repaired);
         Ok(())
@@ -403,21 +454,29 @@ impl Check<'_> {
         row: &manifest::Scanned,
         parsed: &Manifest,
     ) -> Result<(), Error> {
-        let wanted = manifests::references(parsed);
-        let texts: BTreeSet<String> = wanted.iter().map(ToString::to_string).collect();
-        if texts == row.references.iter().cloned().collect() {
+        let Ok(digest) = row.digest.parse() else { return Ok(()) };
+        let wanted = manifests::new_manifest(digest, parsed.clone(), &row.bytes);
+        let texts: BTreeSet<String> = wanted.references.iter().map(ToString::to_string).collect();
+        let references = texts == row.references.iter().cloned().collect();
+        let subject = wanted.subject.map(|subject| subject.to_string());
+        let size = i64::try_from(wanted.bytes.len()).unwrap_or(i64::MAX);
+        let rest = (&subject, &wanted.artifact_type, &wanted.annotations, size)
+            == (&row.subject, &row.artifact_type, &row.annotations, row.size);
+        if references && rest {
             return Ok(());
         }
-        let (id, repository) = (row.id, row.repository);
-        let replace = async move |tx: &mut Tx| {
-            Ok(queries::replace_references(tx, id, repository, &wanted).await?)
+        let detail = if references {
+            "its recorded subject, artifact type, annotations or size are not those of its bytes"
+                .to_owned()
+        } else {
+            let (recorded, found) = (row.references.len(), texts.len());
+            format!("recorded to reference {recorded} digests, and its bytes have {found}")
         };
-        let repaired = self.repair(|tx| Box::pin(async move { replace(tx).await })).await?;
-        let detail = format!(
-            "recorded to reference {} digests, and its bytes have {}",
-            row.references.len(),
-            texts.len()
-        );
+        let recorded = row.clone();
+        let record = async move |tx: &mut Tx| {
+            Ok(manifest::record_again(tx, &recorded, &wanted).await?)
+        };
+        let repaired = self.repair(|tx| Box::pin(async move { record(tx).await })).await?;
         self.report.add(FindingKind::WrongReferences, &row.digest, detail, repaired);
         Ok(())
     }
@@ -455,12 +514,8 @@ impl Check<'_> {
     async fn tags(&mut self) -> Result<(), Error> {
         for dangling in queries::dangling_tags(&mut self.connection).await? {
             let (repository, name) = (dangling.repository_id, dangling.name.clone());
-            let remove = async move |tx: &mut Tx| {
-                if let Ok(name) = name.parse() {
-                    tag::delete(tx, repository, &name).await?;
-                }
-                Ok(())
-            };
+            let remove =
+                async move |tx: &mut Tx| Ok(queries::delete_tag(tx, repository, &name).await?);
             let repaired = self.repair(|tx| Box::pin(async move { remove(tx).await })).await?;
             let subject = format!("{}:{}", dangling.repository, dangling.name);
             let detail = "the manifest that it points at does not exist".to_owned();
@@ -470,27 +525,43 @@ impl Check<'_> {
     }
 
     async fn garbage(&mut self) -> Result<(), Error> {
-        let links = queries::forgotten_links(&mut self.connection).await?;
-        let blobs = queries::forgotten_blobs(&mut self.connection).await?;
-        let links = links.into_iter().map(|link| (Some(link.repository_id), link.name));
-        for (repository, text) in links.chain(blobs.into_iter().map(|digest| (None, digest))) {
-            let kind = if repository.is_some() { Kind::Link } else { Kind::Blob };
-            let due_at = Timestamp::now().after(self.settings.grace);
-            let subject = text.clone();
-            let schedule = async move |tx: &mut Tx| {
-                if let Ok(digest) = text.parse() {
-                    review::schedule(tx, &Review { kind, repository, digest, due_at }).await?;
-                }
-                Ok(())
-            };
-            let repaired = self.repair(|tx| Box::pin(async move { schedule(tx).await })).await?;
-            let detail = match repository {
-                Some(id) => format!("{} links it for nothing", self.name(id).await?),
-                None => "no repository links it".to_owned(),
-            };
-            let detail = format!("{detail}, and nobody would have collected it");
-            self.report.add(FindingKind::ForgottenGarbage, &subject, detail, repaired);
+        let connection = &mut self.connection;
+        let (now, grace) = (Timestamp::now(), self.settings.grace);
+        if let Some(keep) = self.settings.untagged_review() {
+            for found in queries::forgotten_manifests(connection).await? {
+                let what = format!("nothing in {} needs it", found.repository);
+                let repository = Some(found.repository_id);
+                let due_at = now.after(keep);
+                self.forgotten(Kind::Manifest, repository, found.name, what, due_at).await?;
+            }
         }
+        for found in queries::forgotten_links(&mut self.connection).await? {
+            let what = format!("{} links it for nothing", found.repository);
+            let repository = Some(found.repository_id);
+            self.forgotten(Kind::Link, repository, found.name, what, now.after(grace)).await?;
+        }
+        for digest in queries::forgotten_blobs(&mut self.connection).await? {
+            let what = "no repository links it".to_owned();
+            self.forgotten(Kind::Blob, None, digest, what, now.after(grace)).await?;
+        }
+        Ok(())
+    }
+
+    async fn forgotten(
+        &mut self,
+        kind: Kind,
+        repository: Option<RepositoryId>,
+        digest: String,
+        what: String,
+        due_at: Timestamp,
+    ) -> Result<(), Error> {
+        // Rows whose digest is none were reported as damaged before.
+        let Ok(parsed) = digest.parse() else { return Ok(()) };
+        let review = Review { kind, repository, digest: parsed, due_at };
+        let schedule = async move |tx: &mut Tx| Ok(review::schedule(tx, &review).await?);
+        let repaired = self.repair(|tx| Box::pin(async move { schedule(tx).await })).await?;
+        let detail = format!("{what}, and nobody would have collected it");
+        self.report.add(FindingKind::ForgottenGarbage, &digest, detail, repaired);
         Ok(())
     }
 

@@ -50,6 +50,10 @@ impl Registry {
         let mut connection = self.db().read().await?;
         let found = manifest::find(&mut connection, repository, reference).await?;
         let found = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
+        if Digest::of(found.digest.algorithm(), &found.bytes) != found.digest {
+            let what = format!("manifest.bytes are not those of {}", found.digest);
+            return Err(plura_meta::Error::Corrupt(what).into());
+        }
         let until = match reference {
             // What a tag points at has a whole time to be kept before it when it loses the tag.
             Reference::Tag(_) => Timestamp(i64::MAX),
@@ -353,7 +357,7 @@ pub(crate) async fn kept_by(
 }
 
 /// Everything that a manifest keeps in its repository: configuration, layers, children.
-pub(crate) fn references(manifest: &Manifest) -> Vec<Digest> {
+fn references(manifest: &Manifest) -> Vec<Digest> {
     let pointed_at = match manifest.kind {
         ManifestKind::Image => &manifest.layers,
         ManifestKind::Index => &manifest.manifests,
@@ -361,7 +365,7 @@ pub(crate) fn references(manifest: &Manifest) -> Vec<Digest> {
     manifest.config.iter().chain(pointed_at).map(|descriptor| descriptor.digest).collect()
 }
 
-fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
+pub(crate) fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
     manifest::NewManifest {
         digest,
         references: references(&parsed),

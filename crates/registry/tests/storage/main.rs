@@ -6,5 +6,7 @@
 mod support;
 mod basics;
 mod collection;
+mod commits;
+mod concurrent;
 mod model;
 mod universe;
