@@ -473,9 +473,8 @@ impl Check<'_> {
             format!("recorded to reference {recorded} digests, and its bytes have {found}")
         };
         let recorded = row.clone();
-        let record = async move |tx: &mut Tx| {
-            Ok(manifest::record_again(tx, &recorded, &wanted).await?)
-        };
+        let record =
+            async move |tx: &mut Tx| Ok(manifest::record_again(tx, &recorded, &wanted).await?);
         let repaired = self.repair(|tx| Box::pin(async move { record(tx).await })).await?;
         self.report.add(FindingKind::WrongReferences, &row.digest, detail, repaired);
         Ok(())

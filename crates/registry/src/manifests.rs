@@ -365,7 +365,11 @@ fn references(manifest: &Manifest) -> Vec<Digest> {
     manifest.config.iter().chain(pointed_at).map(|descriptor| descriptor.digest).collect()
 }
 
-pub(crate) fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
+pub(crate) fn new_manifest(
+    digest: Digest,
+    parsed: Manifest,
+    bytes: &[u8],
+) -> manifest::NewManifest {
     manifest::NewManifest {
         digest,
         references: references(&parsed),

@@ -13,7 +13,7 @@ use crate::support::*;
 
 async fn tags(registry: &Registry, repository: &str) -> Vec<String> {
     match registry.tags(&name(repository), &Page::default()).await {
-        Ok(tags) => tags,
+        Ok(tags) => tags.names,
         Err(Error::RepositoryUnknown(_)) => Vec::new(),
         Err(error) => panic!("the tags cannot be listed: {error}"),
     }
@@ -29,10 +29,12 @@ async fn a_write_that_fails_takes_back_only_its_own() {
     let mut writes = JoinSet::new();
     for number in 0..200 {
         let registry = store.registry().clone();
-        let manifest = if number % 2 == 0 { whole.manifest.clone() } else { broken.manifest.clone() };
+        let manifest =
+            if number % 2 == 0 { whole.manifest.clone() } else { broken.manifest.clone() };
         writes.spawn(async move {
             // Refused writes to new repositories must not leave these either.
-            let repository = if number % 4 == 1 { format!("new{number}") } else { "app".to_owned() };
+            let repository =
+                if number % 4 == 1 { format!("new{number}") } else { "app".to_owned() };
             let answer = put(&registry, &repository, format!("t{number}"), &manifest).await;
             (number, answer)
         });

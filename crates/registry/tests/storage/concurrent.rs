@@ -48,7 +48,8 @@ struct Client {
 
 impl Client {
     async fn step(&mut self) {
-        let entry = self.universe.manifests[self.random.below(self.universe.manifests.len())].clone();
+        let entry =
+            self.universe.manifests[self.random.below(self.universe.manifests.len())].clone();
         match self.random.below(10) {
             0..6 => self.push(&entry).await,
             6 => {
@@ -101,7 +102,12 @@ impl Client {
             Err(error) => panic!("a question failed: {error}"),
         }
         let from = self.random.chance(50).then(|| name(CLIENTS[self.random.below(CLIENTS.len())]));
-        match self.registry.mount(&target, &digest, from.as_ref()).await.expect("a mount is answered") {
+        match self
+            .registry
+            .mount(&target, &digest, from.as_ref())
+            .await
+            .expect("a mount is answered")
+        {
             StartedUpload::Mounted => {}
             StartedUpload::Session(id) => {
                 let (half, rest) = bytes.split_at(bytes.len() / 2);
@@ -119,8 +125,7 @@ impl Client {
     }
 
     async fn delete(&self, tag: &str) {
-        let deleted =
-            self.registry.delete_manifest(&name(self.repository), &reference(tag)).await;
+        let deleted = self.registry.delete_manifest(&name(self.repository), &reference(tag)).await;
         deleted.expect("a tag that was pushed can be deleted");
     }
 
@@ -242,8 +247,7 @@ async fn a_blob_that_was_said_to_be_there_is_there_for_the_manifest() {
     store.execute("update review set due_at = due_at - 2 * 3600000").await;
 
     let stop = Arc::new(tokio::sync::Notify::new());
-    let collecting =
-        collect_all_the_time(store.registry().clone(), Duration::ZERO, stop.clone());
+    let collecting = collect_all_the_time(store.registry().clone(), Duration::ZERO, stop.clone());
     let mut clients = JoinSet::new();
     // From the back, so that clients and collector meet.
     for (number, image) in images.into_iter().rev().enumerate() {
