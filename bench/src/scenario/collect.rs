@@ -19,8 +19,10 @@ const LAYERS: usize = 100;
 const BLOB: usize = 256;
 const DEADLINE: Duration = Duration::from_mins(2);
 
-/// Without a time of grace everything that is dead may go at once.
-const SETTINGS: [(&str, &str); 1] = [("PLURA_COLLECTION__GRACE", "0s")];
+/// Without a time of grace everything that is dead may go at once, but only when it is asked to:
+/// otherwise blobs pushed but not yet part of a manifest would go, too.
+const SETTINGS: [(&str, &str); 2] =
+    [("PLURA_COLLECTION__GRACE", "0s"), ("PLURA_COLLECTION__ENABLED", "false")];
 
 /// A directory with live blobs in it.
 struct Store {
@@ -52,7 +54,7 @@ impl Store {
     fn fill(bench: &Bench, live: usize) -> Result<Self> {
         progress(&format!("storing {live} live blobs"));
         let directory = bench.launcher.temporary()?;
-        let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &[])?;
+        let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &SETTINGS)?;
         let config = config(0);
         let mut connection = peer.connect()?;
         registry::push_bytes(&mut connection, REPOSITORY, &config.digest, &config.bytes)?;
@@ -69,8 +71,6 @@ impl Store {
 
 fn measure(bench: &Bench, store: &Store) -> Result<Duration> {
     let dead = add_dead(bench, store)?;
-    // Only now may the dead go: with this setting from the beginning, blobs pushed but not yet
-    // part of a manifest would go too.
     let peer = bench.launcher.start_on(Kind::Plura, store.directory.path(), &SETTINGS)?;
     let time = collect(&peer, &dead)?;
     parallel::for_each(&peer, CLIENTS, store.live.len(), |number, connection| {
@@ -83,7 +83,7 @@ fn measure(bench: &Bench, store: &Store) -> Result<Duration> {
 
 /// Stores blobs in manifests that are then deleted; returns their digests.
 fn add_dead(bench: &Bench, store: &Store) -> Result<Vec<String>> {
-    let peer = bench.launcher.start_on(Kind::Plura, store.directory.path(), &[])?;
+    let peer = bench.launcher.start_on(Kind::Plura, store.directory.path(), &SETTINGS)?;
     let dead = blobs(bench.scale.dead);
     let mut connection = peer.connect()?;
     for manifest in push(&peer, &store.config, &dead)? {

@@ -37,7 +37,7 @@ const SMALL: usize = 1 << 20;
 const DEPTH: usize = 4;
 /// Written bytes after which the kernel is asked to start writing them out, so that the final sync
 /// is short.
-const FLUSH: u64 = 32 << 20;
+const FLUSH: u64 = 8 << 20;
 
 impl Progress {
     /// Nothing has arrived yet.

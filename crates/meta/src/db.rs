@@ -9,7 +9,7 @@ use sqlx::{
     },
 };
 
-use crate::{Error, writer::Writer};
+use crate::{Error, Failure, writer::Writer};
 
 /// The database of an installation. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -81,7 +81,7 @@ impl Db {
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         self.writer.run(work).await

@@ -22,3 +22,4 @@ pub use db::{Connection, Db, Tx};
 pub use error::Error;
 pub use repository::RepositoryId;
 pub use time::Timestamp;
+pub use writer::Failure;

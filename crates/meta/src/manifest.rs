@@ -305,6 +305,8 @@ pub struct Scanned {
     pub digest: String,
     /// The bytes.
     pub bytes: Vec<u8>,
+    /// The media type that they are answered with.
+    pub media_type: String,
     /// What is recorded as the artifact type.
     pub artifact_type: Option<String>,
     /// What is recorded as the subject.
@@ -321,12 +323,13 @@ pub struct Scanned {
 /// The next manifest row behind `after`.
 pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scanned>, Error> {
     const SQL: &str = "
-        select id, repository_id, digest, bytes, artifact_type, subject, annotations, size
+        select id, repository_id, digest, bytes, media_type, artifact_type, subject, annotations,
+            size
         from manifest where id > $1 order by id limit 1";
-    // A row that names another repository keeps nothing in this one.
+    // A row that names another repository keeps something there instead of here.
     const REFERENCES: &str = "
-        select digest from manifest_reference
-        where manifest_id = $1 and repository_id = $2 order by digest";
+        select case when repository_id = $2 then digest else digest || ' elsewhere' end
+        from manifest_reference where manifest_id = $1 order by digest";
     let row: Option<Scanned> =
         sqlx::query_as(SQL).bind(after).fetch_optional(connection.sqlite()).await?;
     let Some(mut row) = row else { return Ok(None) };
@@ -341,7 +344,8 @@ pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scan
 /// Records again what follows from a manifest's bytes.
 pub async fn record_again(tx: &mut Tx, row: &Scanned, manifest: &NewManifest) -> Result<(), Error> {
     const SQL: &str = "
-        update manifest set artifact_type = $2, subject = $3, annotations = $4, size = $5
+        update manifest
+        set artifact_type = $2, subject = $3, annotations = $4, size = $5, media_type = $6
         where id = $1";
     const CLEAR: &str = "delete from manifest_reference where manifest_id = $1";
     sqlx::query(SQL)
@@ -350,6 +354,7 @@ pub async fn record_again(tx: &mut Tx, row: &Scanned, manifest: &NewManifest) ->
         .bind(manifest.subject.map(|subject| subject.to_string()))
         .bind(&manifest.annotations)
         .bind(i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX))
+        .bind(&manifest.media_type)
         .execute(tx.sqlite())
         .await?;
     sqlx::query(CLEAR).bind(row.id).execute(tx.sqlite()).await?;

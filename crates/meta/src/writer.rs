@@ -17,12 +17,25 @@ const QUEUE: usize = 1024;
 
 /// Tells the caller what became of the commit that its work was part of.
 type Answer = Box<dyn FnOnce(Result<(), Error>) + Send>;
-/// A caller's work; the outcome says whether to keep what it did.
-type Job = Box<dyn for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Outcome> + Send>;
+/// A caller's work, which is told if it cannot even begin; the outcome says whether to keep what it did.
+type Job = Box<dyn for<'t> FnOnce(Result<&'t mut Tx, Error>) -> BoxFuture<'t, Outcome> + Send>;
 
 enum Outcome {
     Keep(Answer),
-    Undo(Answer),
+    /// With what the database said, if it was the database that failed.
+    Undo(Answer, Option<Error>),
+}
+
+/// An error of a use case, which may be that the database failed.
+pub trait Failure: From<Error> + Send + 'static {
+    /// What the database said.
+    fn of_database(&self) -> Option<&Error>;
+}
+
+impl Failure for Error {
+    fn of_database(&self) -> Option<&Error> {
+        Some(self)
+    }
 }
 
 /// The queue in front of the one connection that writes.
@@ -46,20 +59,26 @@ impl Writer {
     pub(crate) async fn run<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<Error> + Send + 'static,
+        E: Failure,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + 'static,
     {
         let (sender, answer) = oneshot::channel::<Result<T, E>>();
-        let job: Job = Box::new(move |tx| {
+        let job: Job = Box::new(move |begun| {
             Box::pin(async move {
+                let worked = match begun {
+                    Ok(tx) => work(tx).await,
+                    Err(error) => Err(error.into()),
+                };
                 // A caller that stopped waiting has no use for the answer.
-                match work(tx).await {
+                match worked {
                     Ok(value) => Outcome::Keep(Box::new(move |commit| {
                         let _ = sender.send(commit.map(|()| value).map_err(E::from));
                     })),
-                    Err(error) => Outcome::Undo(Box::new(move |_| {
-                        let _ = sender.send(Err(error));
-                    })),
+                    Err(error) => {
+                        let cause = error.of_database().cloned();
+                        let answer = Box::new(move |_| drop(sender.send(Err(error))));
+                        Outcome::Undo(answer, cause)
+                    }
                 }
             })
         });
@@ -136,16 +155,21 @@ impl Committer {
     }
 
     async fn step(&mut self, job: Job, batch: &mut Batch) -> Result<(), Error> {
-        if !batch.begun {
-            self.execute("begin immediate").await?;
-            batch.begun = true;
-        }
         let nested = !batch.kept.is_empty();
-        if nested {
-            self.execute("savepoint job").await?;
+        let begun = match (batch.begun, nested) {
+            (false, _) => self.execute("begin immediate").await,
+            (true, true) => self.execute("savepoint job").await,
+            (true, false) => Ok(()),
+        };
+        batch.begun = true;
+        if let Err(error) = begun {
+            if let Outcome::Undo(answer, _) = job(Err(error.clone())).await {
+                batch.undone.push(answer);
+            }
+            return Err(error);
         }
         // A job that panics takes its caller down, not the writer, without which nobody could write.
-        let outcome = AssertUnwindSafe(job(&mut self.tx)).catch_unwind().await;
+        let outcome = AssertUnwindSafe(job(Ok(&mut self.tx))).catch_unwind().await;
         let outcome = outcome.map_err(|_| Error::Database {
             message: "a transaction panicked".into(),
             full: false,
@@ -155,15 +179,17 @@ impl Committer {
                 batch.kept.push(answer);
                 if nested { self.execute("release job").await } else { Ok(()) }
             }
-            Outcome::Undo(answer) => {
+            Outcome::Undo(answer, cause) => {
                 batch.undone.push(answer);
                 if nested {
-                    self.execute("rollback to job").await?;
+                    // Where its disk failed or is full, the database has rolled back everything by
+                    // itself: then this is why the jobs before it are not done either.
+                    let undone = self.execute("rollback to job").await;
+                    undone.map_err(|error| cause.unwrap_or(error))?;
                     return self.execute("release job").await;
                 }
                 batch.begun = false;
-                // The database has rolled back by itself where its disk failed or is full; if it is
-                // still inside a transaction, the next `begin` says so.
+                // If it is still inside a transaction after all, the next `begin` says so.
                 let _ = self.execute("rollback").await;
                 Ok(())
             }

@@ -455,18 +455,28 @@ impl Check<'_> {
         parsed: &Manifest,
     ) -> Result<(), Error> {
         let Ok(digest) = row.digest.parse() else { return Ok(()) };
-        let wanted = manifests::new_manifest(digest, parsed.clone(), &row.bytes);
+        let mut wanted = manifests::new_manifest(digest, parsed.clone(), &row.bytes);
+        // Bytes that name no media type were pushed with one, which only the row knows.
+        if Manifest::parse(&row.bytes, Some(&row.media_type)).is_ok() {
+            wanted.media_type.clone_from(&row.media_type);
+        }
         let texts: BTreeSet<String> = wanted.references.iter().map(ToString::to_string).collect();
         let references = texts == row.references.iter().cloned().collect();
         let subject = wanted.subject.map(|subject| subject.to_string());
         let size = i64::try_from(wanted.bytes.len()).unwrap_or(i64::MAX);
-        let rest = (&subject, &wanted.artifact_type, &wanted.annotations, size)
-            == (&row.subject, &row.artifact_type, &row.annotations, row.size);
+        let rest = (&wanted.media_type, &wanted.artifact_type, &wanted.annotations, subject, size)
+            == (
+                &row.media_type,
+                &row.artifact_type,
+                &row.annotations,
+                row.subject.clone(),
+                row.size,
+            );
         if references && rest {
             return Ok(());
         }
         let detail = if references {
-            "its recorded subject, artifact type, annotations or size are not those of its bytes"
+            "its recorded media type, artifact type, annotations, subject or size are not its bytes'"
                 .to_owned()
         } else {
             let (recorded, found) = (row.references.len(), texts.len());

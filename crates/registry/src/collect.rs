@@ -171,9 +171,11 @@ impl Registry {
             for review in review::due(tx, now, only.as_ref(), None, BATCH).await? {
                 decided.any = true;
                 // What was decided before it in this batch may have given it a new grace time.
-                let due_at =
+                let found =
                     review::find(tx, review.kind, review.repository, &review.digest).await?;
-                if due_at.is_none_or(|due_at| due_at > now) {
+                // An index that has what its table has not would give it again and again.
+                let due_at = found.ok_or_else(|| unordered("review"))?;
+                if due_at > now {
                     continue;
                 }
                 review::delete(tx, &review).await?;
@@ -208,6 +210,9 @@ impl Registry {
             let queued = removal::list(&mut connection, after.as_deref(), REMOVALS).await?;
             drop(connection);
             let Some(last) = queued.last() else { return failed };
+            if after.as_ref().is_some_and(|after| last.storage_key <= *after) {
+                return Err(unordered("removal"));
+            }
             after = Some(last.storage_key.clone());
             let keys = queued.into_iter().map(|removal| stored_key(removal.storage_key));
             let keys: Vec<BlobKey> = keys.collect::<Result<_, _>>()?;
@@ -258,6 +263,11 @@ impl Registry {
         })
         .await
     }
+}
+
+/// A page that does not follow the one before it: what would be read next is any row, without end.
+fn unordered(table: &str) -> Error {
+    plura_meta::Error::Corrupt(format!("the index of `{table}` is out of order")).into()
 }
 
 /// What one transaction decided.

@@ -89,6 +89,15 @@ impl From<plura_blob::Error> for Error {
     }
 }
 
+impl plura_meta::Failure for Error {
+    fn of_database(&self) -> Option<&plura_meta::Error> {
+        match self {
+            Self::Metadata(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
 impl Error {
     /// What an armed fault point says.
     pub(crate) fn fault(source: io::Error) -> Self {

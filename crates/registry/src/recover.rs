@@ -77,13 +77,15 @@ impl Registry {
     }
 
     /// Removes the names under `blobs` that an upload's file has without being committed.
-    async fn disown_sealed(&self, id: &UploadId) -> Result<(), Error> {
-        let (blobs, id) = (self.blobs().clone(), id.clone());
-        let sealed = blocking(move || match blobs.leftover(&id)? {
+    pub(crate) async fn disown_sealed(&self, id: &UploadId) -> Result<(), Error> {
+        let (blobs, upload) = (self.blobs().clone(), id.clone());
+        let sealed = blocking(move || match blobs.leftover(&upload)? {
             Some(leftover) => blobs.sealed_keys(&leftover),
             None => Ok(Vec::new()),
         });
-        self.disown(sealed.await?).await.map(|_| ())
+        self.disown(sealed.await?).await?;
+        self.shared.uploads.note_settled(id);
+        Ok(())
     }
 
     /// Deletes bytes that were never committed as a blob's, and tells whether that was all of `keys`.

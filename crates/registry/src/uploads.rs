@@ -137,6 +137,7 @@ impl Registry {
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
             let progress = registry.receive_last(&session, chunk).await?;
+            registry.shared.uploads.note_sealing(&id);
             match registry.seal(&id, progress, &digest).await {
                 Ok(sealed) => registry.commit(&repository, &digest, sealed, true).await,
                 Err(error @ Error::DigestMismatch { .. }) => {
@@ -199,6 +200,11 @@ impl Registry {
         let active = self.shared.uploads.begin(id)?;
         let upload = upload::find(&mut self.db().read().await?, repository, id).await?;
         let upload = upload.ok_or(Error::UploadUnknown)?;
+        // After a finish that failed, the file may have a second name under `blobs`: what is written to
+        // it now must not change what a commit after all has there.
+        if self.shared.uploads.may_be_sealed(id) {
+            self.disown_sealed(id).await?;
+        }
         // A hash state that cannot be continued is a session that cannot: the client starts again.
         let hasher = upload.hash.restore().ok_or(Error::UploadUnknown)?;
         let progress = Progress { offset: upload.offset, hasher };
@@ -360,6 +366,7 @@ impl Registry {
             }
             None => self.disown(vec![key]).await? && is_session,
         };
+        self.shared.uploads.note_settled(upload);
         if !goes_on {
             let (blobs, upload) = (self.blobs().clone(), upload.clone());
             blocking(move || blobs.remove_upload(&upload)).await?;
@@ -425,9 +432,17 @@ fn new_upload_id() -> Result<UploadId, Error> {
     id.parse().map_err(|_| Error::UploadUnknown)
 }
 
-/// The sessions that a request of this process is writing to.
+/// What this process knows of sessions.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ActiveUploads(Arc<Mutex<HashSet<UploadId>>>);
+pub(crate) struct ActiveUploads(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    /// Those that a request is writing to.
+    active: HashSet<UploadId>,
+    /// Those that a finish began to seal.
+    sealing: HashSet<UploadId>,
+}
 
 /// Gives the session free when dropped.
 pub(crate) struct ActiveUpload {
@@ -437,7 +452,7 @@ pub(crate) struct ActiveUpload {
 
 impl ActiveUploads {
     pub(crate) fn begin(&self, id: &UploadId) -> Result<ActiveUpload, Error> {
-        if !self.set().insert(id.clone()) {
+        if !self.lock().active.insert(id.clone()) {
             return Err(Error::UploadBusy);
         }
         Ok(ActiveUpload { all: self.clone(), id: id.clone() })
@@ -445,22 +460,35 @@ impl ActiveUploads {
 
     /// Whether a request is writing to the session.
     pub(crate) fn contains(&self, id: &UploadId) -> bool {
-        self.set().contains(id)
+        self.lock().active.contains(id)
     }
 
-    /// How many there are.
+    /// How many requests are writing.
     pub(crate) fn count(&self) -> usize {
-        self.set().len()
+        self.lock().active.len()
     }
 
-    fn set(&self) -> std::sync::MutexGuard<'_, HashSet<UploadId>> {
+    fn note_sealing(&self, id: &UploadId) {
+        self.lock().sealing.insert(id.clone());
+    }
+
+    fn may_be_sealed(&self, id: &UploadId) -> bool {
+        self.lock().sealing.contains(id)
+    }
+
+    /// The upload's file has no name under `blobs` but a committed one.
+    pub(crate) fn note_settled(&self, id: &UploadId) {
+        self.lock().sealing.remove(id);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ActiveUpload {
     fn drop(&mut self) {
-        self.all.set().remove(&self.id);
+        self.all.lock().active.remove(&self.id);
     }
 }
 

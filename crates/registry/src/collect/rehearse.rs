@@ -12,6 +12,7 @@ use plura_oci::Digest;
 use super::{
     BATCH, CollectReport, Decision, item,
     judge::{Gone, judge},
+    unordered,
 };
 use crate::{Error, KeepUntagged, Registry, manifests::kept_by};
 
@@ -106,6 +107,9 @@ impl Rehearsal {
             let (only, after) = (self.only.as_ref(), self.after.as_ref());
             let page = review::due(&mut self.connection, self.now, only, after, BATCH).await?;
             let Some(last) = page.last() else { return Ok(None) };
+            if after.is_some_and(|after| last.order() <= after.order()) {
+                return Err(unordered("review"));
+            }
             self.after = Some(last.clone());
             self.page = page.into();
         }

@@ -4,9 +4,14 @@
 
 #[macro_use]
 mod support;
+mod backups;
 mod basics;
 mod collection;
 mod commits;
 mod concurrent;
+mod crash;
+mod database;
+mod defects;
 mod model;
+mod trouble;
 mod universe;

@@ -511,7 +511,7 @@ pub async fn pull(
     let found = registry.manifest(&name(repository), &reference(what)).await?;
     let digest = Digest::of(found.digest.algorithm(), &found.bytes);
     assert_eq!(digest, found.digest, "a manifest has its digest");
-    let manifest = plura_oci::Manifest::parse(&found.bytes, Some(&found.media_type)).unwrap();
+    let manifest = plura_oci::Manifest::parse(&found.bytes, None).unwrap();
     for blob in manifest.required_blobs() {
         read(registry, repository, &blob.digest).await?;
     }
