@@ -237,7 +237,8 @@ pub(crate) const SECTIONS: &[Section] = &[
                 default: Some(r#""24h""#),
                 example: r#""7d""#,
                 about: "How long content stays after the last thing that reached it went away. A \
-                        push that takes longer than this may lose blobs it sent early.",
+                        push that takes longer than this may lose blobs it sent early. A change \
+                        counts for what becomes unreachable from then on.",
             },
             Key {
                 path: "collection.keep_untagged",
@@ -245,7 +246,8 @@ pub(crate) const SECTIONS: &[Section] = &[
                 default: Some(r#""30d""#),
                 example: r#""forever""#,
                 about: "How long a manifest without a tag is kept. What an index or a referrer \
-                        still needs is kept with it.",
+                        still needs is kept with it. A change counts for what loses its last tag \
+                        from then on.",
             },
         ],
     },

@@ -245,7 +245,7 @@ async fn fill(directory: &Path) {
         registry.push_blob(&app, &digest, chunk(&bytes)).await.unwrap();
         put(&registry, "app", "v2", &image.manifest).await.unwrap();
         let tags = registry.tags(&app, &plura_oci::Page::default()).await.unwrap();
-        for tag in tags {
+        for tag in tags.names {
             pull(&registry, "app", &tag).await.unwrap();
             registry.delete_manifest(&app, &reference(tag)).await.unwrap();
         }
