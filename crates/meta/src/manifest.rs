@@ -341,11 +341,7 @@ pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scan
 }
 
 /// Records again what follows from a manifest's bytes.
-pub async fn record_again(
-    tx: &mut Tx,
-    row: &Scanned,
-    manifest: &NewManifest,
-) -> Result<(), Error> {
+pub async fn record_again(tx: &mut Tx, row: &Scanned, manifest: &NewManifest) -> Result<(), Error> {
     const SQL: &str = "
         update manifest
         set artifact_type = $2, subject = $3, annotations = $4, size = $5, media_type = $6

@@ -334,32 +334,41 @@ impl Check<'_> {
         })
         .await?;
         for (key, size) in files {
-            let text = key.as_str();
             // What plura did not put there is not plura's to judge.
-            if key.digest().is_none()
-                || blob::is_key_known(&mut self.connection, text).await?
-                || removal::is_queued(&mut self.connection, text).await?
-                || self.is_being_committed(&key).await?
+            if key.digest().is_none() || self.is_known(&key).await? || !self.is_orphan(&key).await?
             {
                 continue;
             }
             let repaired = self.delete_file(&key).await?;
             let detail = format!("{size} bytes that no blob points at");
-            self.report.add(FindingKind::OrphanFile, text, detail, repaired);
+            self.report.add(FindingKind::OrphanFile, key.as_str(), detail, repaired);
         }
         Ok(())
     }
 
-    /// Between sealing and commit, the upload's own name stands beside the final one.
-    async fn is_being_committed(&self, key: &BlobKey) -> Result<bool, Error> {
+    async fn is_known(&mut self, key: &BlobKey) -> Result<bool, Error> {
+        Ok(blob::is_key_known(&mut self.connection, key.as_str()).await?
+            || removal::is_queued(&mut self.connection, key.as_str()).await?)
+    }
+
+    /// Whether a file is really nobody's, in an installation that is in use. In this order: between
+    /// sealing and commit, the upload's own name stands beside the final one; once that is gone, a row
+    /// is there; once the row is gone, a removal is queued; once that is done, the file is gone.
+    async fn is_orphan(&mut self, key: &BlobKey) -> Result<bool, Error> {
         if self.db.is_some() {
+            return Ok(true);
+        }
+        if let Some(Ok(upload)) = key.as_str().rsplit('.').next().map(str::parse) {
+            let blobs = self.blobs.clone();
+            if blocking(move || blobs.leftover(&upload)).await?.is_some() {
+                return Ok(false);
+            }
+        }
+        if self.is_known(key).await? {
             return Ok(false);
         }
-        let Some(Ok(upload)) = key.as_str().rsplit('.').next().map(str::parse) else {
-            return Ok(false);
-        };
-        let blobs = self.blobs.clone();
-        Ok(blocking(move || blobs.leftover(&upload)).await?.is_some())
+        let (blobs, key) = (self.blobs.clone(), key.clone());
+        Ok(blocking(move || blobs.contains(&key)).await?)
     }
 
     async fn delete_file(&self, key: &BlobKey) -> Result<bool, Error> {
@@ -387,17 +396,13 @@ impl Check<'_> {
             let detail = format!("{} bytes of an upload that has no session", file.size);
             self.report.add(FindingKind::OrphanUpload, id, detail, true);
         }
-        for (id, offset) in sessions {
-            let found = files.iter().find(|file| file.upload.as_str() == id);
-            let size = found.map_or(0, |file| i64::try_from(file.size).unwrap_or(i64::MAX));
-            if size >= offset {
-                continue;
-            }
+        for (id, _) in sessions {
+            let Some((offset, size)) = self.shortfall(&id).await? else { continue };
             let upload = id.clone();
             let end = async move |tx: &mut Tx| Ok(queries::delete_upload(tx, &upload).await?);
             let repaired = self.repair(|tx| Box::pin(async move { end(tx).await })).await?;
-            if let Some(file) = found.filter(|_| repaired) {
-                let (blobs, upload) = (self.blobs.clone(), file.upload.clone());
+            if let (true, Ok(upload)) = (repaired, id.parse()) {
+                let blobs = self.blobs.clone();
                 blocking(move || blobs.remove_upload(&upload)).await?;
             }
             let detail = format!("{offset} bytes were acknowledged, and the file has {size}");
@@ -406,7 +411,36 @@ impl Check<'_> {
         Ok(())
     }
 
+    /// How much of a session was acknowledged and how much is there, if that is less. Bytes come before
+    /// their row, and go after it.
+    async fn shortfall(&mut self, id: &str) -> Result<Option<(i64, i64)>, Error> {
+        let offset = queries::upload_offset(&mut self.connection, id).await?.unwrap_or_default();
+        let size = match id.parse() {
+            Ok(upload) => {
+                let blobs = self.blobs.clone();
+                blocking(move || blobs.leftover(&upload)).await?.map_or(0, |file| file.size)
+            }
+            Err(_) => 0,
+        };
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        if size >= offset || queries::upload_offset(&mut self.connection, id).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some((offset, size)))
+    }
+
+    /// Every manifest against what is recorded of it. In an installation that is in use, this takes one
+    /// instant of it; repair sees what it has mended.
     async fn manifests(&mut self) -> Result<(), Error> {
+        if self.db.is_some() {
+            return self.every_manifest().await;
+        }
+        self.connection.begin_snapshot().await?;
+        self.every_manifest().await?;
+        Ok(self.connection.end_snapshot().await?)
+    }
+
+    async fn every_manifest(&mut self) -> Result<(), Error> {
         let mut after = 0;
         while let Some(row) = manifest::scan(&mut self.connection, after).await? {
             after = row.id;
@@ -465,7 +499,13 @@ impl Check<'_> {
         let subject = wanted.subject.map(|subject| subject.to_string());
         let size = i64::try_from(wanted.bytes.len()).unwrap_or(i64::MAX);
         let rest = (&wanted.media_type, &wanted.artifact_type, &wanted.annotations, subject, size)
-            == (&row.media_type, &row.artifact_type, &row.annotations, row.subject.clone(), row.size);
+            == (
+                &row.media_type,
+                &row.artifact_type,
+                &row.annotations,
+                row.subject.clone(),
+                row.size,
+            );
         if references && rest {
             return Ok(());
         }
@@ -477,9 +517,8 @@ impl Check<'_> {
             format!("recorded to reference {recorded} digests, and its bytes have {found}")
         };
         let recorded = row.clone();
-        let record = async move |tx: &mut Tx| {
-            Ok(manifest::record_again(tx, &recorded, &wanted).await?)
-        };
+        let record =
+            async move |tx: &mut Tx| Ok(manifest::record_again(tx, &recorded, &wanted).await?);
         let repaired = self.repair(|tx| Box::pin(async move { record(tx).await })).await?;
         self.report.add(FindingKind::WrongReferences, &row.digest, detail, repaired);
         Ok(())
@@ -570,22 +609,18 @@ impl Check<'_> {
     }
 
     async fn totals(&mut self) -> Result<(), Error> {
-        // Both in one statement each, so a server that runs meanwhile may come between them once.
-        let mut seen = None;
-        for _ in 0..3 {
-            let recorded = total::read(&mut self.connection).await?;
-            let (blobs, bytes) = total::count(&mut self.connection).await?;
-            if (recorded.blobs, recorded.blob_bytes) == (blobs, bytes) {
-                return Ok(());
-            }
-            seen = Some(format!(
-                "recorded {} blobs of {} bytes, counted {blobs} of {bytes}",
-                recorded.blobs, recorded.blob_bytes
-            ));
+        self.connection.begin_snapshot().await?;
+        let recorded = total::read(&mut self.connection).await?;
+        let (blobs, bytes) = total::count(&mut self.connection).await?;
+        self.connection.end_snapshot().await?;
+        if (recorded.blobs, recorded.blob_bytes) == (blobs, bytes) {
+            return Ok(());
         }
+        let (wrong, wrong_bytes) = (recorded.blobs, recorded.blob_bytes);
+        let detail =
+            format!("recorded {wrong} blobs of {wrong_bytes} bytes, counted {blobs} of {bytes}");
         let repaired =
             self.repair(|tx| Box::pin(async move { Ok(total::repair(tx).await?) })).await?;
-        let detail = seen.unwrap_or_default();
         self.report.add(FindingKind::WrongTotal, "blobs", detail, repaired);
         Ok(())
     }

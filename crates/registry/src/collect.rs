@@ -171,7 +171,8 @@ impl Registry {
             for review in review::due(tx, now, only.as_ref(), None, BATCH).await? {
                 decided.any = true;
                 // What was decided before it in this batch may have given it a new grace time.
-                let found = review::find(tx, review.kind, review.repository, &review.digest).await?;
+                let found =
+                    review::find(tx, review.kind, review.repository, &review.digest).await?;
                 // An index that has what its table has not would give it again and again.
                 let due_at = found.ok_or_else(|| unordered("review"))?;
                 if due_at > now {

@@ -134,7 +134,9 @@ impl Registry {
         let registry = self.clone();
         // A client that goes away must not leave the commit without what follows it.
         detached(async move {
-            registry.change_manifests(move |tx| Box::pin(async move { push.run(tx).await })).await?;
+            registry
+                .change_manifests(move |tx| Box::pin(async move { push.run(tx).await }))
+                .await?;
             registry.shared.caches.forget(&put.repository, &tags, None);
             Ok(PushedManifest { digest, subject })
         })
@@ -169,8 +171,9 @@ impl Registry {
         };
         let (registry, repository) = (self.clone(), repository.clone());
         detached(async move {
-            let tags =
-                registry.change_manifests(move |tx| Box::pin(async move { work(tx).await })).await?;
+            let tags = registry
+                .change_manifests(move |tx| Box::pin(async move { work(tx).await }))
+                .await?;
             registry.shared.caches.forget(&repository, &tags, digest);
             Ok(())
         })
@@ -358,7 +361,11 @@ fn references(manifest: &Manifest) -> Vec<Digest> {
     manifest.config.iter().chain(pointed_at).map(|descriptor| descriptor.digest).collect()
 }
 
-pub(crate) fn new_manifest(digest: Digest, parsed: Manifest, bytes: &[u8]) -> manifest::NewManifest {
+pub(crate) fn new_manifest(
+    digest: Digest,
+    parsed: Manifest,
+    bytes: &[u8],
+) -> manifest::NewManifest {
     manifest::NewManifest {
         digest,
         references: references(&parsed),

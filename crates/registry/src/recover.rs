@@ -53,8 +53,9 @@ impl Registry {
     async fn expire(&self, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
         let Ok(_active) = self.shared.uploads.begin(id) else { return Ok(false) };
         let session = id.clone();
-        let work =
-            async move |tx: &mut Tx| Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?);
+        let work = async move |tx: &mut Tx| {
+            Ok::<_, Error>(upload::delete_stale(tx, &session, limit).await?)
+        };
         let ended = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
         if ended {
             self.remove_leftover(id).await?;

@@ -10,8 +10,7 @@ use plura_meta::{
 use plura_oci::Digest;
 
 use super::{
-    BATCH, CollectReport, Decision,
-    item,
+    BATCH, CollectReport, Decision, item,
     judge::{Gone, judge},
     unordered,
 };
@@ -98,7 +97,8 @@ impl Rehearsal {
     /// The first review of the database that a run would still find there.
     async fn next_stored(&mut self) -> Result<Option<&Review>, Error> {
         loop {
-            while self.page.front().is_some_and(|review| self.moved.contains_key(&subject(review))) {
+            while self.page.front().is_some_and(|review| self.moved.contains_key(&subject(review)))
+            {
                 self.page.pop_front();
             }
             if !self.page.is_empty() {
@@ -173,7 +173,8 @@ impl Rehearsal {
             Some(moved) => *moved,
             None => review::find(&mut self.connection, kind, repository, &digest).await?,
         };
-        let moved = Review { kind, repository, digest, due_at: before.map_or(due_at, |b| b.max(due_at)) };
+        let moved =
+            Review { kind, repository, digest, due_at: before.map_or(due_at, |b| b.max(due_at)) };
         if let Some(before) = before {
             self.again.remove(&Review { due_at: before, ..moved.clone() }.order());
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use plura_meta::review::Kind;
 use plura_oci::{Algorithm, Digest, Page};
 use plura_registry::{
-    CollectReport, CollectRequest, Decision, Error, KeepUntagged, Settings, StartedUpload, Timestamp,
+    CollectReport, CollectRequest, Decision, Error, KeepUntagged, Settings, StartedUpload,
+    Timestamp,
 };
 
 use crate::support::*;
@@ -266,11 +267,8 @@ async fn a_run_for_one_repository_leaves_the_others() {
     assert_eq!(deleted(&report), (1, 5, 2), "the blobs `one` and `oneone`");
     assert_refused!(store.pull("one", images[0].digest()).await, Error::ManifestUnknown(_));
     store.pull("two", images[1].digest()).await.unwrap();
-    let request = CollectRequest {
-        repository: Some(name("one")),
-        dry_run: false,
-        now: Timestamp::now(),
-    };
+    let request =
+        CollectRequest { repository: Some(name("one")), dry_run: false, now: Timestamp::now() };
     assert_refused!(store.registry().collect(request).await, Error::RepositoryUnknown(_));
     store.collect_as_planned(None, HOUR).await;
     store.assert_empty().await;

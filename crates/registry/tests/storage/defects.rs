@@ -64,8 +64,7 @@ async fn check_damage(damage: &str, store: &Store, expected: Expected<'_>) {
     assert_eq!(damaged.differences(&store.snapshot().await), [""; 0], "{damage}: looking changed");
 
     let report = store.check(CheckOptions { rehash, repair: true }).await;
-    let by_repair =
-        if expected.by_repair.is_empty() { expected.found } else { expected.by_repair };
+    let by_repair = if expected.by_repair.is_empty() { expected.found } else { expected.by_repair };
     assert_eq!(kinds(&report), by_repair, "{damage}, repair: {:?}", report.findings);
     for finding in &report.findings {
         assert_eq!(finding.repaired, !expected.left.contains(&finding.kind), "{finding:?}");
@@ -142,11 +141,8 @@ async fn bytes_that_are_wrong() {
     let aside = relative.replacen("blobs", "damaged", 1);
     fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(7).unwrap();
     let changed = ["blob", "blob_link", "total", &relative, &aside];
-    let expected = Expected {
-        found: &[FindingKind::WrongSize],
-        changed: &changed,
-        ..Expected::default()
-    };
+    let expected =
+        Expected { found: &[FindingKind::WrongSize], changed: &changed, ..Expected::default() };
     check_damage("a file is cut short", &store, expected).await;
     store.reopen().await;
     store.push("app", LOOSE).await;
@@ -162,11 +158,8 @@ async fn files_that_nothing_knows() {
     fs::write(store.path().join(&orphan), b"orphan").unwrap();
     // Not plura's, and so not plura's to delete.
     fs::write(store.path().join("blobs/README"), b"put here by hand").unwrap();
-    let expected = Expected {
-        found: &[FindingKind::OrphanFile],
-        changed: &[&orphan],
-        ..Expected::default()
-    };
+    let expected =
+        Expected { found: &[FindingKind::OrphanFile], changed: &[&orphan], ..Expected::default() };
     check_damage("an orphan", &store, expected).await;
 
     fs::write(store.path().join("uploads/0123abc"), b"half").unwrap();
@@ -238,12 +231,16 @@ async fn records_that_do_not_follow_from_the_bytes() {
     let (of_signature, subject) = (of(&signature), image.digest());
     let cases = [
         (
-            format!("delete from manifest_reference where manifest_id = {of_image} and digest = '{layer}'"),
+            format!(
+                "delete from manifest_reference where manifest_id = {of_image} and digest = '{layer}'"
+            ),
             "manifest_reference",
         ),
         (
-            format!("update manifest_reference set repository_id = 3 - repository_id
-                where manifest_id = {of_image} and digest = '{layer}'"),
+            format!(
+                "update manifest_reference set repository_id = 3 - repository_id
+                where manifest_id = {of_image} and digest = '{layer}'"
+            ),
             "manifest_reference",
         ),
         (
@@ -253,7 +250,10 @@ async fn records_that_do_not_follow_from_the_bytes() {
         (format!("update manifest set subject = null where id = {of_signature}"), "manifest"),
         (format!("update manifest set media_type = 'a/b' where id = {of_image}"), "manifest"),
         (format!("update manifest set size = 1 where id = {of_signature}"), "manifest"),
-        (format!("update manifest set annotations = '{{\"a\":\"b\"}}' where id = {of_image}"), "manifest"),
+        (
+            format!("update manifest set annotations = '{{\"a\":\"b\"}}' where id = {of_image}"),
+            "manifest",
+        ),
     ];
     for (damage, table) in cases {
         let sound = store.snapshot().await;
@@ -278,12 +278,23 @@ async fn rows_that_are_too_many_or_too_few() {
         (format!("insert into tag values (1, 'ghost', '{unknown}', 0)"), DanglingTag, "tag"),
         (format!("insert into tag values (1, 'no tag!', '{unknown}', 0)"), DanglingTag, "tag"),
         ("insert into tag values (1, 'ghost', 'no digest', 0)".to_owned(), DanglingTag, "tag"),
-        (format!("delete from blob_link where blob_id = {blob} and repository_id = 1"),
-            MissingReference, "blob_link"),
-        (format!("insert into removal select storage_key, digest, size, 0 from blob where id = {blob}"),
-            WrongRemoval, "removal"),
-        (format!("insert into removal values ('../plura.db', '{unknown}', 1, 0)"),
-            WrongRemoval, "removal"),
+        (
+            format!("delete from blob_link where blob_id = {blob} and repository_id = 1"),
+            MissingReference,
+            "blob_link",
+        ),
+        (
+            format!(
+                "insert into removal select storage_key, digest, size, 0 from blob where id = {blob}"
+            ),
+            WrongRemoval,
+            "removal",
+        ),
+        (
+            format!("insert into removal values ('../plura.db', '{unknown}', 1, 0)"),
+            WrongRemoval,
+            "removal",
+        ),
         ("delete from review where kind = 'blob'".to_owned(), ForgottenGarbage, "review"),
         ("update total set value = value + 1 where name = 'blobs'".to_owned(), WrongTotal, "total"),
         ("update total set value = 0 where name = 'blob_bytes'".to_owned(), WrongTotal, "total"),

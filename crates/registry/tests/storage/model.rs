@@ -81,8 +81,9 @@ async fn any_sequence_keeps_what_is_needed_and_nothing_else() {
 }
 
 /// The seeds of this run: `few`, or what the environment asks for.
-pub fn seeds(few: u64) -> Vec<u64> {
-    let number = |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
+pub(crate) fn seeds(few: u64) -> Vec<u64> {
+    let number =
+        |name| std::env::var(name).ok().map(|text: String| text.parse().expect("a number"));
     match number("PLURA_MODEL_SEED") {
         Some(seed) => vec![seed],
         None => (1..=number("PLURA_MODEL_SEEDS").unwrap_or(few)).collect(),
@@ -359,7 +360,7 @@ impl Run {
                 continue;
             }
             let manifest = self.universe.manifest(digest);
-            for kept in manifest.blobs.iter() {
+            for kept in &manifest.blobs {
                 renew(&mut after.links, kept, grace);
             }
             let about = self.universe.manifests.iter().filter(|m| m.subject == Some(*digest));
@@ -419,7 +420,8 @@ impl Run {
         for tag in TAGS {
             let (was, is) = (before.tags.get(tag), after.tags.get(tag));
             let here = touched.repository == repository;
-            let moved = here && touched.tag == Some(tag) && (is.is_none() || is == touched.digest.as_ref());
+            let moved =
+                here && touched.tag == Some(tag) && (is.is_none() || is == touched.digest.as_ref());
             let deleted = here && is.is_none() && was == touched.digest.as_ref();
             assert!(was == is || moved || deleted, "{repository}:{tag} was {was:?} and is {is:?}");
             // The cache, too, must have noticed.
@@ -442,7 +444,10 @@ impl Run {
             let subject = self.universe.manifest(digest).subject;
             held.tags.values().any(|target| target == digest)
                 || subject.is_some_and(|subject| held.manifests.contains_key(&subject))
-                || held.manifests.keys().any(|m| self.universe.manifest(m).children.contains(digest))
+                || held
+                    .manifests
+                    .keys()
+                    .any(|m| self.universe.manifest(m).children.contains(digest))
         };
         // What was needed until this run has its own grace before it.
         needs(after) || (needs(before) && self.grace() > 0) || !self.is_old(young)

@@ -12,7 +12,7 @@ use crate::support::*;
 #[tokio::test]
 async fn a_directory_that_cannot_be_used_is_named() {
     for obstacle in ["blobs", "uploads"] {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = temporary();
         fs::write(directory.path().join(obstacle), b"in the way").unwrap();
         let opened = Registry::open(directory.path(), settings()).await;
         let error = opened.expect_err("a file is in the way").to_string();
@@ -21,7 +21,7 @@ async fn a_directory_that_cannot_be_used_is_named() {
         Registry::open(directory.path(), settings()).await.unwrap().close().await;
     }
     for obstacle in ["plura.db", "lock"] {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = temporary();
         fs::create_dir(directory.path().join(obstacle)).unwrap();
         let opened = Registry::open(directory.path(), settings()).await;
         let error = opened.expect_err("a directory is in the way").to_string();
@@ -132,14 +132,14 @@ async fn a_cancelled_session_whose_commit_failed_leaves_nothing() {
 #[tokio::test]
 async fn a_damaged_blob_is_told_from_a_missing_one_and_others_are_served() {
     let store = Store::new(settings()).await;
-    let [cut, gone, fine] =
-        [store.push("app", b"cut").await, store.push("app", b"gone").await, store.push("app", b"fine").await];
+    let [cut, gone, fine] = [
+        store.push("app", b"cut").await,
+        store.push("app", b"gone").await,
+        store.push("app", b"fine").await,
+    ];
     fs::OpenOptions::new().write(true).open(store.blob_file(&cut)).unwrap().set_len(1).unwrap();
     fs::remove_file(store.blob_file(&gone)).unwrap();
-    assert_refused!(
-        store.read("app", &cut).await,
-        Error::Blobs(plura_blob::Error::Corrupt { .. })
-    );
+    assert_refused!(store.read("app", &cut).await, Error::Blobs(plura_blob::Error::Corrupt { .. }));
     assert_refused!(
         store.read("app", &gone).await,
         Error::Blobs(error) if error.is_missing()
@@ -161,11 +161,8 @@ async fn one_file_that_cannot_be_deleted_does_not_hold_up_the_others() {
     let stuck = store.blob_file(&digests[2]);
     fs::remove_file(&stuck).unwrap();
     fs::create_dir(&stuck).unwrap();
-    let request = plura_registry::CollectRequest {
-        repository: None,
-        dry_run: false,
-        now: now_plus(HOUR),
-    };
+    let request =
+        plura_registry::CollectRequest { repository: None, dry_run: false, now: now_plus(HOUR) };
     assert_refused!(store.registry().collect(request.clone()).await, Error::Blobs(_));
     assert_eq!(store.files("blobs"), [""; 0]);
     assert_eq!(store.rows("removal").await.len(), 1);
@@ -183,13 +180,17 @@ fn a_full_disk_is_told_and_gone_when_there_is_room() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         return runtime.block_on(fill(Path::new(&directory)));
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = temporary();
     let script = "mount -t tmpfs -o size=8m plura \"$0\" && exec \"$@\"";
     let child = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
         .arg(directory.path())
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "trouble::a_full_disk_is_told_and_gone_when_there_is_room", "--nocapture"])
+        .args([
+            "--exact",
+            "trouble::a_full_disk_is_told_and_gone_when_there_is_room",
+            "--nocapture",
+        ])
         .env(CHILD, directory.path())
         .output()
         .expect("`unshare` of util-linux runs");
