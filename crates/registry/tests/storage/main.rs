@@ -11,6 +11,7 @@ mod basics;
 mod collection;
 mod commits;
 mod concurrent;
+mod content;
 mod crash;
 mod database;
 mod defects;
