@@ -222,6 +222,14 @@ impl Directory {
         Ok(())
     }
 
+    /// Whether there are bytes under `key`.
+    ///
+    /// Blocks on the disk.
+    pub fn contains(&self, key: &BlobKey) -> Result<bool, Error> {
+        let path = self.blob_path(key);
+        path.try_exists().map_err(Error::io("inspect", &path))
+    }
+
     /// The digest of the bytes under `key`.
     ///
     /// Blocks on the disk.

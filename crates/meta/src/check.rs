@@ -98,6 +98,12 @@ pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, 
     Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
 }
 
+/// How far a session should be, if there is one.
+pub async fn upload_offset(connection: &mut Connection, id: &str) -> Result<Option<i64>, Error> {
+    const SQL: &str = "select byte_offset from upload where id = $1";
+    Ok(sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+}
+
 /// Manifests that nothing needs and that nobody will review.
 pub async fn forgotten_manifests(connection: &mut Connection) -> Result<Vec<Named>, Error> {
     const SQL: &str = "

@@ -117,6 +117,18 @@ impl Connection {
         Ok(())
     }
 
+    /// Lets all that is read from here on be of one instant, until [`Connection::end_snapshot`].
+    pub async fn begin_snapshot(&mut self) -> Result<(), Error> {
+        sqlx::query("begin").execute(self.sqlite()).await?;
+        Ok(())
+    }
+
+    /// Lets each statement see what was committed when it began, as usual.
+    pub async fn end_snapshot(&mut self) -> Result<(), Error> {
+        sqlx::query("commit").execute(self.sqlite()).await?;
+        Ok(())
+    }
+
     /// What the engine finds wrong with its own file; empty if nothing.
     pub async fn integrity_problems(&mut self) -> Result<Vec<String>, Error> {
         let mut found: Vec<String> =

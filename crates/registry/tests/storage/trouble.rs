@@ -12,7 +12,7 @@ use crate::support::*;
 #[tokio::test]
 async fn a_directory_that_cannot_be_used_is_named() {
     for obstacle in ["blobs", "uploads"] {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = temporary();
         fs::write(directory.path().join(obstacle), b"in the way").unwrap();
         let opened = Registry::open(directory.path(), settings()).await;
         let error = opened.expect_err("a file is in the way").to_string();
@@ -21,7 +21,7 @@ async fn a_directory_that_cannot_be_used_is_named() {
         Registry::open(directory.path(), settings()).await.unwrap().close().await;
     }
     for obstacle in ["plura.db", "lock"] {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = temporary();
         fs::create_dir(directory.path().join(obstacle)).unwrap();
         let opened = Registry::open(directory.path(), settings()).await;
         let error = opened.expect_err("a directory is in the way").to_string();
@@ -180,7 +180,7 @@ fn a_full_disk_is_told_and_gone_when_there_is_room() {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         return runtime.block_on(fill(Path::new(&directory)));
     }
-    let directory = tempfile::tempdir().unwrap();
+    let directory = temporary();
     let script = "mount -t tmpfs -o size=8m plura \"$0\" && exec \"$@\"";
     let child = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])

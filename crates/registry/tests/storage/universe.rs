@@ -7,26 +7,26 @@ use plura_oci::Digest;
 use crate::support::{Image, content, index};
 
 /// All blobs and manifests there are.
-pub struct Universe {
-    pub blobs: Vec<Vec<u8>>,
-    pub manifests: Vec<Entry>,
+pub(crate) struct Universe {
+    pub(crate) blobs: Vec<Vec<u8>>,
+    pub(crate) manifests: Vec<Entry>,
 }
 
 /// A manifest, and what it points at.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub bytes: Vec<u8>,
-    pub digest: Digest,
+pub(crate) struct Entry {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: Digest,
     /// The digests of the blobs that it needs.
-    pub blobs: Vec<Digest>,
+    pub(crate) blobs: Vec<Digest>,
     /// The blobs themselves.
-    pub payload: Vec<Vec<u8>>,
-    pub children: Vec<Digest>,
-    pub subject: Option<Digest>,
+    pub(crate) payload: Vec<Vec<u8>>,
+    pub(crate) children: Vec<Digest>,
+    pub(crate) subject: Option<Digest>,
 }
 
 impl Universe {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let layers: Vec<Vec<u8>> =
             (0..7).map(|seed| content(seed, 1 + 37 * usize::try_from(seed).unwrap())).collect();
         let mut manifests: Vec<Entry> = Vec::new();
@@ -48,12 +48,12 @@ impl Universe {
         Self { blobs, manifests }
     }
 
-    pub fn manifest(&self, digest: &Digest) -> &Entry {
+    pub(crate) fn manifest(&self, digest: &Digest) -> &Entry {
         self.manifests.iter().find(|entry| entry.digest == *digest).expect("a known manifest")
     }
 
     /// Those of `held` that tags, indexes and subjects need.
-    pub fn reachable<'t>(
+    pub(crate) fn reachable<'t>(
         &self,
         held: &BTreeMap<Digest, i64>,
         tagged: impl Iterator<Item = &'t Digest>,
