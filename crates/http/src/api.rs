@@ -8,7 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use plura_oci::{ErrorCode, RepositoryName};
 use plura_registry::{CollectReport, CollectRequest, Timestamp};
 use serde::Deserialize;
@@ -26,6 +26,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/metrics", get(metrics))
         .route("/v1/registry/gc", post(collect))
         .fallback(no_such_path)
+        .method_not_allowed_fallback(no_such_method)
         .with_state(state)
 }
 
@@ -91,4 +92,9 @@ async fn collect(
 async fn no_such_path() -> ApiError {
     let message = "no such path; container clients use /v2/";
     ApiError::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message)
+}
+
+async fn no_such_method(method: Method) -> ApiError {
+    let message = format!("this path does not take {method}; `Allow` says what it takes");
+    ApiError::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
 }

@@ -40,6 +40,11 @@ impl Printer {
         Self { quiet, stdout, stderr, color_out, color_err }
     }
 
+    /// Whether standard error, where the log goes as well, may be coloured.
+    pub(crate) fn colors_log(&self) -> bool {
+        self.color_err
+    }
+
     /// Writes data: what the command was asked for. Text ends its own lines.
     pub(crate) fn data(&self, data: impl AsRef<[u8]>) -> anyhow::Result<()> {
         let mut stdout = self.stdout.lock();
@@ -76,15 +81,16 @@ impl Printer {
 
     /// Says what happened, why, and what to do next. Errors are never quiet.
     pub(crate) fn error(&self, error: &anyhow::Error) {
-        let causes = error.chain().skip(1).map(|cause| format!("  caused by: {cause}\n"));
+        let mut text = format!("{} {error}\n", self.label(RED, "error:"));
+        for cause in error.chain().skip(1).map(ToString::to_string) {
+            // An error may name its cause itself; the cause is not said twice.
+            if !text.trim_end().ends_with(&cause) {
+                text.extend(["  caused by: ", &cause, "\n"]);
+            }
+        }
         let hint = hint_of(error);
         let hint = hint.map(|hint| format!("\n{} {hint}\n", self.label(CYAN, "hint:")));
-        self.tell(&format!(
-            "{} {error}\n{}{}",
-            self.label(RED, "error:"),
-            causes.collect::<String>(),
-            hint.unwrap_or_default(),
-        ));
+        self.tell(&(text + &hint.unwrap_or_default()));
     }
 
     /// Writes what the parser of the command line has to say: help is data, misuse is an error.

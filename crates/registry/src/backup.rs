@@ -46,6 +46,8 @@ pub async fn restore(source: &Path, directory: &Path) -> Result<Option<PathBuf>,
 
     fs::create_dir_all(directory).map_err(failed)?;
     let _lock = lock(directory)?;
+    // A backup beside a copy of `blobs` is complete: what was being uploaded is in neither.
+    fs::create_dir_all(directory.join("uploads")).map_err(failed)?;
     let database = database_path(directory);
     let partial = with_suffix(&database, ".restoring");
     for suffix in ["", "-wal", "-shm"] {

@@ -1,6 +1,7 @@
 //! What a registry answered, with the assertions tests make about it.
 
 use bytes::Bytes;
+use reqwest::Version;
 use reqwest::header::{HeaderMap, HeaderName};
 use serde_json::Value;
 
@@ -9,6 +10,8 @@ use serde_json::Value;
 pub struct Answer {
     /// The request it answers, such as `GET /v2/`: failures show it.
     pub request: String,
+    /// The version of HTTP that it came in.
+    pub version: Version,
     /// The status code.
     pub status: u16,
     /// The headers.

@@ -7,8 +7,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::Method;
 use reqwest::redirect::Policy;
+use reqwest::{ClientBuilder, Method};
 
 use crate::{Answer, Repository};
 
@@ -44,13 +44,14 @@ impl Client {
     }
 
     pub(crate) fn at(address: Address) -> Self {
-        let http = reqwest::Client::builder()
-            .redirect(Policy::none())
-            .timeout(Duration::from_mins(1))
-            .no_proxy()
-            .build()
-            .expect("a client without certificates can be built");
-        Self { http, address }
+        Self { http: build(|builder| builder), address }
+    }
+
+    /// A client of the same registry whose transport is set up differently, with connections of
+    /// its own: another version of HTTP, another trusted certificate.
+    #[must_use]
+    pub fn with(&self, set_up: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
+        Self { http: build(set_up), address: self.address.clone() }
     }
 
     /// Scheme, host and port of the registry.
@@ -131,6 +132,14 @@ impl Client {
     }
 }
 
+fn build(set_up: impl FnOnce(ClientBuilder) -> ClientBuilder) -> reqwest::Client {
+    let builder = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .timeout(Duration::from_mins(1))
+        .no_proxy();
+    set_up(builder).build().expect("a client can be built")
+}
+
 /// The strings of a JSON array.
 fn strings(array: &serde_json::Value) -> Vec<String> {
     let items = array.as_array().unwrap_or_else(|| panic!("expected a list, got {array}"));
@@ -197,8 +206,9 @@ impl Request {
         let failed = |error: reqwest::Error| format!("{line}: {error:?}");
         let response = builder.send().await.map_err(failed)?;
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let version = response.version();
         let body = response.bytes().await.map_err(failed)?;
-        Ok(Answer { request: line, status, headers, body })
+        Ok(Answer { request: line, version, status, headers, body })
     }
 }
 

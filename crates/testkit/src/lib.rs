@@ -15,7 +15,9 @@
 
 mod answer;
 mod client;
+mod command;
 mod digest;
+mod eventually;
 mod image;
 mod json;
 mod random;
@@ -26,10 +28,12 @@ mod upload;
 
 pub use answer::Answer;
 pub use client::{Client, Request};
+pub use command::Outcome;
 pub use digest::{Algorithm, digest};
+pub use eventually::eventually;
 pub use image::{Blob, Image, Manifest, media_type};
 pub use json::{assert_json, assert_json_contains};
 pub use random::Random;
 pub use repository::{PushMethod, Repository};
-pub use server::{Builder, Server};
+pub use server::{Builder, Ended, Server};
 pub use upload::Upload;

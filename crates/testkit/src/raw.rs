@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Version;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
@@ -53,6 +54,19 @@ impl Connection {
         self.send(head.as_bytes()).await;
     }
 
+    /// Waits until an answer begins to arrive, and reads nothing of it.
+    pub async fn answering(&mut self) {
+        let read = timeout(PATIENCE, self.stream.fill_buf()).await;
+        let begun = read.unwrap_or_else(|_| panic!("no answer to {}", self.request));
+        assert!(!begun.expect("the connection is open").is_empty(), "closed: {}", self.request);
+    }
+
+    /// Whether nothing has arrived so far, not even the end.
+    pub fn is_silent(&self) -> bool {
+        let nothing = self.stream.get_ref().try_read(&mut [0]);
+        nothing.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    }
+
     /// Reads one answer, to exactly its end. Panics if none comes.
     pub async fn answer(&mut self) -> Answer {
         let request = std::mem::take(&mut self.request);
@@ -61,12 +75,13 @@ impl Connection {
             .unwrap_or_else(|error| panic!("{error} in the answer to {request}"))
     }
 
-    /// Waits until the server closes the connection; what it sent before is dropped.
-    pub async fn closed(&mut self) {
+    /// Waits until the server closes the connection; returns what it sent before.
+    pub async fn closed(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         let read = timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await;
         // A reset closes a connection as well as an orderly end does.
         drop(read.expect("the server closes the connection"));
+        rest
     }
 }
 
@@ -98,7 +113,8 @@ async fn read_answer(
     let interim = (100..200).contains(&status);
     let bodiless = interim || request.starts_with("HEAD ") || status == 204 || status == 304;
     let body = if bodiless { Vec::new() } else { read_body(stream, &headers).await? };
-    Ok(Answer { request: request.to_owned(), status, headers, body: body.into() })
+    let (request, version) = (request.to_owned(), Version::HTTP_11);
+    Ok(Answer { request, version, status, headers, body: body.into() })
 }
 
 async fn read_body(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::Client;
 use crate::client::Address;
+use crate::command::without_ours;
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -133,9 +134,30 @@ impl Server {
 
     /// Asks the server to stop (SIGTERM) and waits until it has.
     pub fn stop(&mut self) -> ExitStatus {
+        self.terminate();
+        self.ended().status
+    }
+
+    /// Asks the server to stop (SIGTERM), and does not wait.
+    pub fn terminate(&self) {
+        self.running().signal(Signal::TERM);
+    }
+
+    /// Waits until the server, which was asked to stop or is about to die, has ended.
+    pub fn ended(&mut self) -> Ended {
         let mut process = self.process.take().expect(NOT_OURS);
-        process.signal(Signal::TERM);
-        process.wait().unwrap_or_else(|| panic!("still running after SIGTERM\n{}", process.log()))
+        let status = process.wait();
+        let status = status.unwrap_or_else(|| panic!("still running\n{}", process.log()));
+        process.stderr.join();
+        Ended { status, log: process.log() }
+    }
+
+    /// Starts a stopped, killed or crashed server again on the same data, now with this
+    /// environment on top of the settings of the binary alone.
+    pub fn start_again_with(&mut self, environment: &[(&str, &str)]) {
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        self.settings.environment = environment.iter().map(own).collect();
+        self.start_again();
     }
 
     /// Kills the server (SIGKILL): it gets no chance to finish anything.
@@ -165,6 +187,15 @@ impl Server {
     }
 }
 
+/// How a server ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// Its exit status, or the signal that ended it.
+    pub status: ExitStatus,
+    /// All it wrote to standard error.
+    pub log: String,
+}
+
 const NOT_OURS: &str = "a server that this test started and that still runs";
 
 /// The child process and what it prints.
@@ -172,16 +203,13 @@ const NOT_OURS: &str = "a server that this test started and that still runs";
 struct Process {
     child: Child,
     stdout: Receiver<String>,
-    stderr: Arc<Mutex<Vec<u8>>>,
+    stderr: Collected,
 }
 
 impl Process {
     fn spawn(settings: &Builder, data: &Path) -> Self {
         let mut command = Command::new(&settings.binary);
-        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PLURA_")) {
-            command.env_remove(name);
-        }
-        command
+        without_ours(&mut command)
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(&settings.arguments)
@@ -191,7 +219,7 @@ impl Process {
             .stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let stdout = lines(child.stdout.take().expect("stdout is piped"));
-        let stderr = collect(child.stderr.take().expect("stderr is piped"));
+        let stderr = Collected::of(child.stderr.take().expect("stderr is piped"));
         Self { child, stdout, stderr }
     }
 
@@ -225,20 +253,24 @@ impl Process {
 
     /// Waits for the end, or gives up after a while.
     fn wait(&mut self) -> Option<ExitStatus> {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("waiting for a child") {
-                return Some(status);
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        None
+        wait(&mut self.child)
     }
 
     fn log(&self) -> String {
-        let bytes = self.stderr.lock().unwrap_or_else(PoisonError::into_inner);
-        String::from_utf8_lossy(&bytes).into_owned()
+        self.stderr.so_far()
     }
+}
+
+/// Waits for the end of a process, or gives up after a while.
+pub(crate) fn wait(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("waiting for a child") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    None
 }
 
 impl Drop for Process {
@@ -268,15 +300,42 @@ fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Everything that comes out of a pipe.
-fn collect(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
-    let collected = Arc::new(Mutex::new(Vec::new()));
-    let kept = Arc::clone(&collected);
-    thread::spawn(move || {
-        let mut buffer = [0; 4096];
-        while let Ok(count @ 1..) = pipe.read(&mut buffer) {
-            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.extend_from_slice(&buffer[..count]);
+#[derive(Debug)]
+pub(crate) struct Collected {
+    bytes: Arc<Mutex<Vec<u8>>>,
+    reader: Option<JoinHandle<()>>,
+}
+
+impl Collected {
+    pub(crate) fn of(mut pipe: impl Read + Send + 'static) -> Self {
+        let bytes = Arc::new(Mutex::new(Vec::new()));
+        let kept = Arc::clone(&bytes);
+        let reader = thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = pipe.read(&mut buffer) {
+                let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+                kept.extend_from_slice(&buffer[..count]);
+            }
+        });
+        Self { bytes, reader: Some(reader) }
+    }
+
+    /// What came so far.
+    pub(crate) fn so_far(&self) -> String {
+        let bytes = self.bytes.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for the end of the pipe, which comes with the end of the process.
+    pub(crate) fn join(&mut self) {
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("reading a pipe does not panic");
         }
-    });
-    collected
+    }
+
+    /// All that came, to its end.
+    pub(crate) fn all(mut self) -> String {
+        self.join();
+        self.so_far()
+    }
 }

@@ -1,6 +1,6 @@
 //! `plura backup` and `plura restore`: the metadata of an installation.
 
-use plura_registry::CheckOptions;
+use plura_registry::{CheckOptions, Error};
 use serde_json::json;
 
 use super::check;
@@ -28,7 +28,14 @@ pub(super) fn restore(args: &RestoreArgs, printer: &Printer) -> anyhow::Result<E
     let runtime = runtime()?;
     let aside = runtime
         .block_on(plura_registry::restore(&args.source, &settings.data))
-        .hint("stop the server first; nothing was replaced")?;
+        .map_err(|error| {
+            let next = match error {
+                Error::InUse(_) => "stop the server first",
+                _ => "name a file that `plura backup` wrote",
+            };
+            (error, format!("{next}; nothing was replaced"))
+        })
+        .or_else(|(error, hint)| Err(error).hint(hint))?;
     if let Some(aside) = &aside {
         printer.note(format_args!("what was there is now {}", aside.display()));
     }

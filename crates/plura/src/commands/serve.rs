@@ -13,7 +13,9 @@ use crate::wire::Server;
 
 pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.flags())?.settings;
-    start_log(&settings.log);
+    start_log(&settings.log, printer);
+    // A log for machines shares standard error with no prose.
+    let for_people = matches!(settings.log.format, LogFormat::Text);
     let data = settings.data.display().to_string();
     runtime()?.block_on(async {
         let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
@@ -22,7 +24,9 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<ExitSta
         let address = server.address()?;
         let url = format!("{}://{address}", server.scheme());
         printer.data(format!("Listening on {url}\n"))?;
-        printer.note(how_to_push(&address.to_string(), server.scheme() == "http", &data));
+        if for_people {
+            printer.note(how_to_push(&address.to_string(), server.scheme() == "http", &data));
+        }
         let shutdown = async move {
             tokio::select! {
                 _ = terminate.recv() => {}
@@ -46,10 +50,10 @@ fn how_to_push(address: &str, plain: bool, data: &str) -> String {
 }
 
 /// Lines go to standard error: standard output is for what was asked.
-fn start_log(log: &Log) {
+fn start_log(log: &Log, printer: &Printer) {
     let builder = fmt().with_env_filter(log.level.filter()).with_writer(std::io::stderr);
     match log.format {
-        LogFormat::Text => builder.init(),
+        LogFormat::Text => builder.with_ansi(printer.colors_log()).init(),
         LogFormat::Json => builder.json().flatten_event(true).init(),
     }
 }

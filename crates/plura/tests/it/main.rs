@@ -1,3 +1,4 @@
 //! Tests of the binary from outside: over HTTP, over signals, over its files.
 
 mod distribution;
+mod operating;

@@ -22,11 +22,9 @@ mod sparse;
 mod tag_parameters;
 mod uploads;
 
-use std::future::Future;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
-use plura_testkit::{Client, Random, Repository, Server};
+use plura_testkit::{Client, Random, Repository, Server, eventually};
 
 /// A server, a client of it, and content nobody pushed before.
 struct Plura {
@@ -63,17 +61,5 @@ impl Plura {
         let repository = self.repository(kind);
         repository.push_bytes(&self.random.bytes(16)).await;
         repository
-    }
-}
-
-/// Asks until there is an answer, for what another request leaves behind in its own time.
-async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    loop {
-        if let Some(answer) = ask().await {
-            return answer;
-        }
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
