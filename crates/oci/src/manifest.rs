@@ -1,6 +1,6 @@
 use std::{collections::BTreeMap, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{Digest, MediaType, media_types};
 
@@ -79,6 +79,7 @@ impl Manifest {
     pub fn parse(bytes: &[u8], content_type: Option<&str>) -> Result<Self, ManifestError> {
         let raw: RawManifest =
             serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+        check_spelling(bytes)?;
         let declared = raw.media_type.as_deref().map(parse_media_type).transpose()?;
         let header = content_type.map(parse_media_type).transpose()?;
         if raw.schema_version == Some(1) || declared.iter().chain(&header).any(is_schema_one) {
@@ -238,6 +239,33 @@ fn default_media_type(kind: ManifestKind) -> &'static str {
     }
 }
 
+/// Some JSON libraries, Go's among them, take `Manifests` for `manifests`: a manifest that has such a
+/// field would be one thing to plura and another to the client that runs it.
+fn check_spelling(bytes: &[u8]) -> Result<(), ManifestError> {
+    const ACTED_ON: [&str; 9] = [
+        "schemaVersion",
+        "mediaType",
+        "artifactType",
+        "config",
+        "layers",
+        "blobs",
+        "manifests",
+        "subject",
+        "annotations",
+    ];
+    let fields: BTreeMap<String, IgnoredAny> =
+        serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+    let misspelt = |known: &&&str| {
+        fields.keys().any(|field| field.eq_ignore_ascii_case(known) && field != *known)
+    };
+    match ACTED_ON.iter().find(misspelt) {
+        Some(known) => Err(malformed(format!(
+            "it has a field that differs from `{known}` in capitals only, which is ambiguous"
+        ))),
+        None => Ok(()),
+    }
+}
+
 /// A known media type must have the shape that clients of it will expect.
 fn check_kind(kind: ManifestKind, media_type: &MediaType) -> Result<(), ManifestError> {
     let expected = match media_type.as_str() {
@@ -302,6 +330,7 @@ mod tests {
             ("{}", None, "neither"),
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, None, "schema 1"),
             (r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#, None, "ambiguous"),
+            (r#"{"schemaVersion":2,"manifests":[],"Layers":[]}"#, None, "capitals"),
             (r#"{"schemaVersion":2,"manifests":[],"manifests":[]}"#, None, "duplicate field"),
             (r#"{"schemaVersion":3,"manifests":[]}"#, None, "schemaVersion"),
             (&image, Some(media_types::DOCKER_MANIFEST), "Content-Type"),
