@@ -68,6 +68,15 @@ impl Db {
         Ok(Connection(ConnectionKind::Own(connection)))
     }
 
+    /// Moves all that is in the log of a database that nobody has open into its file, if it can be read.
+    pub async fn empty_log(path: &Path) -> Result<(), Error> {
+        let mut connection = SqliteConnection::connect_with(&options(path)).await?;
+        let emptied = sqlx::query("pragma wal_checkpoint(truncate)").execute(&mut connection).await;
+        connection.close().await?;
+        emptied?;
+        Ok(())
+    }
+
     /// A connection to read with. Each statement sees what was committed when it began.
     pub async fn read(&self) -> Result<Connection, Error> {
         Ok(Connection(ConnectionKind::Pooled(self.read.acquire().await?)))
@@ -115,6 +124,14 @@ impl Connection {
         })?;
         sqlx::query("vacuum into $1").bind(target).execute(self.sqlite()).await?;
         Ok(())
+    }
+
+    /// Ends a connection of its own at once; dropped, it ends some time later.
+    pub async fn close(self) {
+        if let ConnectionKind::Own(connection) = self.0 {
+            // It only read: there is nothing that could be lost.
+            let _ = connection.close().await;
+        }
     }
 
     /// Lets all that is read from here on be of one instant, until [`Connection::end_snapshot`].

@@ -7,6 +7,7 @@ use std::{
 };
 
 use plura_meta::{Db, Timestamp};
+use tracing::debug;
 
 use crate::{Error, blocking, database_path, lock};
 
@@ -24,6 +25,7 @@ pub async fn backup(directory: &Path, target: &Path) -> Result<u64, Error> {
         Ok(()) => plura_fault::point("backup.copied").map_err(failed),
         Err(error) => Err(error.into()),
     };
+    connection.close().await;
     if let Err(error) = copied {
         remove_if_there(&partial)?;
         return Err(error);
@@ -54,16 +56,20 @@ pub async fn restore(source: &Path, directory: &Path) -> Result<Option<PathBuf>,
         remove_if_there(&with_suffix(&partial, suffix))?;
     }
     connection.backup(&partial).await?;
-    drop(connection);
+    connection.close().await;
     Db::open(&partial).await?.close().await;
+    if let Err(error) = Db::empty_log(&database).await {
+        // There is none, or it is damaged, which may be why it is to be replaced.
+        debug!(%error, "the log of the metadata is set aside as it is");
+    }
     let aside = set_aside(&database)?;
     plura_fault::point("restore.aside").map_err(failed)?;
     blocking(move || publish(&partial, &database)).await.map_err(failed)?;
     Ok(aside)
 }
 
-/// Gives a database a second name, so that there is one under the first at any time, and moves its
-/// log, which would be taken for that of the database that comes in its place.
+/// Gives a database a second name, so that there is one under the first at any time, and moves what is
+/// left of its log, which would be taken for that of the database that comes in its place.
 fn set_aside(database: &Path) -> Result<Option<PathBuf>, Error> {
     if !database.exists() {
         return Ok(None);

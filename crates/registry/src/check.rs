@@ -146,6 +146,7 @@ async fn run(
     let db = if options.repair { Some(Db::open(&path).await?) } else { None };
     let mut check = Check { blobs, connection, db, report, settings, root: directory };
     let checked = check.all(options.rehash, progress).await;
+    check.connection.close().await;
     if let Some(db) = check.db {
         db.close().await;
     }

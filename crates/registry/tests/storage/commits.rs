@@ -57,9 +57,15 @@ async fn a_commit_that_fails_takes_back_everything_in_it_and_the_next_goes_throu
     let store = Store::alone(settings()).await;
     let image = Image::new(&[b"layer"]);
     store.push_image("app", "before", &image).await;
+    let other = Image::new(&[b"other"]);
+    store.push_image("app", "other", &other).await;
     for fault in ["meta.commit", "meta.committed"] {
         let before = tags(store.registry(), "app").await;
+        // In the cache from here on.
+        let held = store.pull("app", "before").await.unwrap();
         let armed = store.fault(fault);
+        let moved = store.put("app", "before", &other.manifest).await;
+        assert_refused!(moved, Error::Metadata(_));
         let mut writes = JoinSet::new();
         for number in 0..50 {
             let (registry, manifest) = (store.registry().clone(), image.manifest.clone());
@@ -74,6 +80,8 @@ async fn a_commit_that_fails_takes_back_everything_in_it_and_the_next_goes_throu
         let after = tags(store.registry(), "app").await.len() - before.len();
         // Once committed, it is there, whatever was answered.
         assert_eq!(after, if fault == "meta.commit" { 0 } else { 50 });
+        let expected = if fault == "meta.commit" { held } else { other.digest() };
+        assert_eq!(store.pull("app", "before").await.unwrap(), expected);
         store.put("app", fault, &image.manifest).await.unwrap();
     }
     store.assert_sound().await;

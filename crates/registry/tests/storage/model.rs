@@ -115,12 +115,12 @@ impl Run {
 
     async fn step(&mut self) {
         match self.random.below(100) {
-            0..70 => {
+            0..64 => {
                 if let Err(error) = self.operation().await.1 {
                     panic!("without a fault, nothing fails: {error}");
                 }
             }
-            70..78 => self.fail_somewhere().await,
+            64..78 => self.fail_somewhere().await,
             78..84 => self.store.crash().await,
             84..90 => self.pass_time().await,
             _ => self.collect().await,
@@ -130,7 +130,12 @@ impl Run {
 
     /// An operation or a collection during which something fails: it is done, or not done.
     async fn fail_somewhere(&mut self) {
-        let fault = self.store.fault(FAULTS[self.random.below(FAULTS.len())]);
+        // Where all depends on whether it was committed, more often.
+        let fault = match self.random.below(3) {
+            0 => "meta.committed",
+            _ => FAULTS[self.random.below(FAULTS.len())],
+        };
+        let fault = self.store.fault(fault);
         if self.random.chance(30) {
             let request = plura_registry::CollectRequest {
                 repository: None,
