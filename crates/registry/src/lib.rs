@@ -53,7 +53,7 @@ struct Shared {
     collecting: tokio::sync::Mutex<()>,
     /// Held as long as the installation is open: two processes on one directory would each believe
     /// their caches.
-    _lock: std::fs::File,
+    _lock: Lock,
 }
 
 impl Registry {
@@ -116,15 +116,27 @@ pub fn database_path(directory: &Path) -> std::path::PathBuf {
     directory.join("plura.db")
 }
 
+/// An installation that this process has for itself.
+#[derive(Debug)]
+struct Lock(std::fs::File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would do, were it not for a child of this process that was forked and is
+        // about to run its own program: until then, it has the file open, too.
+        let _ = rustix::fs::flock(&self.0, rustix::fs::FlockOperation::Unlock);
+    }
+}
+
 /// Takes the installation for this process alone.
-fn lock(directory: &Path) -> Result<std::fs::File, Error> {
+fn lock(directory: &Path) -> Result<Lock, Error> {
     use rustix::fs::{FlockOperation, flock};
 
     let path = directory.join("lock");
     let failed = |source| Error::Directory { path: path.clone(), source };
     let file = std::fs::File::create(&path).map_err(failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(rustix::io::Errno::WOULDBLOCK) => Err(Error::InUse(directory.to_owned())),
         Err(errno) => Err(failed(errno.into())),
     }

@@ -16,25 +16,27 @@ impl Registry {
         let blobs = self.blobs().clone();
         let mut removed = 0;
         for leftover in blocking(move || blobs.leftovers()).await? {
-            // A session that is whole is not even touched: a client may be about to go on with it.
-            if !leftover.sealed
-                && upload::exists(&mut self.db().read().await?, &leftover.upload).await?
-            {
+            // A session that goes on is not to be kept from its client, even for a moment.
+            if !leftover.sealed && self.is_session(&leftover.upload).await? {
                 continue;
             }
             // What a request is writing is no leftover.
             let Ok(_active) = self.shared.uploads.begin(&leftover.upload) else { continue };
-            if !upload::exists(&mut self.db().read().await?, &leftover.upload).await? {
+            if self.is_session(&leftover.upload).await? {
+                self.disown_sealed(&leftover.upload).await?;
+            } else {
                 self.remove_leftover(&leftover.upload).await?;
                 removed += 1;
-            } else if leftover.sealed {
-                self.disown_sealed(&leftover.upload).await?;
             }
         }
         if removed > 0 {
             info!(removed, took = ?started.elapsed(), "removed what was left of uploads");
         }
         Ok(())
+    }
+
+    async fn is_session(&self, id: &UploadId) -> Result<bool, Error> {
+        Ok(upload::exists(&mut self.db().read().await?, id).await?)
     }
 
     /// Ends the sessions that were not touched within the expiry; returns how many.

@@ -439,6 +439,7 @@ pub(crate) async fn eventually<T>(mut ask: impl AsyncFnMut() -> Option<T>) -> T 
     }
 }
 
+/// The files below a directory with their content; what ends while it is looked at is not there.
 pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut pending = vec![root.to_owned()];
@@ -447,9 +448,12 @@ pub(crate) fn files(root: &Path) -> BTreeMap<String, Vec<u8>> {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 pending.push(path);
-            } else {
-                let relative = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                found.insert(relative, fs::read(&path).unwrap());
+                continue;
+            }
+            let relative = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+            match fs::read(&path) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+                bytes => drop(found.insert(relative, bytes.unwrap())),
             }
         }
     }
