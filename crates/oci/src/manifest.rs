@@ -253,6 +253,7 @@ fn check_spelling(bytes: &[u8]) -> Result<(), ManifestError> {
         "subject",
         "annotations",
     ];
+    #[expect(clippy::zero_sized_map_values, reason = "a JSON object is read into a map, not a set")]
     let fields: BTreeMap<String, IgnoredAny> =
         serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
     let misspelt = |known: &&&str| {
