@@ -124,6 +124,14 @@ impl Directory {
         Ok(key)
     }
 
+    /// Makes the names of uploads durable. Needed once for each upload whose bytes are acknowledged
+    /// before it is sealed.
+    ///
+    /// Blocks on the disk.
+    pub fn sync_uploads(&self) -> Result<(), Error> {
+        sync_directory(&self.root.join("uploads"))
+    }
+
     /// Removes the upload's own name, sealed or not. One that is gone is as good as removed.
     ///
     /// Blocks on the disk.

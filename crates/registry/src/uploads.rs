@@ -291,6 +291,10 @@ impl Registry {
             hash: progress.hasher.save(),
             ..session.upload.clone()
         };
+        if before == 0 {
+            let blobs = self.blobs().clone();
+            blocking(move || blobs.sync_uploads()).await?;
+        }
         let now = Timestamp::now();
         let work = async move |tx: &mut Tx| {
             if upload::advance(tx, &upload, before, now).await? {
