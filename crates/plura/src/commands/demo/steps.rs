@@ -73,7 +73,7 @@ pub(super) async fn list(client: &Client<'_>) -> anyhow::Result<()> {
     let tags = read(client, &format!("/v2/{REPOSITORY}/tags/list?n=100")).await?;
     ensure!(tags["tags"] == json!([TAG]), "the tag is not listed: {tags}");
     let catalog = read(client, "/v2/_catalog").await?;
-    ensure!(catalog["repositories"] == json!([REPOSITORY]), "not listed: {catalog}");
+    ensure!(catalog["repositories"] == json!([OTHER, REPOSITORY]), "not listed: {catalog}");
     Ok(())
 }
 

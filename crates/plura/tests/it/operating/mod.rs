@@ -6,6 +6,7 @@
 mod collection;
 mod connections;
 mod crashes;
+mod demo;
 mod drain;
 mod health;
 mod installation;
