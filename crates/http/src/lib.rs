@@ -8,6 +8,7 @@ mod app;
 pub mod body;
 mod error;
 mod health;
+mod identify;
 pub mod listen;
 mod metrics;
 mod request;
