@@ -9,6 +9,7 @@ mod name;
 mod pattern;
 mod permission;
 mod scope;
+mod spiffe;
 
 pub use access::{Asked, Grant, Realm, Rights, decide};
 pub use decision::{Decision, Effect};
@@ -16,3 +17,4 @@ pub use name::{AccountName, ParseAccountNameError, ParseProjectNameError, Projec
 pub use pattern::{ParsePatternError, Pattern};
 pub use permission::{ParsePermissionError, ParseRoleError, Permission, Role};
 pub use scope::{ParseScopeError, Scope, ScopeAction};
+pub use spiffe::{ParseSpiffeError, SpiffeId, SpiffePattern};
