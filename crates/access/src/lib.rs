@@ -51,7 +51,7 @@ pub use random::NoRandomness;
 pub use robots::{robot_project, ChangeRobot, NewRobot, Robot, RobotGrant};
 pub use api_tokens::{ApiToken, NewApiToken};
 pub use settings::{OidcLogin, Settings};
-pub use tokens::{IssuedToken, TokenRequest};
+pub use tokens::{IssuedToken, MOST_SCOPES, TokenRequest};
 pub use trust::{Trust, NewTrust};
 pub use users::{ChangeUser, NewUser, User};
 

@@ -57,6 +57,16 @@ impl ApiError {
         Self { status, code, message, detail: None, allow: None, retry_after: None, cause: None }
     }
 
+    /// Whether credentials were refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn into_response(self) -> Response<Body> {
         let Self { status, code, message, detail, allow, retry_after, cause } = self;
         let entry = Entry { code: code.as_str(), message: &message, detail: detail.as_ref() };

@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
 use plura_access::{CertificateNames, Credential, Origin, Principal, password::Password};
 use plura_oci::ErrorCode;
 
@@ -60,6 +60,30 @@ impl Sender {
         let by_cookie = matches!(shown, Shown::Session(_));
         let principal = state.access.authenticate(credential, address).await?;
         Ok(Self { principal, address, showed, by_cookie })
+    }
+
+    /// Refuses what a browser sends that its user may not have meant: a page of another site can have
+    /// it send a form, with the session's cookie (CSRF). Browsers say where a request comes from.
+    pub(crate) fn check_same_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if !self.by_cookie {
+            return Ok(());
+        }
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        let same = match (site, origin) {
+            (Some(b"same-origin" | b"none"), _) => true,
+            (Some(_), _) => false,
+            (None, Some(origin)) => Some(origin) == host,
+            (None, None) => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let message = "a session may change things from pages of this server only; programs use a \
+                       token in the Authorization header";
+        Err(ApiError::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message))
     }
 
     /// As the audit has it.

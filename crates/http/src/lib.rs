@@ -5,6 +5,7 @@
 
 mod api;
 mod app;
+mod auth;
 pub mod body;
 mod error;
 mod health;
