@@ -5,7 +5,7 @@ use plura_meta::{
     account::{self, Account, AccountId, Kind},
     credential,
 };
-use plura_policy::{AccountName, Rights, SpiffeId};
+use plura_policy::{AccountName, SpiffeId};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -82,7 +82,7 @@ impl Access {
         }
     }
 
-    async fn bearer(&self, text: &str) -> Result<Arc<Principal>, Error> {
+    pub(crate) async fn bearer(&self, text: &str) -> Result<Arc<Principal>, Error> {
         const KINDS: &[SecretKind] = &[SecretKind::ApiToken, SecretKind::Robot];
         self.remembered(b"bearer ", text, async || {
             if Secret::is_one(text) {
@@ -197,7 +197,7 @@ impl Access {
         }
     }
 
-    async fn prove_secret(
+    pub(crate) async fn prove_secret(
         &self,
         text: &str,
         kinds: &[SecretKind],
@@ -217,7 +217,7 @@ impl Access {
     }
 
     /// What is proved belongs to somebody; who that is now, and what they may do now.
-    async fn read(&self, proof: &Proof, now: Timestamp) -> Result<Principal, Error> {
+    pub(crate) async fn read(&self, proof: &Proof, now: Timestamp) -> Result<Principal, Error> {
         let mut connection = self.read_db().await?;
         match proof {
             Proof::Password { account: id, hash } => {

@@ -78,7 +78,6 @@ pub struct Access {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
 struct Shared {
     db: Db,
     settings: Settings,
@@ -97,6 +96,12 @@ struct Shared {
     anonymous: Arc<Principal>,
 }
 
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
 impl Access {
     /// Access control over the database of an installation whose files are in `directory`; the
     /// server's own keys are made there if there are none.
@@ -104,15 +109,15 @@ impl Access {
         const KEYS: usize = 65_536;
         let (rotation, overlap) = (settings.key_rotation, 2 * settings.token_life);
         let folder = directory.join("keys");
-        let now = Timestamp::now().0 / 1000;
-        let keys = tokio::task::spawn_blocking(move || TokenKeys::open(&folder, rotation, overlap, now));
+        let opened = move || TokenKeys::open(folder, rotation, overlap, Timestamp::now());
+        let keys = tokio::task::spawn_blocking(opened);
         let keys = keys.await.map_err(|error| Error::System(error.to_string()))?;
         let keys = keys.map_err(|error| Error::Keys(error.to_string()))?;
         let shared = Shared {
             keys,
-            hasher: Hasher::new()?,
+            hasher: Hasher::default(),
             password_key: PasswordKey::new()?,
-            lockout: Lockout::default(),
+            lockout: Lockout::new(KEYS),
             issuers: Issuers::default(),
             memory: Memory::default(),
             projects: Projects::default(),
@@ -173,7 +178,7 @@ impl Access {
         const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
         let access = self.clone();
         let rotated = tokio::task::spawn_blocking(move || {
-            access.shared.keys.rotate(Timestamp::now().0 / 1000)
+            access.shared.keys.rotate(Timestamp::now())
         });
         let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
         rotated.map_err(|error| Error::Keys(error.to_string()))?;

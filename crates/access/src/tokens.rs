@@ -106,7 +106,7 @@ impl Access {
     ) -> Result<Option<AccessEntry>, Error> {
         let Scope::Repositories(pattern, wanted) = scope else {
             let entry = AccessEntry {
-                kind: "registry".to_owned(),
+                resource: "registry".to_owned(),
                 name: "catalog".to_owned(),
                 actions: vec!["*".to_owned()],
             };
@@ -122,7 +122,7 @@ impl Access {
             }
         }
         let name = name.as_str().to_owned();
-        Ok(Some(AccessEntry { kind: "repository".to_owned(), name, actions }))
+        Ok(Some(AccessEntry { resource: "repository".to_owned(), name, actions }))
     }
 
     async fn may(
@@ -163,9 +163,8 @@ impl Access {
 
     /// The claims of a token of ours.
     pub(crate) fn verify_own(&self, text: &str) -> Result<TokenClaims, Error> {
-        let now = Timestamp::now().0 / 1000;
-        let expected = Expected { issuer: ISSUER, audience: SERVICE, now };
-        self.shared.keys.verify(text, expected).map_err(|error| Error::BadToken(error.to_string()))
+        let expected = Expected { issuer: ISSUER, audience: SERVICE, now: Timestamp::now() };
+        self.shared.keys.verify(text, &expected).map_err(|error| Error::BadToken(error.to_string()))
     }
 
     /// The public halves of the keys that tokens are signed with, as a JWK set.
@@ -212,7 +211,7 @@ impl TokenClaims {
         let entries = self.access.as_ref()?;
         let scopes = entries.iter().filter_map(|entry| {
             let actions = entry.actions.join(",");
-            format!("{}:{}:{actions}", entry.kind, entry.name).parse().ok()
+            format!("{}:{}:{actions}", entry.resource, entry.name).parse().ok()
         });
         Some(scopes.collect())
     }
