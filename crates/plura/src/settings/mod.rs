@@ -5,6 +5,7 @@
 //! and the documentation. A [`Settings`] that came out of [`resolve()`] is valid; nothing checks it
 //! again.
 
+mod access;
 mod address;
 mod count;
 mod environment;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::access::{Access, Limits, Oidc};
 pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
@@ -38,6 +40,8 @@ pub(crate) use self::span::{Keep, PositiveSpan, Span};
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) server: Server,
+    pub(crate) access: Access,
+    pub(crate) limits: Limits,
     pub(crate) registry: Registry,
     pub(crate) collection: Collection,
     pub(crate) health: Health,
@@ -143,22 +147,13 @@ impl Settings {
             (None, Some(_)) => found.push(("server.tls.key", lonely("certificate"))),
             _ => {}
         }
-        if !self.server.listen.is_loopback() && !self.server.allow_unauthenticated {
-            found.push(("server.listen", exposed(self.server.listen)));
-        }
+        found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
         found
     }
 }
 
 fn lonely(missing: &str) -> String {
     format!("set without `server.tls.{missing}`; encryption needs both files, or name neither")
-}
-
-fn exposed(listen: ListenAddress) -> String {
-    format!(
-        "other machines can reach {listen}, and there is no login; listen on 127.0.0.1, or set \
-         `server.allow_unauthenticated = true` if whoever can connect may read, write and delete"
-    )
 }
 
 #[cfg(test)]
