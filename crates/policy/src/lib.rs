@@ -1,1 +1,5 @@
 //! Decisions as pure functions: no I/O, no clock, no async.
+
+mod spiffe;
+
+pub use spiffe::{ParseSpiffeError, SpiffeId, SpiffePattern};
