@@ -9,8 +9,8 @@ use axum::{
     routing::{get, post},
 };
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use plura_access::{Caller, Error, IssuedToken, Principal, TokenRequest, password::Password};
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use plura_access::{Caller, Error, IssuedToken, TokenRequest, password::Password};
 use plura_oci::ErrorCode;
 use serde::Deserialize;
 use serde_json::json;
@@ -53,7 +53,7 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 async fn token(Extract(state): Shared, head: Parts) -> Answer {
     let form = pairs(head.uri.query().unwrap_or_default().as_bytes());
     check_service(&form)?;
-    let sender = find(&state, &head).await?;
+    let sender = Sender::find(&state, &head).await?;
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let wants_refresh = once(&form, "offline_token").is_some_and(|value| value == "true");
@@ -64,7 +64,7 @@ async fn token(Extract(state): Shared, head: Parts) -> Answer {
 async fn token_by_form(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
     let form = pairs(&body);
     check_service(&form)?;
-    let sender = find(&state, &head).await?;
+    let sender = Sender::find(&state, &head).await?;
     state.check_rate(&sender)?;
     let principal = match once(&form, "grant_type") {
         Some("refresh_token") => {
@@ -145,7 +145,7 @@ struct Exchange {
 async fn exchange(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
     let request: Exchange = json_body(&body, r#"{"token": "JWT", "trust": "NAME"}"#)?;
     // Who asks is what the token says; anything else that is shown does not matter.
-    let sender = anonymous(&state, &head);
+    let sender = Sender::unknown(&head);
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let exchanged = state.access.exchange(&caller, &request.token, request.trust.as_deref()).await;
@@ -168,7 +168,7 @@ struct Login {
 
 async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
     let request: Login = json_body(&body, r#"{"name": "NAME", "password": "..."}"#)?;
-    let sender = anonymous(&state, &head);
+    let sender = Sender::unknown(&head);
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let begun =
@@ -186,7 +186,7 @@ async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
 }
 
 async fn logout(Extract(state): Shared, head: Parts) -> Answer {
-    let sender = find(&state, &head).await?;
+    let sender = Sender::find(&state, &head).await?;
     sender.check_same_origin(&head.headers)?;
     if let Some(secret) = cookie(&head.headers, SESSION_COOKIE) {
         state.access.end_secret(&caller(&sender, &head), secret).await?;
@@ -232,7 +232,7 @@ async fn finish_oidc(
     if cookie(&head.headers, LOGIN_COOKIE) != Some(given.as_str()) {
         return Err(bad_request("this login was begun in another browser; begin again"));
     }
-    let caller = caller(&anonymous(&state, &head), &head);
+    let caller = caller(&Sender::unknown(&head), &head);
     let (secret, next) = state.access.finish_oidc(&caller, &given, &code).await?;
     let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
     let mut response = Redirect::to(&next).into_response();
@@ -256,34 +256,9 @@ fn session_cookie(head: &Parts, name: &str, value: &str, age: Option<u32>) -> He
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 
-async fn find(state: &State, head: &Parts) -> Result<Sender, ApiError> {
-    let found = Sender::find(state, head).await;
-    if let Err(error) = &found
-        && error.is_refusal()
-    {
-        let sender = anonymous(state, head);
-        let caller = caller(&sender, head);
-        let event = denied_event("login", None, error.message());
-        state.access.record(&caller.origin, event).await?;
-    }
-    found
-}
-
-/// The sender without what it shows.
-fn anonymous(_state: &State, head: &Parts) -> Sender {
-    let connection = head.extensions.get::<crate::listen::Connection>();
-    let address = connection.map_or([127, 0, 0, 1].into(), |c| c.peer.ip());
-    let principal = Arc::new(Principal::anonymous());
-    Sender { principal, address, showed: false, by_cookie: false }
-}
-
 pub(crate) fn caller(sender: &Sender, head: &Parts) -> Caller {
-    let unknown = RequestId::new(&HeaderMap::new());
-    let request = head.extensions.get::<RequestId>().unwrap_or(&unknown);
-    Caller {
-        principal: Arc::clone(&sender.principal),
-        origin: Arc::new(sender.origin(request)),
-    }
+    let origin = sender.origin(&RequestId::of(head));
+    Caller { principal: Arc::clone(&sender.principal), origin: Arc::new(origin) }
 }
 
 /// Every failed login is in the audit, with the name that was tried.

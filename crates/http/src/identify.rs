@@ -4,8 +4,11 @@ use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
-use plura_access::{CertificateNames, Credential, Origin, Principal, password::Password};
+use plura_access::{
+    CertificateNames, Credential, Event, Origin, Outcome, Principal, password::Password,
+};
 use plura_oci::ErrorCode;
+use serde_json::json;
 
 use crate::{
     app::State,
@@ -42,10 +45,32 @@ enum Shown {
 }
 
 impl Sender {
-    /// Finds out who sends the request.
+    /// Finds out who sends the request. Credentials that are refused are recorded.
     pub(crate) async fn find(state: &State, head: &Parts) -> Result<Self, ApiError> {
+        let found = Self::identify(state, head).await;
+        if let Err(error) = &found
+            && error.is_refusal()
+        {
+            let event = Event {
+                outcome: Outcome::Denied,
+                detail: json!({ "reason": error.message() }).to_string(),
+                ..Event::done("login", "")
+            };
+            let origin = Self::unknown(head).origin(&RequestId::of(head));
+            state.access.record(&origin, event).await?;
+        }
+        found
+    }
+
+    /// The sender of a request, whatever it shows.
+    pub(crate) fn unknown(head: &Parts) -> Self {
+        let principal = Arc::new(Principal::anonymous());
+        Self { principal, address: address(head), showed: false, by_cookie: false }
+    }
+
+    async fn identify(state: &State, head: &Parts) -> Result<Self, ApiError> {
         let connection = head.extensions.get::<Connection>();
-        let address = connection.map_or(IpAddr::from([127, 0, 0, 1]), |c| c.peer.ip());
+        let address = address(head);
         let is_v2 = crate::v2::is_ours(head.uri.path());
         let shown = Shown::of(&head.headers, !is_v2)?;
         let names = connection.and_then(certificate);
@@ -98,6 +123,12 @@ impl Sender {
             address: self.address.to_string(),
         }
     }
+}
+
+/// The other end of the connection. Headers that a proxy adds are not believed: anybody can.
+fn address(head: &Parts) -> IpAddr {
+    let connection = head.extensions.get::<Connection>();
+    connection.map_or(IpAddr::from([127, 0, 0, 1]), |connection| connection.peer.ip())
 }
 
 fn certificate(connection: &Connection) -> Option<Arc<CertificateNames>> {
