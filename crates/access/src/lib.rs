@@ -44,6 +44,7 @@ pub use error::Error;
 pub use exchange::Exchanged;
 pub use explain::ExplainAs;
 pub use members::{Member, NewMember, Subject};
+pub use plura_policy::AccountName;
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
 pub use principal::{Caller, Identity, Method, Principal};
 pub use projects::{ChangeProject, NewProject, Project, ProjectFacts};
