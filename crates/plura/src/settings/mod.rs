@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::access::{Access, Limits, Oidc};
+pub(crate) use self::access::{Access, Limits};
 pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
