@@ -1,3 +1,10 @@
 //! Identities, credentials and tokens: who is asking, and how that is known.
 //!
 //! Nothing here knows `/v2` or HTTP servers; what a caller may do is decided by `plura_policy`.
+
+mod fading;
+pub mod lockout;
+mod random;
+pub mod rate;
+
+pub use random::NoRandomness;
