@@ -6,5 +6,6 @@ mod fading;
 pub mod lockout;
 mod random;
 pub mod rate;
+pub mod secret;
 
 pub use random::NoRandomness;
