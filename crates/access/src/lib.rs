@@ -4,8 +4,10 @@
 
 mod fading;
 pub mod lockout;
+pub mod password;
 mod random;
 pub mod rate;
 pub mod secret;
+pub mod verdict;
 
 pub use random::NoRandomness;
