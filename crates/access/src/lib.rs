@@ -8,6 +8,7 @@ pub mod password;
 mod random;
 pub mod rate;
 pub mod secret;
+pub mod signing;
 pub mod verdict;
 
 pub use random::NoRandomness;
