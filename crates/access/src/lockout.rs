@@ -13,21 +13,18 @@ use sha2::{Digest as _, Sha256};
 use crate::fading::{Fade, Fading};
 
 /// For how long a login makes an address known for a name.
-const KNOWN: Duration = Duration::from_secs(30 * 24 * 3600);
+const KNOWN: Duration = Duration::from_hours(30 * 24);
 
 const PAIR: Rule =
-    Rule { tolerated: 5, within: Duration::from_secs(3600), longest: Duration::from_secs(15 * 60) };
+    Rule { tolerated: 5, within: Duration::from_hours(1), longest: Duration::from_mins(15) };
 
-const ADDRESS: Rule = Rule {
-    tolerated: 50,
-    within: Duration::from_secs(10 * 60),
-    longest: Duration::from_secs(15 * 60),
-};
+const ADDRESS: Rule =
+    Rule { tolerated: 50, within: Duration::from_mins(10), longest: Duration::from_mins(15) };
 
 /// The lock is shorter here: a person at a new address must have a chance in the pauses, while ten
 /// thousand addresses together still try no more than one password in a minute.
 const NAME: Rule =
-    Rule { tolerated: 100, within: Duration::from_secs(15 * 60), longest: Duration::from_secs(60) };
+    Rule { tolerated: 100, within: Duration::from_mins(15), longest: Duration::from_mins(1) };
 
 /// After so many failures within that time the next attempt has to wait, a second at first and twice
 /// as long with each failure that follows.
@@ -111,7 +108,7 @@ impl Name {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Prefix {
     V4([u8; 4]),
-    V6([u8; 8]),
+    V6([u16; 4]),
 }
 
 impl Prefix {
@@ -120,8 +117,8 @@ impl Prefix {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),
             IpAddr::V6(address) => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                Self::V6([a, b, c, d, e, f, g, h])
+                let [a, b, c, d, ..] = address.segments();
+                Self::V6([a, b, c, d])
             }
         }
     }

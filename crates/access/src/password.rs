@@ -17,7 +17,7 @@ pub const SHORTEST: usize = 12;
 pub const LONGEST: usize = 256;
 
 /// A password in clear text. It is never printed, and its memory is overwritten when it goes.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Password(Zeroizing<String>);
 
 impl Password {

@@ -200,7 +200,8 @@ fn checksum(bytes: &[u8]) -> String {
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let nibbles = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    nibbles.filter_map(|nibble| char::from_digit(u32::from(nibble), 16)).collect()
 }
 
 #[cfg(test)]
@@ -268,6 +269,7 @@ mod tests {
     #[test]
     fn the_checksum_is_the_known_one() {
         assert_eq!(checksum(b"123456789"), "cbf43926");
+        assert_eq!(hexadecimal(&[0, 9, 0xAF, 255]), "0009afff");
     }
 
     #[test]

@@ -55,6 +55,10 @@ pub enum Asked<'a> {
     Installation,
 }
 
+/// The rule by which a credential that is limited does not do what its owner may: another credential
+/// of the same owner would.
+pub const BEYOND_CEILING: &str = "scope of the token";
+
 /// Whether somebody may do something, and by which rule.
 pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Decision {
     if let Some(refusal) = rights.beyond_ceiling(permission, asked) {
@@ -116,7 +120,7 @@ impl Rights {
         let scopes: Vec<String> = ceiling.iter().map(ToString::to_string).collect();
         let scopes = if scopes.is_empty() { "nothing".to_owned() } else { scopes.join(" ") };
         Some(Decision::deny(
-            "scope of the token",
+            BEYOND_CEILING,
             format!("the token is limited to {scopes}, which does not include {permission}"),
             format!("use a credential whose scope includes {permission}"),
         ))

@@ -143,8 +143,7 @@ fn bearable(stored: &PasswordHash) -> Result<Params, HasherError> {
     let params = Params::try_from(stored).map_err(|_| HasherError::Damaged)?;
     let whole = stored.salt.is_some() && stored.hash.is_some();
     let (memory, passes, lanes) = MOST;
-    let cheap =
-        params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes;
+    let cheap = params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes;
     if whole && cheap { Ok(params) } else { Err(HasherError::Damaged) }
 }
 
@@ -178,11 +177,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_hash_of_yesterday_is_to_be_made_anew() {
-        let old = Argon2::new(
-            Algorithm::Argon2id,
-            Version::V0x13,
-            Params::new(64, 1, 1, None).unwrap(),
-        );
+        let old =
+            Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(64, 1, 1, None).unwrap());
         let old = old.hash_password_with_salt(b"a rather long password", b"saltsaltsalt").unwrap();
         let verified = Hasher::default().verify(&password(), Some(&old.to_string())).await.unwrap();
         assert_eq!(verified, Verified { ok: true, needs_rehash: true });

@@ -17,19 +17,27 @@ pub enum WeakPassword {
     #[error("a password has at most {LONGEST} characters, this one has {0}")]
     TooLong(usize),
     /// The name of the user is in it.
-    #[error("a password does not contain the name of its user; choose one that has nothing to do with it")]
+    #[error(
+        "a password does not contain the name of its user; choose one that has nothing to do with \
+         them"
+    )]
     ContainsName,
     /// It is on the list, as it is or with letters written as digits.
     #[error("this password is one of those that are tried first; choose several unrelated words")]
     Common,
     /// It is on the list but for what was put before or behind it.
-    #[error("this is a common password with digits or punctuation added; choose several unrelated words")]
+    #[error(
+        "this is a common password with digits or punctuation added; choose several unrelated words"
+    )]
     CommonWithAdditions,
     /// It is a shorter one, several times.
-    #[error("this password repeats {0} characters, which makes it no better than those alone; it needs {SHORTEST} without the repetition")]
+    #[error("without its repetition this password has a length of {0}; it needs {SHORTEST}")]
     Repeats(usize),
     /// Made of sequences, keyboard rows, single words or digits only.
-    #[error("this password is made of too few choices: sequences, rows of the keyboard, one or two common words, digits; choose three or more unrelated words, or random characters")]
+    #[error(
+        "this password is made of too few choices: sequences, rows of the keyboard, one or two common \
+         words, digits; choose three or more unrelated words, or random characters"
+    )]
     Predictable,
 }
 
@@ -112,10 +120,13 @@ fn check_list(text: &[char]) -> Result<(), WeakPassword> {
     let letter = |char: &char| char.is_alphabetic();
     let (first, last) = (text.iter().position(letter), text.iter().rposition(letter));
     let (Some(first), Some(last)) = (first, last) else { return Ok(()) };
-    // A leading or trailing `$` may stand for a letter: `pa$$` is tried with it, then without.
-    let added = text.len() - (last - first + 1);
-    let inner = text.get(first..=last).unwrap_or_default();
-    let common = added < SHORTEST && is_common(inner);
+    // What was added begins nobody knows where: digits and signs are in entries of the list, too.
+    let common = (0..=first).any(|start| {
+        let ends =
+            ENTRY.map(|length| start + length).filter(|end| (last + 1..=text.len()).contains(end));
+        ends.filter(|end| text.len() - end + start < SHORTEST)
+            .any(|end| text.get(start..end).is_some_and(is_common))
+    });
     if common { Err(WeakPassword::CommonWithAdditions) } else { Ok(()) }
 }
 
@@ -126,7 +137,9 @@ fn is_common(text: &[char]) -> bool {
     }
     let listed = |text: String| LIST.binary_search(&text.as_str()).is_ok();
     listed(text.iter().collect())
-        || ['i', 'l'].into_iter().any(|one| listed(text.iter().map(|c| letter_for(*c, one)).collect()))
+        || ['i', 'l']
+            .into_iter()
+            .any(|one| listed(text.iter().map(|c| letter_for(*c, one)).collect()))
 }
 
 /// The letter that is meant, where `one` is what a `1` or `!` stands for.
@@ -185,7 +198,9 @@ fn of_one(char: char) -> u32 {
 /// Length of the longest sequence or repetition that the text begins with.
 fn run(text: &[char]) -> usize {
     let same = text.iter().take_while(|char| Some(*char) == text.first()).count();
-    let along = ROWS.iter().flat_map(|row| [common_run(text, row.chars()), common_run(text, row.chars().rev())]);
+    let along = ROWS
+        .iter()
+        .flat_map(|row| [common_run(text, row.chars()), common_run(text, row.chars().rev())]);
     along.max().unwrap_or_default().max(same)
 }
 
@@ -249,7 +264,7 @@ mod tests {
         }
         for password in [
             "Password2024!",
-            "password1234",
+            "password4711",
             "!!!password!!!",
             "P@ssw0rd#2024",
             "Sunshine-2019",
@@ -286,13 +301,14 @@ mod tests {
             "zyxwvutsrqpo",
             "1qaz2wsx3edc4rfv5tgb",
             "aaaabbbbcccc",
-            "qwertz123456",
+            "qwertzuiop12",
             "!@#$%^&*()12",
             "849201746253",
             "dragonbaseball",
             "Baseball-Dragon-99",
         ] {
-            let refused = matches!(check(password), Err(WeakPassword::Predictable | WeakPassword::Common));
+            let refused =
+                matches!(check(password), Err(WeakPassword::Predictable | WeakPassword::Common));
             assert!(refused, "{password}: {:?}", check(password));
         }
     }
@@ -314,8 +330,7 @@ mod tests {
         );
         assert_eq!(
             WeakPassword::Repeats(1).to_string(),
-            "this password repeats 1 characters, which makes it no better than those alone; it needs \
-             12 without the repetition"
+            "without its repetition this password has a length of 1; it needs 12"
         );
     }
 

@@ -66,7 +66,7 @@ pub enum InvalidToken {
     /// It is not a JSON Web Token, or lacks what every token of ours has.
     #[error("this is not a token of this registry")]
     Malformed,
-    /// It is signed in another way than with EdDSA, or not at all.
+    /// It is signed in another way than with `EdDSA`, or not at all.
     #[error("the token is not signed with EdDSA")]
     Algorithm,
     /// It names no key, or one that is not accepted (any more).

@@ -87,7 +87,8 @@ fn read(path: &Path, made: Timestamp, id: &KeyId) -> Result<Option<Key>, KeyErro
 
 fn check_mode(path: &Path, mode: u32, wanted: u32) -> Result<(), KeyError> {
     let mode = mode & 0o7777;
-    if mode & 0o077 == 0 {
+    let of_others = mode & 0o077;
+    if of_others == 0 {
         return Ok(());
     }
     Err(KeyError::Exposed { path: path.to_owned(), mode, wanted })

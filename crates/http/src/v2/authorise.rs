@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::{StatusCode, header};
 use plura_access::{Event, Outcome};
 use plura_oci::{Action, ErrorCode, RepositoryName, StartUpload};
-use plura_policy::{Asked, Decision, Permission, ProjectName, Rights, Scope};
+use plura_policy::{Asked, BEYOND_CEILING, Decision, Permission, ProjectName, Rights, Scope};
 use plura_registry::{MountFrom, Readable};
 use serde_json::json;
 
@@ -84,7 +84,7 @@ impl Question<'_> {
     ) -> Result<Allowed, Refusal> {
         let decision = self.ask(repository, permission).await?;
         if !decision.is_allowed() {
-            return Err(self.refuse(repository, permission, decision).await);
+            return Err(self.refuse(repository, permission, decision).await?);
         }
         if permission == Permission::Push {
             self.check_project(repository).await?;
@@ -129,7 +129,7 @@ impl Question<'_> {
             format!("there is no project {project}, and pushing does not make one"),
             format!("run `plura project create {project}`, or ask an administrator to"),
         );
-        Err(self.refuse(name, Permission::Push, decision).await)
+        Err(self.refuse(name, Permission::Push, decision).await?)
     }
 
     /// A blob of a repository that the sender may not read is answered as one that is not there.
@@ -189,30 +189,39 @@ impl Question<'_> {
         repository: &RepositoryName,
         permission: Permission,
         decision: Decision,
-    ) -> Refusal {
+    ) -> Result<Refusal, Refusal> {
         let principal = &self.sender.principal;
         let scope = format!("repository:{repository}:{}", scope_actions(permission));
         if principal.is_anonymous() && !self.sender.showed {
-            return self.challenge(Some(&scope), &decision.reason);
+            return Ok(self.challenge(Some(&scope), &decision.reason));
         }
-        if let Err(refusal) = self.record(repository, &decision).await {
-            return refusal;
+        self.record(repository, &decision).await?;
+        // A token that is too narrow can be had wider: clients ask for one and come again. Who could
+        // not get one either is told so. Who is nobody in particular can log in.
+        let narrow = decision.rule == BEYOND_CEILING && self.could(repository, permission).await?;
+        if principal.is_anonymous() || narrow {
+            return Ok(self.challenge(Some(&scope), &decision.reason));
         }
-        // A token that is too narrow can be had wider; clients ask for one and come again. Who could
-        // not get one either is told so.
-        let wider = Rights { ceiling: None, ..principal.rights.clone() };
-        let asked = Asked::Repository { name: repository, public: false };
-        let could = plura_policy::decide(&wider, permission, asked).is_allowed();
-        if principal.is_anonymous() || (principal.rights.ceiling.is_some() && could) {
-            return self.challenge(Some(&scope), &decision.reason);
-        }
-        Box::new(denied(&decision).into_response())
+        Ok(Box::new(denied(&decision).into_response()))
+    }
+
+    /// Whether the sender could, with a credential that is not limited.
+    async fn could(
+        &self,
+        name: &RepositoryName,
+        permission: Permission,
+    ) -> Result<bool, Refusal> {
+        let public = self.state.access.is_public(name).await.map_err(super::refuse)?;
+        let rights = Rights { ceiling: None, ..self.sender.principal.rights.clone() };
+        let asked = Asked::Repository { name, public };
+        Ok(plura_policy::decide(&rights, permission, asked).is_allowed())
     }
 
     /// 401, and where to get what is missing (RFC 6750, "The WWW-Authenticate Response Header Field").
     fn challenge(&self, scope: Option<&str>, reason: &str) -> Refusal {
         let error = ApiError::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, reason);
-        let challenge = challenge(self.realm, scope, self.sender.showed);
+        let narrow = self.sender.showed.then_some("insufficient_scope");
+        let challenge = challenge(self.realm, scope, narrow);
         Box::new(error.into_response().with(header::WWW_AUTHENTICATE, challenge))
     }
 
@@ -237,10 +246,10 @@ pub(crate) fn denied(decision: &Decision) -> ApiError {
 }
 
 /// The `Bearer` challenge of the token protocol.
-pub(crate) fn challenge(realm: &str, scope: Option<&str>, showed: bool) -> String {
+pub(crate) fn challenge(realm: &str, scope: Option<&str>, error: Option<&str>) -> String {
     let service = plura_access::SERVICE;
     let scope = scope.map(|scope| format!(",scope=\"{scope}\"")).unwrap_or_default();
-    let error = if showed { ",error=\"insufficient_scope\"" } else { "" };
+    let error = error.map(|error| format!(",error=\"{error}\"")).unwrap_or_default();
     format!("Bearer realm=\"{realm}\",service=\"{service}\"{scope}{error}")
 }
 

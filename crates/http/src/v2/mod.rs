@@ -69,7 +69,7 @@ async fn carry_out(
 ) -> Answer {
     let realm = || state.realm(head);
     let sender = Sender::find(state, head).await.map_err(|error| {
-        let challenge = authorise::challenge(&realm(), None, true);
+        let challenge = authorise::challenge(&realm(), None, Some("invalid_token"));
         Box::new(error.into_response_with_challenge(&challenge))
     })?;
     if !matches!(action, Action::ListReferrers { .. }) {
