@@ -117,9 +117,8 @@ pub async fn of_subject(
     kind: &str,
     subject: &str,
 ) -> Result<Vec<Membership>, Error> {
-    const SQL: &str = columns!(
-        "where subject_kind = $1 and membership.subject = $2 order by membership.id"
-    );
+    const SQL: &str =
+        columns!("where subject_kind = $1 and membership.subject = $2 order by membership.id");
     Ok(sqlx::query_as(SQL).bind(kind).bind(subject).fetch_all(connection.sqlite()).await?)
 }
 

@@ -144,10 +144,7 @@ pub(crate) async fn find_or_create(
 
 /// Whether the project of a repository holds more than it may. To be asked in the transaction that
 /// added something, which is then not committed.
-pub async fn over_quota(
-    tx: &mut Tx,
-    repository: RepositoryId,
-) -> Result<Option<OverQuota>, Error> {
+pub async fn over_quota(tx: &mut Tx, repository: RepositoryId) -> Result<Option<OverQuota>, Error> {
     const SQL: &str = "
         select project.name, quota_bytes, quota_tags, used_bytes, used_tags
         from project join repository on repository.project_id = project.id
@@ -164,7 +161,11 @@ pub async fn over_quota(
 }
 
 /// Counts a blob that a repository links from now on.
-pub(crate) async fn add_link(tx: &mut Tx, repository: RepositoryId, blob: i64) -> Result<(), Error> {
+pub(crate) async fn add_link(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    blob: i64,
+) -> Result<(), Error> {
     const LINK: &str = "
         insert into project_blob (project_id, blob_id, links)
         select project_id, $2, 1 from repository where id = $1

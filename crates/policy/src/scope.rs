@@ -31,7 +31,9 @@ pub enum ScopeAction {
 
 /// The text is not a scope.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a scope; expected `repository:NAME:pull,push,delete` or `registry:catalog:*`")]
+#[error(
+    "`{0}` is not a scope; expected `repository:NAME:pull,push,delete` or `registry:catalog:*`"
+)]
 pub struct ParseScopeError(String);
 
 impl Scope {
@@ -45,8 +47,7 @@ impl Scope {
     pub fn allows(&self, permission: Permission, repository: &RepositoryName) -> bool {
         match self {
             Self::Repositories(pattern, actions) => {
-                actions.iter().any(|action| action.allows(permission))
-                    && pattern.covers(repository)
+                actions.iter().any(|action| action.allows(permission)) && pattern.covers(repository)
             }
             Self::Catalog => false,
         }

@@ -51,7 +51,9 @@ impl Registry {
         let (now, grace) = (Timestamp::now(), self.settings().grace);
         let audit = self.audit("blob.mount", repository, &digest.to_string());
         let work = async move |tx: &mut Tx| {
-            let Some(found) = from.find(tx, &digest).await? else { return Ok::<bool, Error>(false) };
+            let Some(found) = from.find(tx, &digest).await? else {
+                return Ok::<bool, Error>(false);
+            };
             link(tx, &target, &found, now, now.after(grace)).await?;
             audit.record(tx, now).await?;
             Ok(true)
