@@ -114,8 +114,21 @@ fn tls(
     (certificate, key): (&Path, &Path),
     settings: &settings::Tls,
 ) -> anyhow::Result<listen::Tls> {
-    listen::Tls::load(certificate, key, settings.reload_interval.duration())
-        .hint("`server.tls.certificate` and `server.tls.key` are PEM files of one certificate")
+    let authorities = || settings.client_ca.clone().context("`server.tls.client_ca` is not set");
+    let clients = match settings.client_certificates {
+        settings::ClientCertificates::Off => listen::ClientCertificates::Off,
+        settings::ClientCertificates::Optional => {
+            listen::ClientCertificates::Optional { authorities: authorities()? }
+        }
+        settings::ClientCertificates::Required => {
+            listen::ClientCertificates::Required { authorities: authorities()? }
+        }
+    };
+    let files = listen::TlsFiles { certificate: certificate.into(), key: key.into(), clients };
+    listen::Tls::load(files, settings.reload_interval.duration()).hint(
+        "`server.tls.certificate` and `server.tls.key` are PEM files of one certificate; \
+         `server.tls.client_ca` is a PEM file of authorities",
+    )
 }
 
 async fn watch_health(health: Arc<Health>, registry: Registry, settings: settings::Health) {

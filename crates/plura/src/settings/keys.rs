@@ -162,6 +162,23 @@ pub(crate) const SECTIONS: &[Section] = &[
                 about: "The private key of the certificate, PEM.",
             },
             Key {
+                path: "server.tls.client_certificates",
+                kind: r#""off", "optional" or "required""#,
+                default: Some(r#""off""#),
+                example: r#""optional""#,
+                about: "Whether clients are asked for a certificate: no; they may show one, and \
+                        are known by it; or there is no connection without one.",
+            },
+            Key {
+                path: "server.tls.client_ca",
+                kind: PATH,
+                default: None,
+                example: r#""/etc/plura/tls/clients.pem""#,
+                about: "The certificates of the authorities whose client certificates count, PEM. \
+                        Each may vouch for any name, SPIFFE IDs of every trust domain included. \
+                        One that is taken out of the file counts no more.",
+            },
+            Key {
                 path: "server.tls.reload_interval",
                 kind: POSITIVE_DURATION,
                 default: Some(r#""30s""#),
