@@ -193,7 +193,7 @@ impl Tls {
             Ok(false) => {}
             Err(error) => {
                 let cause = cause(&error);
-                tracing::error!(%error, cause, "the authorities of client certificates stay");
+                tracing::error!(%error, cause, "the authorities of client certificates stay as they were");
             }
         }
     }

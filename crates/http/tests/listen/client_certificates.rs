@@ -22,6 +22,7 @@ use rustls::{
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Barrier;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -79,6 +80,8 @@ struct Place {
     certificate: CertificateDer<'static>,
     tls: Tls,
     server: Server,
+    /// Where a slow request waits for the test when it begins and before it is answered.
+    meeting: Arc<Barrier>,
 }
 
 impl Place {
@@ -88,12 +91,21 @@ impl Place {
         trust(&folder, authorities);
         let tls = load(&folder, clients(folder.path().join("clients.pem"))).unwrap();
         let options = Options { tls: Some(tls.clone()), ..Options::default() };
-        let server = Server::start(options, |request| async move {
-            let connection = request.extensions().get::<Connection>().unwrap();
-            Response::new(Body::from(describe(connection.client.as_deref())))
+        let meeting = Arc::new(Barrier::new(2));
+        let place = Arc::clone(&meeting);
+        let server = Server::start(options, move |request| {
+            let meeting = Arc::clone(&place);
+            async move {
+                if request.uri().path() == "/slow" {
+                    meeting.wait().await;
+                    meeting.wait().await;
+                }
+                let connection = request.extensions().get::<Connection>().unwrap();
+                Response::new(Body::from(describe(connection.client.as_deref())))
+            }
         })
         .await;
-        Self { folder, certificate, tls, server }
+        Self { folder, certificate, tls, server, meeting }
     }
 
     fn client(
@@ -179,10 +191,13 @@ fn describe(client: Option<&ClientCertificate>) -> String {
 
 /// One request; the connection stays open.
 async fn ask(stream: &mut TlsStream<TcpStream>) -> io::Result<String> {
-    let request = b"GET / HTTP/1.1\r\nhost: test\r\n\r\n";
+    // A refusal that has arrived meanwhile is what the reading tells.
+    let _ = within(stream.write_all(b"GET / HTTP/1.1\r\nhost: test\r\n\r\n")).await;
+    answer(stream).await
+}
+
+async fn answer(stream: &mut TlsStream<TcpStream>) -> io::Result<String> {
     within(async {
-        // A refusal that has arrived meanwhile is what the reading tells.
-        let _ = stream.write_all(request).await;
         let mut answer = String::new();
         let mut buffer = [0; 1024];
         loop {
@@ -261,10 +276,10 @@ async fn certificates_that_are_not_for_this_client_now_are_refused() {
     refuse(&server, AlertDescription::UnsupportedCertificate).await;
     let mut signing = named(&[WORKLOAD], &[]);
     signing.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    refuse(&signing, AlertDescription::UnknownCA).await;
+    refuse(&signing, AlertDescription::CertificateUnknown).await;
     // The same name as the authority's does not make it the authority.
     let namesake = Authority::new("authority").issue(&named(&[WORKLOAD], &[]));
-    place.refuses(Some(&namesake), AlertDescription::UnknownCA).await;
+    place.refuses(Some(&namesake), AlertDescription::DecryptError).await;
     // A certificate without any purposes has all of them (RFC 5280, section 4.2.1.12).
     let mut any = named(&[WORKLOAD], &[]);
     any.extended_key_usages.clear();
@@ -346,6 +361,25 @@ async fn connections_of_replaced_authorities_serve_no_further_request() {
     assert_eq!(rest, b"");
     eventually(|| Metrics::get(&place.server.metrics.open) == 1).await;
     ask(&mut anyone).await.unwrap();
+}
+
+#[tokio::test]
+async fn requests_under_way_finish_when_the_authorities_are_replaced() {
+    let (old, new) = (Authority::new("old"), Authority::new("new"));
+    let place = Place::new(required, &[&old]).await;
+    let identity = old.issue(&named(&[], &[]));
+    let mut known = place.dial(&place.client(Some(&identity), &TLS13)).await.unwrap();
+    known.write_all(b"GET /slow HTTP/1.1\r\nhost: test\r\n\r\n").await.unwrap();
+    within(place.meeting.wait()).await;
+
+    trust(&place.folder, &[&new]);
+    place.tls.reload().unwrap();
+    within(async { while place.ask(Some(&identity), &TLS13).await.is_ok() {} }).await;
+    within(place.meeting.wait()).await;
+    assert!(answer(&mut known).await.unwrap().contains(&identity.fingerprint()));
+    let mut rest = Vec::new();
+    within(known.read_to_end(&mut rest)).await.unwrap();
+    assert_eq!(rest, b"");
 }
 
 #[tokio::test]

@@ -107,7 +107,7 @@ impl Tls {
                 "set without `server.tls.client_ca`, the authorities whose certificates count",
             ),
             (_, Some(_)) if self.files().is_none() => (
-                "server.tls.client_certificates",
+                "server.tls.client_ca",
                 "clients show certificates only when connections are encrypted; set \
                  `server.tls.certificate` and `server.tls.key`, too",
             ),
