@@ -57,8 +57,7 @@ impl Access {
         let account = account::find_named(&mut connection, user).await?;
         let account = account.filter(|account| account.kind() == Kind::User);
         let account = account.ok_or_else(|| Error::unknown("user", user))?;
-        let found =
-            credential::list(&mut connection, &account.id, credential::Kind::Token).await?;
+        let found = credential::list(&mut connection, &account.id, credential::Kind::Token).await?;
         Ok(found.into_iter().map(|found| ApiToken::of(found, user)).collect())
     }
 

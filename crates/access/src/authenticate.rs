@@ -69,8 +69,10 @@ impl Access {
             Credential::None => Ok(Arc::clone(&self.shared.anonymous)),
             Credential::Bearer(text) => self.bearer(text).await,
             Credential::Session(text) => {
-                self.remembered(b"session ", text, || self.prove_secret(text, &[SecretKind::Session]))
-                    .await
+                self.remembered(b"session ", text, || {
+                    self.prove_secret(text, &[SecretKind::Session])
+                })
+                .await
             }
             Credential::Certificate(names) => {
                 let proof = Proof::Certificate(Arc::clone(names));
@@ -174,14 +176,15 @@ impl Access {
         // What cannot be a name is not kept as one.
         let name = name.parse::<AccountName>().ok();
         let text = name.as_ref().map_or("", AccountName::as_str);
-        lockout.check(text, address, Instant::now()).map_err(|locked| Error::Locked(locked.retry_after))?;
+        lockout
+            .check(text, address, Instant::now())
+            .map_err(|locked| Error::Locked(locked.retry_after))?;
         let found = match &name {
             Some(name) => account::find_named(&mut self.read_db().await?, name.as_str()).await?,
             None => None,
         };
-        let active = found.filter(|account| {
-            account.is_active(Timestamp::now()) && account.kind() == Kind::User
-        });
+        let active = found
+            .filter(|account| account.is_active(Timestamp::now()) && account.kind() == Kind::User);
         let stored = active.as_ref().and_then(|account| account.password_hash.as_deref());
         // Without a hash the same work is done, so that time does not tell who exists.
         let verified = self.shared.hasher.verify(password, stored).await?;
@@ -382,4 +385,3 @@ pub(crate) fn scopes(text: &str) -> Result<Vec<plura_policy::Scope>, Error> {
     };
     text.split(' ').filter(|scope| !scope.is_empty()).map(|s| s.parse().map_err(corrupt)).collect()
 }
-

@@ -39,11 +39,8 @@ impl Access {
         let (entry, claims) = self.trusted(token, name, now).await?;
         self.note_exchange(caller, &entry, &claims, now).await?;
         let identity = Identity::Workload { trust: entry.name.clone(), subject: claims.subject };
-        let mut principal = Principal::without_credential(
-            identity,
-            Method::Oidc,
-            plura_policy::Rights::default(),
-        );
+        let mut principal =
+            Principal::without_credential(identity, Method::Oidc, plura_policy::Rights::default());
         // Changing the entry ends the tokens that it has led to.
         principal.credential = Some(entry.mark());
         let token = self.mint(&principal, None, entry.token_seconds)?;

@@ -61,7 +61,8 @@ impl std::str::FromStr for ExplainAs {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = || {
-            let expected = "expected NAME, user:NAME, robot:NAME, trust:NAME, spiffe://... or anonymous";
+            let expected =
+                "expected NAME, user:NAME, robot:NAME, trust:NAME, spiffe://... or anonymous";
             Error::invalid("as", expected)
         };
         if text == "anonymous" {

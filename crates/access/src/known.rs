@@ -16,7 +16,9 @@ use std::{
 use plura_meta::{Timestamp, account::AccountId};
 use quick_cache::sync::Cache;
 
-use crate::{CertificateNames, NoRandomness, Principal, password::Password, random, signing::TokenClaims};
+use crate::{
+    CertificateNames, NoRandomness, Principal, password::Password, random, signing::TokenClaims,
+};
 
 /// How long rights are believed; well below the five seconds within which a revocation must be felt.
 pub(crate) const FRESH: Duration = Duration::from_secs(3);
@@ -76,8 +78,8 @@ impl Memory {
         if entry.until <= now {
             return Known::Nothing;
         }
-        let fresh = entry.read_at.elapsed() < FRESH
-            && entry.generation == self.generation.load(SeqCst);
+        let fresh =
+            entry.read_at.elapsed() < FRESH && entry.generation == self.generation.load(SeqCst);
         if fresh { Known::Fresh(entry.principal) } else { Known::Proved(entry.proof, entry.until) }
     }
 

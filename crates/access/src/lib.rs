@@ -12,6 +12,7 @@ mod change;
 mod error;
 mod exchange;
 mod explain;
+mod fading;
 mod known;
 pub mod lockout;
 mod members;
@@ -31,29 +32,28 @@ mod time;
 mod tokens;
 mod trust;
 mod users;
-mod fading;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
 use futures_util::future::BoxFuture;
 use plura_meta::{Db, Timestamp, Tx};
 
+pub use api_tokens::{ApiToken, NewApiToken};
 pub use audit::{AuditEntry, AuditPage, AuditQuery};
 pub use authenticate::{CertificateNames, Credential};
 pub use error::Error;
 pub use exchange::Exchanged;
 pub use explain::ExplainAs;
 pub use members::{Member, NewMember, Subject};
-pub use plura_policy::AccountName;
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
+pub use plura_policy::AccountName;
 pub use principal::{Caller, Identity, Method, Principal};
 pub use projects::{ChangeProject, NewProject, Project, ProjectFacts};
 pub use random::NoRandomness;
-pub use robots::{robot_project, ChangeRobot, NewRobot, Robot, RobotGrant};
-pub use api_tokens::{ApiToken, NewApiToken};
+pub use robots::{ChangeRobot, NewRobot, Robot, RobotGrant, robot_project};
 pub use settings::{OidcLogin, Settings};
 pub use tokens::{IssuedToken, MOST_SCOPES, TokenRequest};
-pub use trust::{Trust, NewTrust};
+pub use trust::{NewTrust, Trust};
 pub use users::{ChangeUser, NewUser, User};
 
 use crate::{
@@ -178,9 +178,8 @@ impl Access {
         // A robot's ended secret stays for a while, so that its owner sees that it has ended.
         const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
         let access = self.clone();
-        let rotated = tokio::task::spawn_blocking(move || {
-            access.shared.keys.rotate(Timestamp::now())
-        });
+        let rotated =
+            tokio::task::spawn_blocking(move || access.shared.keys.rotate(Timestamp::now()));
         let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
         rotated.map_err(|error| Error::Keys(error.to_string()))?;
         let now = Timestamp::now();

@@ -236,7 +236,8 @@ impl Access {
                 }
                 membership::delete_project(tx, found.id).await?;
                 if !project::delete_if_empty(tx, found.id).await? {
-                    let reason = format!("project {name} still has repositories; delete them first");
+                    let reason =
+                        format!("project {name} still has repositories; delete them first");
                     return Err(Error::Conflict(reason));
                 }
                 let event = Event::done("project.delete", format!("project:{name}"))

@@ -73,9 +73,10 @@ pub(crate) fn grant(membership: Membership) -> Result<Grant, Error> {
         None => Realm::Everywhere,
         Some(name) => Realm::Project(name.parse().map_err(|_| corrupt("project_id", name))?),
     };
-    let repositories = membership.repositories.as_deref().map(|text| {
-        text.parse().map_err(|_| corrupt("repositories", text))
-    });
+    let repositories = membership
+        .repositories
+        .as_deref()
+        .map(|text| text.parse().map_err(|_| corrupt("repositories", text)));
     let repositories = repositories.transpose()?;
     Ok(Grant { role, realm, repositories, origin: subject(&membership) })
 }

@@ -251,9 +251,7 @@ impl Access {
                 Err(Error::invalid("expires_in_days", reason))
             }
             Some(days) if days <= LONGEST_LIFE => Ok(Some(now.after(DAY * days))),
-            Some(_) => {
-                Err(Error::invalid("expires_in_days", format!("at most {LONGEST_LIFE}")))
-            }
+            Some(_) => Err(Error::invalid("expires_in_days", format!("at most {LONGEST_LIFE}"))),
         }
     }
 
@@ -268,8 +266,7 @@ impl Access {
         let newest = newest(connection, account).await?;
         let ends = newest.as_ref().and_then(|newest| newest.expires_at);
         let warned = Timestamp::now().after(self.shared.settings.robot_warning);
-        let grants =
-            membership::of_subject(connection, "robot", account.id.as_str()).await?;
+        let grants = membership::of_subject(connection, "robot", account.id.as_str()).await?;
         Ok(Robot {
             project: robot_project(&name).map(|project| project.to_string()),
             name: account.name.clone(),

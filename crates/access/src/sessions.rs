@@ -70,14 +70,17 @@ impl Access {
             return Err(unknown());
         }
         let now = Timestamp::now().0 / 1000;
-        let finished = login.provider.finish(&self.shared.issuers, code, state, begun.clone(), now).await;
+        let finished =
+            login.provider.finish(&self.shared.issuers, code, state, begun.clone(), now).await;
         let account = self.federated(caller, login, finished?).await?;
         Ok((self.begin_session(caller, &account).await?, next.clone()))
     }
 
     fn oidc(&self) -> Result<&OidcLogin, Error> {
         let login = self.shared.settings.oidc.as_ref();
-        login.ok_or(Error::NotConfigured("login at an issuer is not set up (settings `access.oidc`)"))
+        login.ok_or(Error::NotConfigured(
+            "login at an issuer is not set up (settings `access.oidc`)",
+        ))
     }
 
     /// The account of a person that an issuer vouches for, made at the first login. The issuer's own
@@ -152,7 +155,9 @@ async fn save(tx: &mut Tx, account: &Account, first: bool) -> Result<(), Error> 
 fn new_account(person: &Identity, now: Timestamp) -> Result<Account, Error> {
     let name = person.name.as_deref().unwrap_or(&person.subject).to_lowercase();
     let name: AccountName = name.parse().map_err(|_| {
-        Error::Conflict(format!("the issuer calls you `{name}`, which cannot be a user's name here"))
+        Error::Conflict(format!(
+            "the issuer calls you `{name}`, which cannot be a user's name here"
+        ))
     })?;
     if name.is_robot() {
         return Err(Error::Conflict("the issuer gives you a robot's name".to_owned()));

@@ -133,9 +133,9 @@ impl Access {
     ) -> Result<bool, Error> {
         let public = self.is_public(name).await?;
         let asked = Asked::Repository { name, public };
-        Ok(permissions.iter().all(|permission| {
-            self.decide(principal, *permission, asked).is_allowed()
-        }))
+        Ok(permissions
+            .iter()
+            .all(|permission| self.decide(principal, *permission, asked).is_allowed()))
     }
 
     /// A token of ours for somebody; limited to `entries`, or to nothing but what they may do.
@@ -182,9 +182,10 @@ impl Access {
         let client: String = client.chars().filter(|c| !c.is_control()).take(64).collect();
         let mut row = credential::Credential::new(id, credential::Kind::Refresh, &client, now);
         row.expires_at = Some(now.after(self.shared.settings.refresh_life));
-        row.scopes = caller.principal.rights.ceiling.as_ref().map(|ceiling| {
-            ceiling.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-        });
+        row.scopes =
+            caller.principal.rights.ceiling.as_ref().map(|ceiling| {
+                ceiling.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
+            });
         self.change(move |tx| {
             Box::pin(async move {
                 // An account that was deleted meanwhile gets none.

@@ -129,7 +129,12 @@ impl Access {
         self.put_trust(caller, new, false).await
     }
 
-    async fn put_trust(&self, caller: &Caller, new: NewTrust, create: bool) -> Result<Trust, Error> {
+    async fn put_trust(
+        &self,
+        caller: &Caller,
+        new: NewTrust,
+        create: bool,
+    ) -> Result<Trust, Error> {
         let NewTrust { rule, token_seconds, grants } = new;
         rule.validate().map_err(|error| Error::invalid("trust", error))?;
         let token_seconds = token_seconds.unwrap_or(TOKEN_SECONDS);
@@ -171,8 +176,7 @@ impl Access {
 
     /// Removes a trust entry; the tokens that it has led to end.
     pub async fn delete_trust(&self, caller: &Caller, name: &str) -> Result<(), Error> {
-        let (name, origin, now) =
-            (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
+        let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 if !trust::delete(tx, &name).await? {

@@ -127,8 +127,7 @@ impl Access {
     ) -> Result<User, Error> {
         check_text("email", change.email.as_ref().and_then(Option::as_deref))?;
         check_text("display_name", change.display_name.as_deref())?;
-        let (name, origin, now) =
-            (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
+        let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let mut account = find(tx, &name).await?;
@@ -153,8 +152,7 @@ impl Access {
 
     /// Removes a user with their tokens and roles. What they did stays in the audit.
     pub async fn delete_user(&self, caller: &Caller, name: &str) -> Result<(), Error> {
-        let (name, origin, now) =
-            (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
+        let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let account = find(tx, &name).await?;
@@ -182,8 +180,7 @@ impl Access {
             self.check_password(name, current, address).await?;
         }
         let hash = self.hash(new, name).await?;
-        let (name, origin, now) =
-            (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
+        let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let mut account = find(tx, &name).await?;
@@ -203,8 +200,7 @@ impl Access {
 
     /// Ends every session and refresh token of a user; how many there were.
     pub async fn end_sessions(&self, caller: &Caller, name: &str) -> Result<u64, Error> {
-        let (name, origin, now) =
-            (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
+        let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let account = find(tx, &name).await?;

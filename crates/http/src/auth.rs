@@ -93,12 +93,7 @@ async fn token_by_form(Extract(state): Shared, head: Parts, body: Bytes) -> Answ
     Ok(no_store(Json(answer)))
 }
 
-async fn issue(
-    state: &State,
-    caller: &Caller,
-    form: &[(String, String)],
-    refresh: bool,
-) -> Answer {
+async fn issue(state: &State, caller: &Caller, form: &[(String, String)], refresh: bool) -> Answer {
     Ok(no_store(Json(issued(state, caller, form, refresh).await?)))
 }
 
@@ -110,7 +105,8 @@ async fn issued(
 ) -> Result<IssuedToken, ApiError> {
     let scopes = form.iter().filter(|(name, _)| name == "scope");
     // A parameter may hold several; a scope that is not understood is not granted.
-    let scopes = scopes.flat_map(|(_, value)| value.split(' ')).filter_map(|text| text.parse().ok());
+    let scopes =
+        scopes.flat_map(|(_, value)| value.split(' ')).filter_map(|text| text.parse().ok());
     let request = TokenRequest {
         scopes: scopes.take(plura_access::MOST_SCOPES + 1).collect(),
         refresh,
@@ -171,8 +167,7 @@ async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
     let sender = Sender::unknown(&head);
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
-    let begun =
-        state.access.login(&caller, &request.name, &request.password, sender.address).await;
+    let begun = state.access.login(&caller, &request.name, &request.password, sender.address).await;
     match begun {
         Ok(secret) => {
             let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
@@ -217,11 +212,7 @@ struct Callback {
     error: Option<String>,
 }
 
-async fn finish_oidc(
-    Extract(state): Shared,
-    Query(query): Query<Callback>,
-    head: Parts,
-) -> Answer {
+async fn finish_oidc(Extract(state): Shared, Query(query): Query<Callback>, head: Parts) -> Answer {
     if let Some(error) = query.error {
         let error: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
         return Err(bad_request(&format!("the issuer did not log you in: {error}")));
@@ -288,7 +279,8 @@ pub(crate) fn json_body<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     expected: &str,
 ) -> Result<T, ApiError> {
-    serde_json::from_slice(body).map_err(|error| bad_request(&format!("{error}; expected {expected}")))
+    serde_json::from_slice(body)
+        .map_err(|error| bad_request(&format!("{error}; expected {expected}")))
 }
 
 pub(crate) fn bad_request(message: &str) -> ApiError {

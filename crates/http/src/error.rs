@@ -183,16 +183,18 @@ impl From<access::Error> for ApiError {
         let text = error.to_string();
         let caused = |status, code| Self::new(status, code, text.clone());
         match error {
-            E::BadCredentials | E::BadToken(_) | E::LoginRequired | E::Token(_) | E::NotTrusted(_)
+            E::BadCredentials
+            | E::BadToken(_)
+            | E::LoginRequired
+            | E::Token(_)
+            | E::NotTrusted(_)
                 if !is_unavailable(&error) =>
             {
                 caused(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
             }
             E::Locked(wait) => Self { message: text.clone(), ..Self::too_many(wait) },
             E::Denied(decision) => crate::v2::authorise::denied(&decision),
-            E::Invalid { .. } | E::Login(_) => {
-                caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
-            }
+            E::Invalid { .. } | E::Login(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Unknown { .. } | E::NotConfigured(_) => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }

@@ -10,12 +10,7 @@ use plura_access::{
 use plura_oci::ErrorCode;
 use serde_json::json;
 
-use crate::{
-    app::State,
-    error::ApiError,
-    listen::Connection,
-    request::RequestId,
-};
+use crate::{app::State, error::ApiError, listen::Connection, request::RequestId};
 
 /// The cookie of a browser's session. The prefix has browsers refuse it from other hosts and, over
 /// plain HTTP, from anybody (draft-ietf-httpbis-rfc6265bis, "Cookie Name Prefixes"); over plain HTTP on

@@ -241,7 +241,24 @@ pub async fn miscounted(connection: &mut Connection) -> Result<Vec<String>, Erro
         ) or used_tags <> (
             select count(*) from tag join repository on repository.id = tag.repository_id
             where repository.project_id = project.id
-        )";
+        ) or id in (
+            select project_id from (
+                select project_id, blob_id, links from project_blob
+                except
+                select repository.project_id, blob_link.blob_id, count(*)
+                from blob_link join repository on repository.id = blob_link.repository_id
+                group by 1, 2
+            )
+        ) or id in (
+            select project_id from (
+                select repository.project_id as project_id, blob_link.blob_id, count(*)
+                from blob_link join repository on repository.id = blob_link.repository_id
+                group by 1, 2
+                except
+                select project_id, blob_id, links from project_blob
+            )
+        )
+        order by name";
     Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
 }
 

@@ -12,10 +12,8 @@ use plura_policy::{Asked, BEYOND_CEILING, Decision, Permission, ProjectName, Rig
 use plura_registry::{MountFrom, Readable};
 use serde_json::json;
 
-use crate::{
-    app::State, error::ApiError, identify::Sender, request::RequestId, respond::With,
-};
 use super::Refusal;
+use crate::{app::State, error::ApiError, identify::Sender, request::RequestId, respond::With};
 
 /// What the sender may see of what the action is about.
 pub(super) struct Allowed {
@@ -105,7 +103,8 @@ impl Question<'_> {
     ) -> Result<Decision, Refusal> {
         let (access, principal) = (&self.state.access, &self.sender.principal);
         // The project is looked at only where the answer can depend on it.
-        let decision = access.decide(principal, permission, Asked::Repository { name, public: false });
+        let decision =
+            access.decide(principal, permission, Asked::Repository { name, public: false });
         if decision.is_allowed() || permission != Permission::Pull {
             return Ok(decision);
         }
@@ -206,11 +205,7 @@ impl Question<'_> {
     }
 
     /// Whether the sender could, with a credential that is not limited.
-    async fn could(
-        &self,
-        name: &RepositoryName,
-        permission: Permission,
-    ) -> Result<bool, Refusal> {
+    async fn could(&self, name: &RepositoryName, permission: Permission) -> Result<bool, Refusal> {
         let public = self.state.access.is_public(name).await.map_err(super::refuse)?;
         let rights = Rights { ceiling: None, ..self.sender.principal.rights.clone() };
         let asked = Asked::Repository { name, public };

@@ -12,11 +12,7 @@ use crate::{
 /// Says that the answer holds only what was asked for (distribution-spec, "Listing Referrers").
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
-pub(super) async fn repositories(
-    call: Call<'_>,
-    page: Page,
-    readable: &Readable,
-) -> Answer {
+pub(super) async fn repositories(call: Call<'_>, page: Page, readable: &Readable) -> Answer {
     let found = call.registry.repositories(&page, readable).await.map_err(refuse)?;
     let response = respond::json(StatusCode::OK, &json!({ "repositories": &found.names }));
     match found.names.last().filter(|_| found.more) {

@@ -84,8 +84,7 @@ async fn carry_out(
     } else {
         state.registry.on_behalf_of(Arc::new(sender.origin(id)))
     };
-    let call =
-        Call { state, registry: &registry, head: &head.headers, method: &head.method, body };
+    let call = Call { state, registry: &registry, head: &head.headers, method: &head.method, body };
     dispatch(call, action, allowed).await
 }
 

@@ -44,7 +44,11 @@ pub(super) fn run(args: &InitArgs, printer: &Printer) -> anyhow::Result<ExitStat
         if args.output.json {
             return printer.json(&json!({ "name": user.name, "data": settings.data }));
         }
-        printer.data(format!("{} is the administrator of {}\n", user.name, settings.data.display()))?;
+        printer.data(format!(
+            "{} is the administrator of {}\n",
+            user.name,
+            settings.data.display()
+        ))?;
         printer.note("next: plura serve, and then plura login or docker login");
         Ok(())
     })?;

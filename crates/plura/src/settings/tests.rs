@@ -105,6 +105,12 @@ fn alone(key: &Key, value: &str, line: &str) -> String {
             "server.tls.certificate = \"c\"\nserver.tls.key = \"k\"\n\
              server.tls.client_certificates = \"required\"\n"
         }
+        ("access.oidc.issuer", _) => {
+            "access.oidc.client_id = \"c\"\nserver.public_url = \"https://r.example\"\n"
+        }
+        ("access.oidc.client_id", _) => {
+            "access.oidc.issuer = \"https://i\"\nserver.public_url = \"https://r.example\"\n"
+        }
         _ => "",
     };
     format!("{other}{line}\n")
@@ -247,12 +253,18 @@ fn client_certificates_take_authorities_and_encryption() {
 }
 
 #[test]
-fn a_server_without_login_listens_to_other_machines_only_when_told_so() {
-    let variables =
-        ["PLURA_SERVER__LISTEN=0.0.0.0:5000", "PLURA_SERVER__ALLOW_UNAUTHENTICATED=true"];
-    settings("", &variables);
-    let problems = resolved("", &variables[..1]).expect_err("the settings were accepted");
-    assert!(problems.to_string().contains("server.allow_unauthenticated = true"), "{problems}");
+fn login_elsewhere_takes_an_issuer_a_client_and_an_address_to_come_back_to() {
+    let check = |file: &str, expected: &str| {
+        let problems = resolved(file, &[]).expect_err("accepted");
+        assert!(problems.to_string().contains(expected), "{problems}");
+    };
+    let (issuer, client) =
+        ("access.oidc.issuer = \"https://i\"\n", "access.oidc.client_id = \"c\"\n");
+    check(issuer, "set without `access.oidc.client_id`");
+    check(client, "set without `access.oidc.issuer`");
+    check(&format!("{issuer}{client}"), "`server.public_url`, which is not set");
+    let public = "server.public_url = \"https://r.example\"\n";
+    settings(&format!("{issuer}{client}{public}"), &[]);
 }
 
 #[test]

@@ -201,11 +201,11 @@ impl Check<'_> {
         let (blobs, bytes) = total::count(&mut self.connection).await?;
         let miscounted = project::miscounted(&mut self.connection).await?;
         self.connection.end_snapshot().await?;
-        for name in miscounted {
-            let detail = "the project's used bytes or tags are not what was counted".to_owned();
+        if !miscounted.is_empty() {
+            let detail = "what these projects use is not what was counted".to_owned();
             let repaired =
                 self.repair(|tx| Box::pin(async move { Ok(project::recount(tx).await?) })).await?;
-            self.report.add(FindingKind::WrongTotal, &name, detail, repaired);
+            self.report.add(FindingKind::WrongTotal, &miscounted.join(", "), detail, repaired);
         }
         if (recorded.blobs, recorded.blob_bytes) == (blobs, bytes) {
             return Ok(());
