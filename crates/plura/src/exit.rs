@@ -56,6 +56,24 @@ impl<T, E: Into<anyhow::Error>> Hint<T> for Result<T, E> {
     }
 }
 
+/// An error that is an answer: the question was asked, and this is why the answer is no.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct SaidNo(pub(crate) String);
+
+/// How a command ends that failed with the error.
+pub(crate) fn status_of(error: &anyhow::Error) -> ExitStatus {
+    if is_no(error) { ExitStatus::No } else { ExitStatus::CouldNotAsk }
+}
+
+/// What has a hint hides behind it, so that the text is not said twice.
+fn is_no(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let behind = cause.downcast_ref().is_some_and(|hinted: &Hinted| is_no(&hinted.error));
+        behind || cause.is::<SaidNo>()
+    })
+}
+
 /// The hint of the error: the outermost, which knows most about what the user was doing.
 pub(crate) fn hint_of(error: &anyhow::Error) -> Option<&str> {
     error.chain().find_map(|cause| cause.downcast_ref()).map(|hinted: &Hinted| hinted.hint.as_str())
@@ -80,5 +98,20 @@ mod tests {
     fn the_outermost_hint_is_given() {
         let inner: anyhow::Result<()> = Err(anyhow!("inner")).hint("inner hint");
         assert_eq!(hint_of(&inner.hint("outer hint").expect_err("it failed")), Some("outer hint"));
+    }
+
+    #[test]
+    fn a_no_stays_one_whatever_is_added_to_it() {
+        let no = || Err::<(), _>(SaidNo("denied".to_owned()));
+        for error in [
+            no().map_err(anyhow::Error::from),
+            no().hint("ask a maintainer"),
+            no().context("cannot push"),
+            no().hint("inner").context("cannot push").hint("outer").context("no"),
+        ] {
+            assert_eq!(status_of(&error.expect_err("it failed")), ExitStatus::No);
+        }
+        let other: anyhow::Result<()> = Err(anyhow!("connection refused")).hint("start it");
+        assert_eq!(status_of(&other.expect_err("it failed")), ExitStatus::CouldNotAsk);
     }
 }

@@ -1,12 +1,18 @@
 //! plura: an OCI registry that governs the whole life of a container image.
 
+mod api_client;
 mod cli;
 mod commands;
+mod docker_config;
 mod exit;
 mod printer;
+mod prompt;
 mod runtime;
+mod secret;
 mod settings;
 mod suggest;
+mod table;
+mod token_endpoint;
 mod wire;
 
 use std::ffi::OsString;
@@ -41,7 +47,7 @@ fn end(result: anyhow::Result<ExitStatus>, printer: &Printer) -> ExitCode {
             return ExitStatus::Done;
         }
         printer.error(&error);
-        ExitStatus::CouldNotAsk
+        exit::status_of(&error)
     });
     status.into()
 }

@@ -69,7 +69,6 @@ impl Printer {
     }
 
     /// Says what looks wrong but stops nothing, unless quiet was asked for.
-    #[expect(dead_code, reason = "no command has anything to warn of yet")]
     pub(crate) fn warning(&self, message: impl Display) {
         self.note(format_args!("{} {message}", self.label(YELLOW, "warning:")));
     }
@@ -77,6 +76,11 @@ impl Printer {
     /// Says what to try next, unless quiet was asked for.
     pub(crate) fn hint(&self, message: impl Display) {
         self.note(format_args!("{} {message}", self.label(CYAN, "hint:")));
+    }
+
+    /// Asks a person at the terminal. The answer is awaited behind the question, quiet or not.
+    pub(crate) fn ask(&self, question: impl Display) {
+        self.tell(&question.to_string());
     }
 
     /// Says what happened, why, and what to do next. Errors are never quiet.

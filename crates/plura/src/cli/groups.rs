@@ -3,8 +3,9 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
+use crate::secret::Secret;
 use crate::settings::{BaseUrl, Flag};
 
 /// Which installation on this machine.
@@ -39,6 +40,22 @@ pub(crate) struct ServerArgs {
         default_value = "http://127.0.0.1:5000"
     )]
     pub(crate) server: BaseUrl,
+
+    /// An API token, instead of the login that `plura login` keeps; others on this machine can see
+    /// flags, but not variables
+    #[arg(long, value_name = "TOKEN", env = "PLURA_TOKEN", hide_env_values = true)]
+    pub(crate) token: Option<Secret>,
+
+    #[command(flatten)]
+    pub(crate) authority: AuthorityArgs,
+}
+
+/// Whose certificates to trust.
+#[derive(Debug, Args)]
+pub(crate) struct AuthorityArgs {
+    /// Trust the certificate authorities in this PEM file, and no others
+    #[arg(long, value_name = "FILE", env = "PLURA_CA_FILE", hide_env_values = true)]
+    pub(crate) ca_file: Option<PathBuf>,
 }
 
 /// What a server is started with.
@@ -68,4 +85,53 @@ pub(crate) struct OutputArgs {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How a password is given when there is nobody to ask.
+#[derive(Debug, Args)]
+pub(crate) struct PasswordArgs {
+    /// Read the password from standard input instead of asking for it
+    #[arg(long)]
+    pub(crate) password_stdin: bool,
+}
+
+/// Where something holds.
+#[derive(Debug, Args)]
+#[group(id = "realm", required = true, multiple = false)]
+pub(crate) struct RealmArgs {
+    /// In this project
+    #[arg(long, value_name = "PROJECT")]
+    pub(crate) project: Option<String>,
+
+    /// In every project
+    #[arg(long)]
+    pub(crate) everywhere: bool,
+}
+
+/// What is allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Role {
+    /// Pull
+    Reader,
+    /// Pull and push
+    Developer,
+    /// Pull and promote
+    Promoter,
+    /// Also delete, change settings, and let others in
+    Maintainer,
+    /// Everything
+    Administrator,
+}
+
+impl Role {
+    /// The role as the server calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Developer => "developer",
+            Self::Promoter => "promoter",
+            Self::Maintainer => "maintainer",
+            Self::Administrator => "administrator",
+        }
+    }
 }

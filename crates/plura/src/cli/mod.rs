@@ -3,23 +3,50 @@
 //! Adding a command takes a variant of [`Command`], a struct of its arguments here, and a file
 //! there.
 
+mod access;
+mod audit;
 mod completion;
 mod config;
 mod groups;
 mod installation;
+mod login;
 mod man;
+mod member;
+mod project;
 mod registry;
+mod robot;
+mod token;
+mod trust;
+mod user;
 
 use std::ffi::{OsStr, OsString};
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
+pub(crate) use self::audit::{AuditArgs, AuditOutputArgs};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ShowArgs};
-pub(crate) use self::groups::{InstallationArgs, OutputArgs, ServeArgs, ServerArgs};
+pub(crate) use self::groups::{
+    AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
+    ServerArgs,
+};
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
+pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
 pub(crate) use self::man::ManArgs;
+pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
+pub(crate) use self::project::{
+    Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs,
+};
 pub(crate) use self::registry::{CollectArgs, RegistryCommand};
+pub(crate) use self::robot::{
+    RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
+};
+pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
+pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
+pub(crate) use self::user::{
+    UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
+};
 
 const HELP: &str = "\
 Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
@@ -28,6 +55,7 @@ be asked (usage, settings, network).
 Examples:
   plura demo                        See what it does, in seconds
   plura serve                       Run a registry on 127.0.0.1:5000
+  plura login registry.example.com  Log in, for plura, docker, podman and others
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
@@ -53,9 +81,46 @@ pub(crate) enum Command {
     /// Run the registry
     Serve(ServeArgs),
 
+    /// Log in to a registry, for plura, docker, podman and others
+    Login(LoginArgs),
+
+    /// Forget the login of a registry
+    Logout(LogoutArgs),
+
     /// Ask a running registry
     #[command(subcommand, name = "reg")]
     Registry(RegistryCommand),
+
+    /// People who may log in
+    #[command(subcommand)]
+    User(UserCommand),
+
+    /// Accounts of programs
+    #[command(subcommand)]
+    Robot(RobotCommand),
+
+    /// Your API tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+
+    /// Projects: the first part of repository names, with its limits
+    #[command(subcommand)]
+    Project(ProjectCommand),
+
+    /// Who may do what, in a project or everywhere
+    #[command(subcommand)]
+    Member(MemberCommand),
+
+    /// Tokens of CI jobs and workloads that are accepted
+    #[command(subcommand)]
+    Trust(TrustCommand),
+
+    /// Show who did what
+    Audit(AuditArgs),
+
+    /// Ask what is allowed, and why
+    #[command(subcommand)]
+    Access(AccessCommand),
 
     /// Compare metadata and storage, and mend what can be mended
     Check(CheckArgs),
@@ -158,7 +223,7 @@ mod tests {
     #[test]
     fn variables_of_flags_are_known() {
         let names = environment();
-        for name in ["PLURA_SERVER", "PLURA_CONFIG"] {
+        for name in ["PLURA_SERVER", "PLURA_CONFIG", "PLURA_TOKEN", "PLURA_CA_FILE"] {
             assert!(names.iter().any(|known| known == name), "{name} is missing");
         }
     }

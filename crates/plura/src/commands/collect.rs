@@ -1,10 +1,11 @@
 //! `plura reg gc`: collection on demand.
 
-use anyhow::{Context, bail};
+use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::api_client::{ApiClient, Ask};
 use crate::cli::CollectArgs;
-use crate::exit::{ExitStatus, Hint};
+use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::runtime::runtime;
 
@@ -19,21 +20,10 @@ pub(super) fn run(args: &CollectArgs, printer: &Printer) -> anyhow::Result<ExitS
 }
 
 async fn ask(args: &CollectArgs) -> anyhow::Result<Value> {
-    let url = args.server.server.url().join("v1/registry/gc").context("not an address")?;
-    let body = json!({ "repo": &args.repo, "dry_run": args.dry_run });
-    let response = reqwest::Client::new()
-        .post(url)
-        .json(&body)
-        .send()
-        .await
-        .hint("is the server running? name it with `--server URL` or `PLURA_SERVER`")?;
-    let status = response.status();
-    let answer: Value = response.json().await.context("the answer is not JSON")?;
-    if !status.is_success() {
-        let message = answer["errors"][0]["message"].as_str().unwrap_or("no reason given");
-        bail!("the server answered {status}: {message}");
-    }
-    Ok(answer)
+    let ask = Ask::at(Method::POST, ["v1", "registry", "gc"])
+        .field("repo", args.repo.as_ref().map(ToString::to_string))
+        .field("dry_run", Some(args.dry_run));
+    ApiClient::of(&args.server).await?.ask(ask).await
 }
 
 /// The report for people: one line a decision, then the sums.

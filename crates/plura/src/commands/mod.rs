@@ -1,13 +1,23 @@
 //! What commands do: one file each.
 
+mod access;
+mod answers;
+mod audit;
 mod backup;
 mod check;
 mod collect;
 mod completion;
 mod config;
 mod demo;
+mod login;
 mod man;
+mod member;
+mod project;
+mod robot;
 mod serve;
+mod token;
+mod trust;
+mod user;
 mod version;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
@@ -20,7 +30,17 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
     match command {
         Command::Demo => demo::run(printer),
         Command::Serve(args) => serve::run(&args, printer),
+        Command::Login(args) => login::run(&args, printer),
+        Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
+        Command::User(command) => user::run(&command, printer),
+        Command::Robot(command) => robot::run(&command, printer),
+        Command::Token(command) => token::run(&command, printer),
+        Command::Project(command) => project::run(&command, printer),
+        Command::Member(command) => member::run(&command, printer),
+        Command::Trust(command) => trust::run(&command, printer),
+        Command::Audit(args) => audit::run(&args, printer),
+        Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),

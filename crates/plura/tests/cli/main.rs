@@ -1,15 +1,25 @@
 //! The binary as a user meets it: what it prints where, and how it exits.
 
+mod access;
+mod accounts;
+mod audit;
 mod color;
 mod config;
+mod fake_server;
+mod help;
+mod login;
 mod man;
 mod process;
+mod projects;
 mod usage;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
+
+use self::fake_server::FakeServer;
 
 /// An empty directory to run in, and nothing of ours in the environment.
 struct Place(TempDir);
@@ -45,6 +55,9 @@ impl Place {
         });
         command.args(arguments).current_dir(self.path()).stdin(Stdio::null());
         command.env_remove("NO_COLOR").env_remove("COLUMNS").env("TERM", "xterm");
+        // Nor are the logins of whoever runs the tests any of its business.
+        command.env_remove("REGISTRY_AUTH_FILE").env_remove("XDG_RUNTIME_DIR");
+        command.env("DOCKER_CONFIG", self.path().join("docker"));
         command
     }
 
@@ -52,10 +65,26 @@ impl Place {
         transcript(&self.plura(arguments).output().expect("plura runs"))
     }
 
+    /// Runs a command that asks this server.
+    fn ask(&self, server: &FakeServer, arguments: &[&str]) -> String {
+        self.run_with(("PLURA_SERVER", &server.url()), arguments)
+    }
+
     fn run_with(&self, variable: (&str, &str), arguments: &[&str]) -> String {
         let output = self.plura(arguments).env(variable.0, variable.1).output();
         transcript(&output.expect("plura runs"))
     }
+}
+
+/// Runs `plura` with this on standard input.
+fn run_with_input(mut command: Command, input: &str) -> String {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("plura starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    // It may have ended without reading.
+    drop(stdin.write_all(input.as_bytes()));
+    drop(stdin);
+    transcript(&child.wait_with_output().expect("plura ends"))
 }
 
 /// Everything a run did that can be seen from outside.
