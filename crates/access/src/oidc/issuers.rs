@@ -99,15 +99,14 @@ impl Issuers {
             let valid = key.verifies(token.message, token.signature, token.header.algorithm);
             if valid { Ok(()) } else { Err(TokenError::Signature) }
         };
-        let fetched = match &expected.jwks_file {
-            Some(path) => self.file(path, now).await.map(|keys| check(&keys)),
-            None => {
-                let enough = |snapshot: &Snapshot| {
-                    !matches!(find(&snapshot.keys, &token.header), Err(TokenError::UnknownKey))
-                };
-                let snapshot = self.snapshot(&expected.issuer, enough, now).await;
-                snapshot.map(|snapshot| check(&snapshot.keys))
-            }
+        let fetched = if let Some(path) = &expected.jwks_file {
+            self.file(path, now).await.map(|keys| check(&keys))
+        } else {
+            let enough = |snapshot: &Snapshot| {
+                !matches!(find(&snapshot.keys, &token.header), Err(TokenError::UnknownKey))
+            };
+            let snapshot = self.snapshot(&expected.issuer, enough, now).await;
+            snapshot.map(|snapshot| check(&snapshot.keys))
         };
         let issuer = &expected.issuer;
         fetched.map_err(|source| TokenError::NoKeys { issuer: issuer.clone(), source })?

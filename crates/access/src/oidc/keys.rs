@@ -18,7 +18,7 @@ pub(super) struct Key {
     id: Option<String>,
     /// What the key's own type and `alg` allow. A header chooses among these and nothing else.
     algorithms: Vec<Algorithm>,
-    key: DecodingKey,
+    public: DecodingKey,
 }
 
 /// One key as it is published. What is not read here (`x5u`, `x5c`) is not followed either.
@@ -76,14 +76,14 @@ impl Key {
         if algorithms.is_empty() || !published.is_for_verification() {
             return None;
         }
-        let key = published.key()?;
-        Some(Self { id: published.kid, algorithms, key })
+        let public = published.public()?;
+        Some(Self { id: published.kid, algorithms, public })
     }
 
     /// Whether `signature` is this key's over `message`.
     pub(super) fn verifies(&self, message: &str, signature: &str, algorithm: Algorithm) -> bool {
         let verified =
-            jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.key, algorithm);
+            jsonwebtoken::crypto::verify(signature, message.as_bytes(), &self.public, algorithm);
         self.algorithms.contains(&algorithm) && verified.unwrap_or(false)
     }
 }
@@ -113,7 +113,7 @@ impl Published {
         }
     }
 
-    fn key(&self) -> Option<DecodingKey> {
+    fn public(&self) -> Option<DecodingKey> {
         let key = match self.kty.as_str() {
             "RSA" => DecodingKey::from_rsa_components(self.n.as_deref()?, self.e.as_deref()?),
             "EC" => DecodingKey::from_ec_components(self.x.as_deref()?, self.y.as_deref()?),

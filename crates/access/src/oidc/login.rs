@@ -1,5 +1,4 @@
-//! People who come in through a browser: the authorisation code flow of OpenID Connect, with PKCE
-//! (RFC 7636).
+//! People who come in through a browser: the authorisation code flow of OIDC, with PKCE (RFC 7636).
 
 use std::fmt;
 
@@ -220,7 +219,8 @@ impl LoginProvider {
         Expected { issuer, audience, jwks_file: None }
     }
 
-    /// Who the token is about, if it was made for this login (OpenID Connect Core, section 3.1.3.7).
+    /// Who the token is about, if it was made for this login:
+    /// <https://openid.net/specs/openid-connect-core-1_0.html#IDTokenValidation>.
     fn identity(&self, claims: &Claims, nonce: &str) -> Result<Identity, LoginError> {
         let text =
             |name: &str| claims.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
