@@ -46,13 +46,15 @@ impl Sender {
         if let Err(error) = &found
             && error.is_refusal()
         {
+            let unknown = Self::unknown(head);
+            // First of all, since every refusal is written down: a flood of them ends here.
+            state.check_rate(&unknown)?;
             let event = Event {
                 outcome: Outcome::Denied,
                 detail: json!({ "reason": error.message() }).to_string(),
                 ..Event::done("login", "")
             };
-            let origin = Self::unknown(head).origin(&RequestId::of(head));
-            state.access.record(&origin, event).await?;
+            state.access.record(&unknown.origin(&RequestId::of(head)), event).await?;
         }
         found
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use http::{StatusCode, header};
+use http::{StatusCode, header, request::Parts};
 use plura_access::{Event, Outcome};
 use plura_oci::{Action, ErrorCode, RepositoryName, StartUpload};
 use plura_policy::{Asked, BEYOND_CEILING, Decision, Permission, ProjectName, Rights, Scope};
@@ -52,8 +52,7 @@ pub(super) struct Question<'a> {
     pub(super) state: &'a State,
     pub(super) sender: &'a Sender,
     pub(super) request: &'a RequestId,
-    /// The address of the token service.
-    pub(super) realm: &'a str,
+    pub(super) head: &'a Parts,
     pub(super) action: &'a Action,
 }
 
@@ -216,7 +215,7 @@ impl Question<'_> {
     fn challenge(&self, scope: Option<&str>, reason: &str) -> Refusal {
         let error = ApiError::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, reason);
         let narrow = self.sender.showed.then_some("insufficient_scope");
-        let challenge = challenge(self.realm, scope, narrow);
+        let challenge = challenge(&self.state.realm(self.head), scope, narrow);
         Box::new(error.into_response().with(header::WWW_AUTHENTICATE, challenge))
     }
 

@@ -67,17 +67,15 @@ async fn carry_out(
     id: &RequestId,
     action: Action,
 ) -> Answer {
-    let realm = || state.realm(head);
     let sender = Sender::find(state, head).await.map_err(|error| {
-        let challenge = authorise::challenge(&realm(), None, Some("invalid_token"));
+        let challenge = authorise::challenge(&state.realm(head), None, Some("invalid_token"));
         Box::new(error.into_response_with_challenge(&challenge))
     })?;
     if !matches!(action, Action::ListReferrers { .. }) {
         state.check_rate(&sender).map_err(refuse)?;
     }
-    let realm = realm();
     let question =
-        authorise::Question { state, sender: &sender, request: id, realm: &realm, action: &action };
+        authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
     let registry = if authorise::permission(&action) == Some(Permission::Pull) {
         state.registry.clone()

@@ -301,7 +301,7 @@ async fn rows_that_are_too_many_or_too_few() {
         ("update project set used_bytes = used_bytes + 1 where id = 1".to_owned(), WrongTotal, "project"),
         ("update project set used_tags = 9 where id = 1".to_owned(), WrongTotal, "project"),
         (
-            format!("update project_blob set links = 7 where blob_id = {blob}"),
+            format!("update project_blob set links = 7 where project_id = 1 and blob_id = {blob}"),
             WrongTotal,
             "project_blob",
         ),
