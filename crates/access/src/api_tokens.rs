@@ -46,7 +46,7 @@ pub struct NewApiToken {
     pub expires_in_days: Option<u32>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 const MOST_SCOPES: usize = 32;
 const LONGEST_LIFE: u32 = 3650;
 

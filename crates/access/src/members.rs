@@ -204,7 +204,7 @@ fn changed(action: &'static str, membership: &Membership) -> Event {
 
 impl Member {
     fn of(membership: Membership) -> Result<Self, Error> {
-        let grant = rights::grant(membership.clone())?;
+        let grant = rights::grant(&membership)?;
         Ok(Self {
             id: membership.id,
             subject: grant.origin,

@@ -18,7 +18,7 @@ use plura_policy::{ProjectName, Realm};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
 
-use crate::{Access, Caller, Error, Principal, known::FRESH, time};
+use crate::{Access, Caller, Change, Error, Principal, known::FRESH, time};
 
 /// A project.
 #[derive(Clone, Debug, Serialize)]
@@ -61,11 +61,11 @@ pub struct ChangeProject {
     /// Whether everybody may pull.
     pub public: Option<bool>,
     /// The most bytes of blobs; `null` for no limit.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub quota_bytes: Option<Option<u64>>,
+    #[serde(default)]
+    pub quota_bytes: Change<u64>,
     /// The most tags; `null` for no limit.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub quota_tags: Option<Option<u64>>,
+    #[serde(default)]
+    pub quota_tags: Change<u64>,
 }
 
 /// What a decision needs to know of a project.
@@ -205,12 +205,8 @@ impl Access {
                 let found = project::find(tx, name.as_str()).await?.ok_or_else(unknown)?;
                 let settings = Settings {
                     is_public: change.public.unwrap_or(found.is_public),
-                    quota_bytes: change
-                        .quota_bytes
-                        .map_or(found.quota_bytes, |quota| quota.map(signed)),
-                    quota_tags: change
-                        .quota_tags
-                        .map_or(found.quota_tags, |quota| quota.map(signed)),
+                    quota_bytes: change.quota_bytes.map(signed).apply(found.quota_bytes),
+                    quota_tags: change.quota_tags.map(signed).apply(found.quota_tags),
                 };
                 project::update(tx, name.as_str(), settings).await?;
                 let event = changed("project.update", &name, settings);

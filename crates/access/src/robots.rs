@@ -84,7 +84,7 @@ pub struct ChangeRobot {
     pub expires_in_days: Option<u32>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 const LONGEST_LIFE: u32 = 3650;
 /// A rotated secret may work this much longer.
 const LONGEST_OVERLAP: u64 = 7 * 24 * 60 * 60;
@@ -276,7 +276,7 @@ impl Access {
             expires_soon: ends.is_some_and(|ends| ends < warned),
             expires_at: ends.map(time::rfc3339),
             last_used_at: account.last_used_at.map(time::rfc3339),
-            grants: grants.into_iter().map(RobotGrant::of).collect::<Result<_, _>>()?,
+            grants: grants.iter().map(RobotGrant::of).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -342,7 +342,7 @@ fn event(action: &'static str, account: &Account, project: Option<&ProjectName>)
 }
 
 impl RobotGrant {
-    pub(crate) fn of(membership: Membership) -> Result<Self, Error> {
+    pub(crate) fn of(membership: &Membership) -> Result<Self, Error> {
         let grant = rights::grant(membership)?;
         let project = match grant.realm {
             Realm::Everywhere => None,

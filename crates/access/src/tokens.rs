@@ -77,7 +77,7 @@ impl Access {
 
     /// The caller that a refresh token stands for.
     pub async fn refresh(&self, token: &str) -> Result<Arc<Principal>, Error> {
-        let (proof, _) = self.prove_secret(token, &[SecretKind::Refresh]).await?;
+        let (proof, _) = Self::prove_secret(token, &[SecretKind::Refresh])?;
         Ok(Arc::new(self.read(&proof, Timestamp::now()).await?))
     }
 

@@ -10,7 +10,7 @@ use plura_policy::AccountName;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Access, Caller, Error,
+    Access, Caller, Change, Error,
     password::{Password, check_strength},
     time,
 };
@@ -58,8 +58,8 @@ pub struct NewUser {
 #[serde(deny_unknown_fields)]
 pub struct ChangeUser {
     /// Their address; `null` for none.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub email: Option<Option<String>>,
+    #[serde(default)]
+    pub email: Change<String>,
     /// Their full name.
     pub display_name: Option<String>,
     /// May do everything.
@@ -125,7 +125,7 @@ impl Access {
         name: &str,
         change: ChangeUser,
     ) -> Result<User, Error> {
-        check_text("email", change.email.as_ref().and_then(Option::as_deref))?;
+        check_text("email", change.email.value().map(String::as_str))?;
         check_text("display_name", change.display_name.as_deref())?;
         let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
@@ -135,7 +135,7 @@ impl Access {
                     "administrator": change.administrator,
                     "disabled": change.disabled,
                 });
-                account.email = change.email.unwrap_or(account.email);
+                account.email = change.email.apply(account.email);
                 account.display_name = change.display_name.unwrap_or(account.display_name);
                 account.administrator = change.administrator.unwrap_or(account.administrator);
                 account.disabled = change.disabled.unwrap_or(account.disabled);

@@ -100,9 +100,8 @@ impl Sender {
         let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
         let same = match (site, origin) {
             (Some(b"same-origin" | b"none"), _) => true,
-            (Some(_), _) => false,
             (None, Some(origin)) => Some(origin) == host,
-            (None, None) => false,
+            _ => false,
         };
         if same {
             return Ok(());

@@ -13,8 +13,10 @@ const REPOSITORY: &str = "apps/hello/web";
 const ELSEWHERE: &str = "charts/hello";
 
 /// The first administrator closes the server; from here on the client is that administrator.
-pub(super) async fn close<'a>(client: Client<'a>) -> anyhow::Result<Client<'a>> {
-    client.tell("So far there was no login, on this machine only: the first administrator ends that")?;
+pub(super) async fn close(client: Client<'_>) -> anyhow::Result<Client<'_>> {
+    client.tell(
+        "So far there was no login, on this machine only: the first administrator ends that",
+    )?;
     client.same_as("plura init")?;
     // Nobody knows it, and it is gone with the demo.
     let password = Secret::generate(SecretKind::Session)?.expose().to_owned();
@@ -30,7 +32,8 @@ pub(super) async fn close<'a>(client: Client<'a>) -> anyhow::Result<Client<'a>> 
 
 /// A robot may push to its project and nowhere else; its secret is changed, and the old one ends.
 pub(super) async fn robot(client: &Client<'_>) -> anyhow::Result<()> {
-    client.tell("A robot for CI: it may push to the project `apps`, and its secret ends by itself")?;
+    client
+        .tell("A robot for CI: it may push to the project `apps`, and its secret ends by itself")?;
     client.same_as("plura robot create ci --project apps --role developer --server http://HOST")?;
     let new = json!({ "name": "ci", "project": "apps", "grants": [{ "role": "developer" }] });
     let ask = Ask::new(Method::POST, "/api/v1/robots", StatusCode::CREATED);
@@ -38,8 +41,11 @@ pub(super) async fn robot(client: &Client<'_>) -> anyhow::Result<()> {
     ensure!(made["robot"]["name"] == ROBOT, "another robot: {made}");
     let first = text(&made["secret"])?;
 
-    client.tell("It gets a token for what it asks and may; pushing elsewhere is refused, with the reason")?;
-    let scopes = format!("scope=repository:{REPOSITORY}:pull,push&scope=repository:{ELSEWHERE}:push");
+    client.tell(
+        "It gets a token for what it asks and may; pushing elsewhere is refused, with the reason",
+    )?;
+    let scopes =
+        format!("scope=repository:{REPOSITORY}:pull,push&scope=repository:{ELSEWHERE}:push");
     let path = format!("/auth/token?service=plura&{scopes}");
     let robot = client.as_other(ROBOT, &first);
     let token = answer(&robot, Ask::new(Method::GET, &path, StatusCode::OK)).await?;
@@ -68,8 +74,10 @@ pub(super) async fn explain(client: &Client<'_>) -> anyhow::Result<()> {
     client.same_as(&format!(
         "plura access explain --as robot:{ROBOT} --action delete --repo {REPOSITORY} --server http://HOST"
     ))?;
-    let path =
-        format!("/api/v1/access/explain?as=robot:{}&action=delete&repository={REPOSITORY}", "robot%2Bapps%2Bci");
+    let path = format!(
+        "/api/v1/access/explain?as=robot:{}&action=delete&repository={REPOSITORY}",
+        "robot%2Bapps%2Bci"
+    );
     let decision = answer(client, Ask::new(Method::GET, path, StatusCode::OK)).await?;
     ensure!(decision["effect"] == "deny", "allowed: {decision}");
     client.tell(&format!("  {}; {}", text(&decision["reason"])?, text(&decision["fix"])?))?;

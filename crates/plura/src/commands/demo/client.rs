@@ -37,7 +37,14 @@ pub(super) struct Ask {
 
 impl Ask {
     pub(super) fn new(method: Method, path: impl Into<String>, expected: StatusCode) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new(), secret: false, expected }
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            secret: false,
+            expected,
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
