@@ -1,3 +1,213 @@
 //! Identities, credentials and tokens: who is asking, and how that is known.
 //!
 //! Nothing here knows `/v2` or HTTP servers; what a caller may do is decided by `plura_policy`.
+//!
+//! [`Access`] has the use cases, one file a group. [`Access::authenticate`] turns what a request shows
+//! into a [`Principal`]; [`Access::decide`] says what that one may do.
+
+mod api_tokens;
+mod audit;
+mod authenticate;
+mod change;
+mod error;
+mod exchange;
+mod explain;
+mod fading;
+mod known;
+pub mod lockout;
+mod members;
+pub mod oidc;
+pub mod password;
+mod principal;
+mod projects;
+mod random;
+pub mod rate;
+mod rights;
+mod robots;
+pub mod secret;
+mod sessions;
+mod settings;
+pub mod signing;
+mod time;
+mod tokens;
+mod trust;
+mod users;
+
+use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use plura_meta::{Db, Timestamp, Tx};
+
+pub use api_tokens::{ApiToken, NewApiToken};
+pub use audit::{AuditEntry, AuditPage, AuditQuery};
+pub use authenticate::{CertificateNames, Credential};
+pub use error::Error;
+pub use exchange::Exchanged;
+pub use explain::ExplainAs;
+pub use members::{Member, NewMember, Subject};
+pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
+pub use plura_policy::AccountName;
+pub use principal::{Caller, Identity, Method, Principal};
+pub use projects::{ChangeProject, NewProject, Project, ProjectFacts};
+pub use random::NoRandomness;
+pub use robots::{ChangeRobot, NewRobot, Robot, RobotGrant, robot_project};
+pub use settings::{OidcLogin, Settings};
+pub use tokens::{IssuedToken, MOST_SCOPES, TokenRequest};
+pub use trust::{NewTrust, Trust};
+pub use users::{ChangeUser, NewUser, User};
+
+use crate::{
+    known::{Memory, PasswordKey},
+    lockout::Lockout,
+    oidc::Issuers,
+    password::Hasher,
+    projects::Projects,
+    rate::Limiter,
+    signing::TokenKeys,
+};
+use plura_policy::{Asked, Decision, Permission};
+
+/// Who tokens of ours say they are from and for.
+const ISSUER: &str = "plura";
+
+/// The name by which container clients ask for tokens (`service`).
+pub const SERVICE: &str = "plura";
+
+/// Access control of an installation. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Access {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    db: Db,
+    settings: Settings,
+    keys: TokenKeys,
+    hasher: Hasher,
+    password_key: PasswordKey,
+    lockout: Lockout,
+    issuers: Issuers,
+    memory: Memory,
+    projects: Projects,
+    openness: settings::Openness,
+    logins: sessions::Logins,
+    identity_rate: Option<Limiter<String>>,
+    address_rate: Option<Limiter<IpAddr>>,
+    local: Arc<Principal>,
+    anonymous: Arc<Principal>,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+impl Access {
+    /// Access control over the database of an installation whose files are in `directory`; the
+    /// server's own keys are made there if there are none.
+    pub async fn open(db: Db, directory: &Path, settings: Settings) -> Result<Self, Error> {
+        const KEYS: usize = 65_536;
+        let (rotation, overlap) = (settings.key_rotation, 2 * settings.token_life);
+        let folder = directory.join("keys");
+        let opened = move || TokenKeys::open(folder, rotation, overlap, Timestamp::now());
+        let keys = tokio::task::spawn_blocking(opened);
+        let keys = keys.await.map_err(|error| Error::System(error.to_string()))?;
+        let keys = keys.map_err(|error| Error::Keys(error.to_string()))?;
+        let shared = Shared {
+            keys,
+            hasher: Hasher::default(),
+            password_key: PasswordKey::new()?,
+            lockout: Lockout::new(KEYS),
+            issuers: Issuers::default(),
+            memory: Memory::default(),
+            projects: Projects::default(),
+            openness: settings::Openness::default(),
+            logins: sessions::Logins::default(),
+            identity_rate: settings.identity_rate.map(|rate| Limiter::new(rate, KEYS)),
+            address_rate: settings.address_rate.map(|rate| Limiter::new(rate, KEYS)),
+            local: Arc::new(Principal::local()),
+            anonymous: Arc::new(Principal::anonymous()),
+            db,
+            settings,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Whether, and by which rule, somebody may do something.
+    pub fn decide(
+        &self,
+        principal: &Principal,
+        permission: Permission,
+        asked: Asked<'_>,
+    ) -> Decision {
+        plura_policy::decide(&principal.rights, permission, asked)
+    }
+
+    /// How access is controlled.
+    pub fn settings(&self) -> &Settings {
+        &self.shared.settings
+    }
+
+    /// Counts a request; refuses it if its address or identity sends too many.
+    pub fn check_rate(&self, principal: &Principal, address: IpAddr) -> Result<(), Duration> {
+        let now = std::time::Instant::now();
+        if let Some(limiter) = &self.shared.address_rate {
+            limiter.check(address, now).map_err(|retry| retry.0)?;
+        }
+        match &self.shared.identity_rate {
+            Some(limiter) if !principal.is_anonymous() => {
+                limiter.check(principal.identity.subject(), now).map_err(|retry| retry.0)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Records that something was refused.
+    pub async fn record(&self, origin: &Origin, event: Event) -> Result<(), Error> {
+        let (origin, now) = (origin.clone(), Timestamp::now());
+        let work = async move |tx: &mut Tx| {
+            Ok::<(), Error>(plura_meta::audit::record(tx, &origin, &event, now).await?)
+        };
+        // Nothing that anybody remembers has changed.
+        self.shared.db.write(move |tx| Box::pin(async move { work(tx).await })).await
+    }
+
+    /// Looks after what grows with time: keys, ended credentials, used tokens.
+    pub async fn tend(&self) -> Result<(), Error> {
+        // A robot's ended secret stays for a while, so that its owner sees that it has ended.
+        const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+        let access = self.clone();
+        let rotated =
+            tokio::task::spawn_blocking(move || access.shared.keys.rotate(Timestamp::now()));
+        let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
+        rotated.map_err(|error| Error::Keys(error.to_string()))?;
+        let now = Timestamp::now();
+        self.change(move |tx| {
+            Box::pin(async move {
+                plura_meta::credential::delete_expired(tx, now.before(REMEMBERED)).await?;
+                plura_meta::trust::forget_nonces(tx, now).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
+    async fn read_db(&self) -> Result<plura_meta::Connection, Error> {
+        Ok(self.shared.db.read().await?)
+    }
+
+    /// Runs a change in one transaction; it is felt at once here, and elsewhere within seconds.
+    async fn change<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        let changed = self.shared.db.write(work).await;
+        // Also after a failure: a commit that failed may be there all the same.
+        self.shared.memory.changed();
+        self.shared.projects.forget_all();
+        self.shared.openness.forget();
+        changed
+    }
+}

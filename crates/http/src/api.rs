@@ -25,6 +25,7 @@ pub(crate) fn router(state: Arc<State>) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/v1/registry/gc", post(collect))
+        .merge(crate::auth::router())
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .with_state(state)

@@ -1,8 +1,9 @@
 use std::{convert::Infallible, sync::Arc, time::Instant};
 
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
+use plura_access::Access;
 use plura_registry::Registry;
 use tower::ServiceExt;
 use tracing::{debug, error, info};
@@ -10,8 +11,9 @@ use tracing::{debug, error, info};
 use crate::{
     api,
     body::Body,
-    error::Cause,
+    error::{ApiError, Cause},
     health::Health,
+    identify::Sender,
     listen::{self, RequestBody},
     metrics::Metrics,
     request::RequestId,
@@ -38,15 +40,52 @@ pub struct AppOptions {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) registry: Registry,
+    pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
     pub(crate) options: AppOptions,
 }
 
+impl State {
+    /// The address that the client reached this server by: what was set, or what it asked for.
+    ///
+    /// The `Host` header is the client's own word, and what is made of it is answered to that client
+    /// only; what cannot be a host is not repeated.
+    pub(crate) fn base_url(&self, head: &Parts) -> String {
+        if let Some(url) = &self.options.public_url {
+            return url.clone();
+        }
+        let tls = head.extensions.get::<listen::Connection>().is_some_and(|c| c.tls);
+        let scheme = if tls { "https" } else { "http" };
+        let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let host = host.or_else(|| head.uri.authority().map(http::uri::Authority::as_str));
+        let plain = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+        let host = host.filter(|host| !host.is_empty() && host.chars().all(plain));
+        format!("{scheme}://{}", host.unwrap_or("localhost"))
+    }
+
+    /// The address of the token service, as challenges name it.
+    pub(crate) fn realm(&self, head: &Parts) -> String {
+        format!("{}/auth/token", self.base_url(head))
+    }
+
+    /// Refuses who sends too many requests.
+    pub(crate) fn check_rate(&self, sender: &Sender) -> Result<(), ApiError> {
+        let checked = self.access.check_rate(&sender.principal, sender.address);
+        checked.map_err(ApiError::too_many)
+    }
+}
+
 impl App {
-    /// An application over a registry.
-    pub fn new(registry: Registry, health: Arc<Health>, options: AppOptions) -> Self {
-        let state = Arc::new(State { registry, health, metrics: Metrics::default(), options });
+    /// An application over a registry and its access control.
+    pub fn new(
+        registry: Registry,
+        access: Access,
+        health: Arc<Health>,
+        options: AppOptions,
+    ) -> Self {
+        let metrics = Metrics::default();
+        let state = Arc::new(State { registry, access, health, metrics, options });
         Self { router: api::router(Arc::clone(&state)), state }
     }
 
@@ -55,12 +94,13 @@ impl App {
         &self.state.metrics
     }
 
-    async fn answer(self, request: Request<RequestBody>) -> Response<Body> {
+    async fn answer(self, mut request: Request<RequestBody>) -> Response<Body> {
         let started = Instant::now();
         let id = RequestId::new(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        request.extensions_mut().insert(id.clone());
         let (action, mut response) = if v2::is_ours(&path) {
-            v2::answer(&self.state, request).await
+            v2::answer(&self.state, request, &id).await
         } else {
             ("api", self.route(request).await)
         };

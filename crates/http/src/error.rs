@@ -6,7 +6,10 @@
 //! | the caller, by trying again | 503 with `Retry-After` |
 //! | the operator | 5xx without details; the log has them under the request's id |
 
+use std::time::Duration;
+
 use http::{Response, StatusCode, header};
+use plura_access as access;
 use plura_oci::{ErrorCode, RequestError};
 use plura_registry::Error;
 use serde::Serialize;
@@ -54,6 +57,16 @@ impl ApiError {
         Self { status, code, message, detail: None, allow: None, retry_after: None, cause: None }
     }
 
+    /// Whether credentials were refused.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The words.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
     pub(crate) fn into_response(self) -> Response<Body> {
         let Self { status, code, message, detail, allow, retry_after, cause } = self;
         let entry = Entry { code: code.as_str(), message: &message, detail: detail.as_ref() };
@@ -70,7 +83,22 @@ impl ApiError {
         response
     }
 
-    fn with_detail(mut self, detail: Value) -> Self {
+    /// The same with where to get what is missing, where that is the matter.
+    pub(crate) fn into_response_with_challenge(self, challenge: &str) -> Response<Body> {
+        let unauthorised = self.status == StatusCode::UNAUTHORIZED;
+        let response = self.into_response();
+        if unauthorised { response.with(header::WWW_AUTHENTICATE, challenge) } else { response }
+    }
+
+    /// The sender has to slow down (RFC 6585, "429 Too Many Requests").
+    pub(crate) fn too_many(wait: Duration) -> Self {
+        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+        let message = format!("too many requests; try again in {seconds} s");
+        let error = Self::new(StatusCode::TOO_MANY_REQUESTS, ErrorCode::TooManyRequests, message);
+        Self { retry_after: Some(seconds), ..error }
+    }
+
+    pub(crate) fn with_detail(mut self, detail: Value) -> Self {
         self.detail = Some(detail);
         self
     }
@@ -141,10 +169,51 @@ impl From<Error> for ApiError {
                 caused(StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown)
                     .with_detail(json!({ "missing": missing }))
             }
+            Error::OverQuota(over) => caused(StatusCode::FORBIDDEN, ErrorCode::Denied)
+                .with_detail(json!({ "rule": format!("quota of project {}", over.project), "quota": over.quota, "wanted": over.wanted })),
             Error::DeleteDisabled => caused(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             _ => operators(&error),
         }
     }
+}
+
+impl From<access::Error> for ApiError {
+    fn from(error: access::Error) -> Self {
+        use access::Error as E;
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match error {
+            E::BadCredentials
+            | E::BadToken(_)
+            | E::LoginRequired
+            | E::Token(_)
+            | E::NotTrusted(_)
+                if !is_unavailable(&error) =>
+            {
+                caused(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized)
+            }
+            E::Locked(wait) => Self { message: text.clone(), ..Self::too_many(wait) },
+            E::Denied(decision) => crate::v2::authorise::denied(&decision),
+            E::Invalid { .. } | E::Login(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Unknown { .. } | E::NotConfigured(_) => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            E::Conflict(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            error => {
+                let message = "the registry cannot check who asks; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
+/// The issuer could not be asked: nobody's credentials are wrong.
+fn is_unavailable(error: &access::Error) -> bool {
+    matches!(error, access::Error::Token(plura_access::oidc::TokenError::NoKeys { .. }))
 }
 
 /// Errors whose cause is not the caller's: the log says what happened, the answer what to expect.

@@ -5,9 +5,11 @@
 
 mod api;
 mod app;
+mod auth;
 pub mod body;
 mod error;
 mod health;
+mod identify;
 pub mod listen;
 mod metrics;
 mod request;

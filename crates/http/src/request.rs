@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{Stream, StreamExt};
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderValue, header, request::Parts};
 use http_body::Body as _;
 use plura_registry::ByteStream;
 
@@ -39,6 +39,11 @@ impl RequestId {
         let mut text = [0; uuid::fmt::Simple::LENGTH];
         let text = uuid::Uuid::now_v7().simple().encode_lower(&mut text);
         Self(HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static("none")))
+    }
+
+    /// What the request was called when it came.
+    pub(crate) fn of(head: &Parts) -> Self {
+        head.extensions.get().cloned().unwrap_or_else(|| Self::new(&head.headers))
     }
 
     pub(crate) fn header(self) -> HeaderValue {

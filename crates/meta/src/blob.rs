@@ -5,7 +5,7 @@ use plura_oci::{Digest, RepositoryName};
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
     db::{json_array, parse},
-    total,
+    project, total,
 };
 
 /// A blob that the store holds.
@@ -118,16 +118,25 @@ pub async fn link(
         insert into blob_link (repository_id, blob_id, linked_at) values ($1, $2, $3)
         on conflict (repository_id, blob_id) do nothing";
     let query = sqlx::query(SQL).bind(repository).bind(blob).bind(now);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let linked = query.execute(tx.sqlite()).await?.rows_affected() > 0;
+    if linked {
+        project::add_link(tx, repository, blob.0).await?;
+    }
+    Ok(linked)
 }
 
 /// Ends the blob's being readable through the repository; whether it was.
 pub async fn unlink(tx: &mut Tx, repository: RepositoryId, digest: &Digest) -> Result<bool, Error> {
     const SQL: &str = "
         delete from blob_link
-        where repository_id = $1 and blob_id = (select id from blob where digest = $2)";
-    let query = sqlx::query(SQL).bind(repository).bind(digest.to_string());
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+        where repository_id = $1 and blob_id = (select id from blob where digest = $2)
+        returning blob_id";
+    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
+    let unlinked: Option<i64> = query.fetch_optional(tx.sqlite()).await?;
+    if let Some(blob) = unlinked {
+        project::remove_link(tx, repository, blob).await?;
+    }
+    Ok(unlinked.is_some())
 }
 
 /// Those of `digests` that the repository does not link.
@@ -184,6 +193,22 @@ pub async fn scan(
 pub async fn is_key_known(connection: &mut Connection, storage_key: &str) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from blob where storage_key = $1)";
     Ok(sqlx::query_scalar(SQL).bind(storage_key).fetch_one(connection.sqlite()).await?)
+}
+
+/// The names of repositories that link the blob; at most `limit`.
+pub async fn holders(
+    connection: &mut Connection,
+    blob: BlobId,
+    limit: u32,
+) -> Result<Vec<RepositoryName>, Error> {
+    const SQL: &str = "
+        select repository.name
+        from blob_link join repository on repository.id = blob_link.repository_id
+        where blob_link.blob_id = $1
+        limit $2";
+    let names: Vec<String> =
+        sqlx::query_scalar(SQL).bind(blob).bind(limit).fetch_all(connection.sqlite()).await?;
+    names.iter().map(|name| parse("repository.name", name)).collect()
 }
 
 /// The repositories that link the blob; at most `limit`.

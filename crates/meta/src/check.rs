@@ -5,7 +5,7 @@
 use crate::{
     Connection, Error, RepositoryId, Tx,
     blob::{self, Blob},
-    manifest, repository,
+    manifest, project, repository,
 };
 
 /// A row of a repository, named for people.
@@ -139,8 +139,9 @@ pub async fn removal_keys(connection: &mut Connection) -> Result<Vec<String>, Er
 /// Deletes a tag whose name may be anything.
 pub async fn delete_tag(tx: &mut Tx, repository: RepositoryId, name: &str) -> Result<(), Error> {
     const SQL: &str = "delete from tag where repository_id = $1 and name = $2";
-    sqlx::query(SQL).bind(repository).bind(name).execute(tx.sqlite()).await?;
-    Ok(())
+    let query = sqlx::query(SQL).bind(repository).bind(name);
+    let gone = query.execute(tx.sqlite()).await?.rows_affected();
+    project::add_tags(tx, repository, -signed(gone)).await
 }
 
 /// Deletes a session whose identifier may be anything.
@@ -154,7 +155,9 @@ pub async fn delete_manifest(tx: &mut Tx, row: &manifest::Scanned) -> Result<(),
     const REFERENCES: &str = "delete from manifest_reference where manifest_id = $1";
     const TAGS: &str = "delete from tag where repository_id = $1 and digest = $2";
     sqlx::query(REFERENCES).bind(row.id).execute(tx.sqlite()).await?;
-    sqlx::query(TAGS).bind(row.repository).bind(&row.digest).execute(tx.sqlite()).await?;
+    let query = sqlx::query(TAGS).bind(row.repository).bind(&row.digest);
+    let gone = query.execute(tx.sqlite()).await?.rows_affected();
+    project::add_tags(tx, row.repository, -signed(gone)).await?;
     sqlx::query("delete from manifest where id = $1").bind(row.id).execute(tx.sqlite()).await?;
     repository::delete_if_empty(tx, row.repository).await?;
     Ok(())
@@ -165,9 +168,14 @@ pub async fn forget_blob(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
     const SQL: &str = "delete from blob_link where blob_id = $1 returning repository_id";
     let repositories: Vec<RepositoryId> =
         sqlx::query_scalar(SQL).bind(blob.id).fetch_all(tx.sqlite()).await?;
+    project::forget_blob(tx, blob).await?;
     blob::delete(tx, blob).await?;
     for repository in repositories {
         repository::delete_if_empty(tx, repository).await?;
     }
     Ok(())
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -4,22 +4,29 @@
 //! [`Tx`], and [`Db::write`] is the only way to get one: a use case composes the functions of several
 //! aggregates in one transaction.
 
+pub mod account;
+pub mod audit;
 pub mod blob;
 pub mod check;
+pub mod credential;
 mod db;
 mod error;
 pub mod manifest;
+pub mod membership;
+pub mod project;
 pub mod removal;
 pub mod repository;
 pub mod review;
 pub mod tag;
 mod time;
 pub mod total;
+pub mod trust;
 pub mod upload;
 mod writer;
 
 pub use db::{Connection, Db, Tx};
 pub use error::Error;
+pub use project::ProjectId;
 pub use repository::RepositoryId;
 pub use time::Timestamp;
 pub use writer::Failure;

@@ -2,7 +2,10 @@
 
 use plura_oci::RepositoryName;
 
-use crate::{Connection, Error, Timestamp, Tx, db};
+use crate::{Connection, Error, Timestamp, Tx, db, project};
+
+/// No character of a name sorts behind `z`.
+const BEHIND_ALL: &str = "{";
 
 /// The key of a repository's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
@@ -29,37 +32,42 @@ pub async fn name(
     name.map(|name| db::parse("repository.name", &name)).transpose()
 }
 
-/// The repository of that name, made if there is none.
+/// The repository of that name, made if there is none, and its project with it.
 pub async fn find_or_create(
     tx: &mut Tx,
     name: &RepositoryName,
     now: Timestamp,
 ) -> Result<RepositoryId, Error> {
     const SQL: &str = "
-        insert into repository (name, created_at) values ($1, $2)
+        insert into repository (name, created_at, project_id) values ($1, $2, $3)
         on conflict (name) do update set name = excluded.name
         returning id";
     if let Some(id) = find(tx, name).await? {
         return Ok(id);
     }
-    Ok(sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).fetch_one(tx.sqlite()).await?)
+    let owner = name.as_str().split('/').next().unwrap_or_default();
+    let owner = project::find_or_create(tx, owner, now).await?;
+    let query = sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).bind(owner);
+    Ok(query.fetch_one(tx.sqlite()).await?)
 }
 
-/// The repositories behind `after`, by name; at most `limit`. One that was emptied is listed until the
+/// The repositories from `start` on and before `end`, by name; at most `limit`. One that was emptied is listed until the
 /// collector has looked at it.
 pub async fn list(
     connection: &mut Connection,
-    after: Option<&str>,
+    start: &str,
+    end: Option<&str>,
     limit: u32,
 ) -> Result<Vec<String>, Error> {
     // Walks the unique index on `name` from where the page starts.
     const SQL: &str = "
         select name from repository
-        where name > $1
+        where name >= $1 and name < $2
         order by name
-        limit $2";
+        limit $3";
     Ok(sqlx::query_scalar(SQL)
-        .bind(after.unwrap_or_default())
+        .bind(start)
+        .bind(end.unwrap_or(BEHIND_ALL))
         .bind(limit)
         .fetch_all(connection.sqlite())
         .await?)

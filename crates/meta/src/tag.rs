@@ -2,7 +2,7 @@
 
 use plura_oci::{Digest, Tag};
 
-use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse};
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse, project};
 
 /// Points the tag at a manifest; returns the digest it pointed at before.
 pub async fn set(
@@ -25,6 +25,9 @@ pub async fn set(
             .bind(now)
             .execute(tx.sqlite())
             .await?;
+    }
+    if before.is_none() {
+        project::add_tags(tx, repository, 1).await?;
     }
     Ok(before)
 }
@@ -56,6 +59,9 @@ pub async fn delete(
         .bind(tag.as_str())
         .fetch_optional(tx.sqlite())
         .await?;
+    if digest.is_some() {
+        project::add_tags(tx, repository, -1).await?;
+    }
     digest.map(|digest| parse("tag.digest", &digest)).transpose()
 }
 
@@ -71,6 +77,10 @@ pub async fn delete_all_of(
         .bind(digest.to_string())
         .fetch_all(tx.sqlite())
         .await?;
+    if !names.is_empty() {
+        let gone = i64::try_from(names.len()).unwrap_or(i64::MAX);
+        project::add_tags(tx, repository, -gone).await?;
+    }
     names.iter().map(|name| parse("tag.name", name)).collect()
 }
 

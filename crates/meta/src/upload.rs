@@ -11,6 +11,8 @@ pub struct Upload {
     pub id: UploadId,
     /// The repository that it was started in.
     pub repository: RepositoryName,
+    /// Who started it: nobody else finds it.
+    pub owner: String,
     /// How many bytes have arrived and are on disk.
     pub offset: u64,
     /// The hash over them.
@@ -21,6 +23,7 @@ pub struct Upload {
 struct Row {
     id: String,
     repository: String,
+    owner: String,
     byte_offset: i64,
     hash_state: Vec<u8>,
 }
@@ -28,31 +31,34 @@ struct Row {
 /// Records a new session.
 pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "
-        insert into upload (id, repository, byte_offset, hash_state, started_at, touched_at)
-        values ($1, $2, $3, $4, $5, $5)";
+        insert into upload (id, repository, byte_offset, hash_state, started_at, touched_at, owner)
+        values ($1, $2, $3, $4, $5, $5, $6)";
     sqlx::query(SQL)
         .bind(upload.id.as_str())
         .bind(upload.repository.as_str())
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
+        .bind(&upload.owner)
         .execute(tx.sqlite())
         .await?;
     Ok(())
 }
 
-/// The session of that name in that repository; another repository's is not found.
+/// The session of that name in that repository that `owner` started; another's is not found.
 pub async fn find(
     connection: &mut Connection,
     repository: &RepositoryName,
+    owner: &str,
     id: &UploadId,
 ) -> Result<Option<Upload>, Error> {
     const SQL: &str = "
-        select id, repository, byte_offset, hash_state from upload
-        where id = $1 and repository = $2";
+        select id, repository, owner, byte_offset, hash_state from upload
+        where id = $1 and repository = $2 and owner = $3";
     let row: Option<Row> = sqlx::query_as(SQL)
         .bind(id.as_str())
         .bind(repository.as_str())
+        .bind(owner)
         .fetch_optional(connection.sqlite())
         .await?;
     row.map(TryInto::try_into).transpose()
@@ -118,6 +124,7 @@ impl TryFrom<Row> for Upload {
         Ok(Self {
             id: parse("upload.id", &row.id)?,
             repository: parse("upload.repository", &row.repository)?,
+            owner: row.owner,
             offset: u64::try_from(row.byte_offset).map_err(|_| {
                 Error::Corrupt(format!("upload.byte_offset is {}", row.byte_offset))
             })?,

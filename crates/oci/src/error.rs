@@ -38,6 +38,12 @@ pub enum ErrorCode {
     Denied,
     /// The operation is not supported, or switched off.
     Unsupported,
+    /// A value is not what it must be; outside of `/v2`.
+    Invalid,
+    /// There is no such thing; outside of `/v2`.
+    NotFound,
+    /// Something stands in the way; outside of `/v2`.
+    Conflict,
     /// Too many requests.
     TooManyRequests,
     /// The service cannot answer now; trying again later is right.
@@ -66,6 +72,9 @@ impl ErrorCode {
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Denied => "DENIED",
             Self::Unsupported => "UNSUPPORTED",
+            Self::Invalid => "INVALID",
+            Self::NotFound => "NOT_FOUND",
+            Self::Conflict => "CONFLICT",
             Self::TooManyRequests => "TOOMANYREQUESTS",
             Self::Unavailable => "UNAVAILABLE",
             Self::Unknown => "UNKNOWN",

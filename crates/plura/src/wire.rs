@@ -2,7 +2,12 @@
 
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use plura_access::{
+    Access, OidcLogin,
+    oidc::{ClientSecret, LoginProvider},
+    rate::Rate,
+};
 use plura_http::{App, AppOptions, Health, listen};
 use plura_registry::{CollectRequest, KeepUntagged, Registry, Timestamp};
 use tokio::net::TcpListener;
@@ -19,6 +24,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     options: listen::Options,
     registry: Registry,
+    access: Access,
     health: Arc<Health>,
     app: App,
     settings: Settings,
@@ -36,19 +42,25 @@ impl Server {
         let registry = Registry::open(&settings.data, registry_settings(&settings))
             .await
             .hint("choose another directory with `--data DIR`")?;
+        let access = open_access(&registry, &settings).await?;
         let health = Arc::new(Health::default());
         let public_url = settings.server.public_url.as_ref().map(|url| url.url().as_str());
         let app_options = AppOptions {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             connections: Arc::clone(&options.metrics),
         };
-        let app = App::new(registry.clone(), Arc::clone(&health), app_options);
-        Ok(Self { listener, options, registry, health, app, settings })
+        let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);
+        Ok(Self { listener, options, registry, access, health, app, settings })
     }
 
     /// Where it will accept connections.
     pub(crate) fn address(&self) -> anyhow::Result<SocketAddr> {
         self.listener.local_addr().context("cannot tell the address")
+    }
+
+    /// Whether everybody may do everything, for want of an administrator.
+    pub(crate) async fn is_open(&self) -> anyhow::Result<bool> {
+        Ok(self.access.is_open().await?)
     }
 
     /// Whether connections are encrypted.
@@ -58,10 +70,11 @@ impl Server {
 
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, options, registry, health, app, settings } = self;
+        let Self { listener, options, registry, access, health, app, settings } = self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting = collect(registry.clone(), app.clone(), settings.collection.clone());
-        let background = [tokio::spawn(probing), tokio::spawn(collecting)];
+        let background =
+            [tokio::spawn(probing), tokio::spawn(collecting), tokio::spawn(tend(access))];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
             task.abort();
@@ -96,6 +109,68 @@ pub(crate) fn registry_settings(settings: &Settings) -> plura_registry::Settings
     }
 }
 
+/// Opens access control. An address that others can reach needs somebody who lets them in.
+async fn open_access(registry: &Registry, settings: &Settings) -> anyhow::Result<Access> {
+    let (listen, server) = (settings.server.listen, &settings.server);
+    let access = access(registry, settings).await?;
+    if listen.is_loopback() || server.allow_unauthenticated || access.has_administrator().await? {
+        return Ok(access);
+    }
+    let data = settings.data.display();
+    Err(anyhow!("other machines can reach {listen}, and there is no administrator yet")).hint(
+        format!("run `plura init --data {data}` to make one, or listen on 127.0.0.1 to try it"),
+    )
+}
+
+/// Access control of the installation that the registry has open.
+pub(crate) async fn access(registry: &Registry, settings: &Settings) -> anyhow::Result<Access> {
+    let database = registry.database().clone();
+    Ok(Access::open(database, &settings.data, access_settings(settings)?).await?)
+}
+
+fn access_settings(settings: &Settings) -> anyhow::Result<plura_access::Settings> {
+    let (access, limits) = (&settings.access, &settings.limits);
+    let rate = |count: Option<settings::Count>| {
+        let per_second = count.map(|count| f64::from(count.get()));
+        per_second.map(|rate| Rate::new(rate, limits.burst.get())).transpose()
+    };
+    Ok(plura_access::Settings {
+        open_without_administrator: settings.server.listen.is_loopback()
+            || settings.server.allow_unauthenticated,
+        create_projects: access.create_projects,
+        token_life: access.token_life.duration(),
+        refresh_life: access.refresh_life.duration(),
+        session_life: access.session_life.duration(),
+        key_rotation: access.key_rotation.duration(),
+        robot_life: access.robot_life.duration(),
+        robot_warning: access.robot_warning.duration(),
+        oidc: oidc(settings)?,
+        identity_rate: rate(limits.identity_rate)?,
+        address_rate: rate(limits.address_rate)?,
+    })
+}
+
+fn oidc(settings: &Settings) -> anyhow::Result<Option<OidcLogin>> {
+    let oidc = &settings.access.oidc;
+    let Some((issuer, client_id, secret)) = oidc.client() else { return Ok(None) };
+    let public = settings.server.public_url.as_ref().map(|url| url.url().as_str());
+    let base = public.unwrap_or_default().trim_end_matches('/');
+    let secret = secret.map(|path| {
+        std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))
+            .hint("`access.oidc.client_secret_file` names a file with the secret alone")
+    });
+    let provider = LoginProvider {
+        issuer: issuer.to_owned(),
+        client_id: client_id.to_owned(),
+        client_secret: secret.transpose()?.map(|text| ClientSecret::new(text.trim().to_owned())),
+        redirect_uri: format!("{base}/auth/oidc/callback"),
+        scopes: ["openid", "profile", "email"].map(str::to_owned).to_vec(),
+        groups_claim: Some(oidc.groups_claim.clone()),
+    };
+    Ok(Some(OidcLogin { provider, administrator_group: oidc.administrator_group.clone() }))
+}
+
 fn options(settings: &Settings) -> anyhow::Result<listen::Options> {
     let server = &settings.server;
     Ok(listen::Options {
@@ -114,8 +189,34 @@ fn tls(
     (certificate, key): (&Path, &Path),
     settings: &settings::Tls,
 ) -> anyhow::Result<listen::Tls> {
-    listen::Tls::load(certificate, key, settings.reload_interval.duration())
-        .hint("`server.tls.certificate` and `server.tls.key` are PEM files of one certificate")
+    let authorities = || settings.client_ca.clone().context("`server.tls.client_ca` is not set");
+    let clients = match settings.client_certificates {
+        settings::ClientCertificates::Off => listen::ClientCertificates::Off,
+        settings::ClientCertificates::Optional => {
+            listen::ClientCertificates::Optional { authorities: authorities()? }
+        }
+        settings::ClientCertificates::Required => {
+            listen::ClientCertificates::Required { authorities: authorities()? }
+        }
+    };
+    let files = listen::TlsFiles { certificate: certificate.into(), key: key.into(), clients };
+    listen::Tls::load(files, settings.reload_interval.duration()).hint(
+        "`server.tls.certificate` and `server.tls.key` are PEM files of one certificate; \
+         `server.tls.client_ca` is a PEM file of authorities",
+    )
+}
+
+/// Looks after keys and ended credentials, every hour, for ever.
+async fn tend(access: Access) {
+    const PAUSE: Duration = Duration::from_secs(60 * 60);
+    let mut ticks = tokio::time::interval(PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = access.tend().await {
+            error!(%error, "cannot look after keys and credentials; trying again in an hour");
+        }
+    }
 }
 
 async fn watch_health(health: Arc<Health>, registry: Registry, settings: settings::Health) {

@@ -67,6 +67,7 @@ impl Registry {
         digest: &Digest,
     ) -> Result<(), Error> {
         self.check_delete_enabled()?;
+        let audit = self.audit("blob.delete", repository, &digest.to_string());
         let (repository, digest) = (repository.clone(), *digest);
         let (now, grace) = (Timestamp::now(), self.settings().grace);
         let work = async move |tx: &mut plura_meta::Tx| {
@@ -80,6 +81,7 @@ impl Registry {
             review::schedule(tx, &review).await?;
             // The collector forgets the repository, if this was the last of it.
             review::schedule_all(tx, Kind::Link, Some(id), [&digest], due_at).await?;
+            audit.record(tx, now).await?;
             Ok(())
         };
         self.db().write(move |tx| Box::pin(async move { work(tx).await })).await

@@ -61,6 +61,12 @@ pub enum Error {
         /// What is missing, in the manifest's order.
         missing: Vec<Digest>,
     },
+    /// The project would hold more than it may.
+    #[error(
+        "project {} may hold {} {}, and would hold {}; delete what is not needed, or have its quota \
+         raised", .0.project, .0.quota, .0.what, .0.wanted
+    )]
+    OverQuota(Box<plura_meta::project::OverQuota>),
     /// Clients may not delete.
     #[error("deleting is switched off by the setting `registry.delete`")]
     DeleteDisabled,

@@ -11,6 +11,7 @@ mod collect;
 mod error;
 mod lists;
 mod manifests;
+mod mount;
 mod recover;
 mod referrers;
 mod settings;
@@ -19,7 +20,8 @@ mod uploads;
 use std::{path::Path, sync::Arc};
 
 use plura_blob::Directory;
-use plura_meta::Db;
+use plura_meta::{Db, Tx, audit};
+use plura_oci::RepositoryName;
 
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
@@ -27,9 +29,10 @@ pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use error::Error;
-pub use lists::Names;
+pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
-pub use plura_meta::{Timestamp, total::Totals};
+pub use mount::MountFrom;
+pub use plura_meta::{Timestamp, audit::Origin, project::OverQuota, total::Totals};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
@@ -37,9 +40,13 @@ pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 use crate::{cache::Caches, uploads::ActiveUploads};
 
 /// A registry: an installation that is open for use. Cheap to clone.
+///
+/// What is done through a handle is done on somebody's behalf: [`Registry::on_behalf_of`] makes a
+/// handle for a request, and what that changes is audited in its name.
 #[derive(Clone, Debug)]
 pub struct Registry {
     shared: Arc<Shared>,
+    origin: Arc<Origin>,
 }
 
 #[derive(Debug)]
@@ -74,9 +81,20 @@ impl Registry {
             collecting: tokio::sync::Mutex::default(),
             _lock: lock,
         };
-        let registry = Self { shared: Arc::new(shared) };
+        let registry = Self { shared: Arc::new(shared), origin: Arc::new(Origin::system()) };
         registry.clear_leftovers().await?;
         Ok(registry)
+    }
+
+    /// The same registry, for somebody.
+    #[must_use]
+    pub fn on_behalf_of(&self, origin: Arc<Origin>) -> Self {
+        Self { shared: Arc::clone(&self.shared), origin }
+    }
+
+    /// The database, for the parts that keep their rows beside the registry's.
+    pub fn database(&self) -> &Db {
+        &self.shared.db
     }
 
     /// Closes the database once everything that was accepted is done.
@@ -102,12 +120,39 @@ impl Registry {
         Ok(plura_meta::total::read(&mut self.db().read().await?).await?)
     }
 
+    /// Records in the name of whom this is done for, in the transaction that does it.
+    fn audit(&self, action: &'static str, repository: &RepositoryName, reference: &str) -> Audit {
+        let event = audit::Event::in_repository(action, repository.as_str(), reference);
+        Audit { origin: Arc::clone(&self.origin), event }
+    }
+
     fn blobs(&self) -> &Directory {
         &self.shared.blobs
     }
 
     fn db(&self) -> &Db {
         &self.shared.db
+    }
+}
+
+/// What will be recorded when it is done.
+#[derive(Clone, Debug)]
+struct Audit {
+    origin: Arc<Origin>,
+    event: audit::Event,
+}
+
+impl Audit {
+    async fn record(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
+        Ok(audit::record(tx, &self.origin, &self.event, now).await?)
+    }
+}
+
+/// Refuses what takes the repository's project beyond its quota, in the transaction that would.
+async fn check_quota(tx: &mut Tx, repository: plura_meta::RepositoryId) -> Result<(), Error> {
+    match plura_meta::project::over_quota(tx, repository).await? {
+        Some(over) => Err(Error::OverQuota(over.into())),
+        None => Ok(()),
     }
 }
 

@@ -1,10 +1,12 @@
+use std::fmt;
+
 use plura_meta::{repository, tag};
 use plura_oci::{Page, RepositoryName};
 
 use crate::{Error, Registry};
 
 /// One page of names, in byte order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
     /// The page.
     pub names: Vec<String>,
@@ -12,12 +14,61 @@ pub struct Names {
     pub more: bool,
 }
 
+/// Which repositories somebody may read.
+pub enum Readable {
+    /// All of them.
+    Everything,
+    /// Those in these projects that the function says yes to.
+    Within {
+        /// Names of projects, in any order: what is in others is not even looked at.
+        projects: Vec<String>,
+        /// Whether a repository in one of them may be read.
+        covers: Box<dyn Fn(&RepositoryName) -> bool + Send + Sync>,
+    },
+}
+
+impl Readable {
+    /// Whether the repository may be read.
+    pub fn contains(&self, name: &RepositoryName) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Within { covers, .. } => covers(name),
+        }
+    }
+}
+
+impl fmt::Debug for Readable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything => f.write_str("Everything"),
+            Self::Within { projects, .. } => f.debug_tuple("Within").field(projects).finish(),
+        }
+    }
+}
+
 impl Registry {
-    /// The repositories, by name.
-    pub async fn repositories(&self, page: &Page) -> Result<Names, Error> {
+    /// The repositories that somebody may read, by name. What a page costs grows with the page and
+    /// with what must be left out of the projects on it, not with the number of repositories.
+    pub async fn repositories(&self, page: &Page, readable: &Readable) -> Result<Names, Error> {
         let mut connection = self.db().read().await?;
-        let after = page.after.as_deref();
-        let found = repository::list(&mut connection, after, one_more(page)).await?;
+        // Nothing sorts between a name and the same name with a zero byte behind it.
+        let start = page.after.as_ref().map(|after| format!("{after}\0")).unwrap_or_default();
+        let Readable::Within { projects, covers } = readable else {
+            let found = repository::list(&mut connection, &start, None, one_more(page)).await?;
+            return Ok(Names::cut(found, page));
+        };
+        let (wanted, mut found) = (one_more(page) as usize, Vec::new());
+        for (first, end) in ranges(projects) {
+            let mut from = first.max(start.clone());
+            while found.len() < wanted {
+                let names = repository::list(&mut connection, &from, Some(&end), one_more(page));
+                let names = names.await?;
+                let Some(last) = names.last() else { break };
+                from = format!("{last}\0");
+                let readable = |name: &String| name.parse().is_ok_and(|name| covers(&name));
+                found.extend(names.into_iter().filter(readable));
+            }
+        }
         Ok(Names::cut(found, page))
     }
 
@@ -30,6 +81,20 @@ impl Registry {
         let found = tag::list(&mut connection, id, after, one_more(page)).await?;
         Ok(Names::cut(found, page))
     }
+}
+
+/// Where the repositories of projects stand among all names: first name and what is behind the last.
+///
+/// A project's own name and the names below it do not stand together: `apps`, `apps-x/a`, `apps/a`.
+fn ranges(projects: &[String]) -> Vec<(String, String)> {
+    let of = |project: &String| {
+        // `0` follows `/`, and a space precedes every character of a name.
+        [(project.clone(), format!("{project} ")), (format!("{project}/"), format!("{project}0"))]
+    };
+    let mut ranges: Vec<_> = projects.iter().flat_map(of).collect();
+    ranges.sort_unstable();
+    ranges.dedup();
+    ranges
 }
 
 /// One more than the page holds tells whether there are more.

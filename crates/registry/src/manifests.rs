@@ -6,7 +6,7 @@ use plura_meta::{
 };
 use plura_oci::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag};
 
-use crate::{CachedManifest, Error, Registry, Sparse, detached};
+use crate::{Audit, CachedManifest, Error, Registry, Sparse, check_quota, detached};
 
 /// A manifest to be pushed.
 #[derive(Clone, Debug)]
@@ -130,6 +130,7 @@ impl Registry {
             tags: tags.clone(),
             now: Timestamp::now(),
             untagged_review: self.settings().untagged_review(),
+            audit: self.audit_push(&put.repository, &digest, &tags),
         };
         let registry = self.clone();
         // A client that goes away must not leave the commit without what follows it.
@@ -156,6 +157,11 @@ impl Registry {
             grace: self.settings().grace,
             untagged_review: self.settings().untagged_review(),
         };
+        let action = match reference {
+            Reference::Tag(_) => "tag.delete",
+            Reference::Digest(_) => "manifest.delete",
+        };
+        let audit = self.audit(action, repository, &reference.to_string());
         let work = async move |tx: &mut Tx| {
             let unknown = || Error::ManifestUnknown(target.clone());
             let id = repository::find(tx, &name).await?.ok_or_else(unknown)?;
@@ -168,7 +174,9 @@ impl Registry {
                     delete.manifest(tx, id, digest, None).await?
                 }
             };
-            deleted.ok_or_else(unknown)
+            let deleted = deleted.ok_or_else(unknown)?;
+            audit.record(tx, delete.now).await?;
+            Ok(deleted)
         };
         let digest = match reference {
             Reference::Tag(_) => None,
@@ -183,6 +191,17 @@ impl Registry {
             Ok(())
         })
         .await
+    }
+
+    /// The manifest, and each tag that points at it from now on.
+    fn audit_push(&self, name: &RepositoryName, digest: &Digest, tags: &[Tag]) -> Vec<Audit> {
+        let digest = digest.to_string();
+        let tags = tags.iter().map(|tag| {
+            let mut audit = self.audit("tag.set", name, tag.as_str());
+            audit.event.detail = serde_json::json!({ "digest": digest }).to_string();
+            audit
+        });
+        std::iter::once(self.audit("manifest.push", name, &digest)).chain(tags).collect()
     }
 
     /// Changes what the cache may hold copies of.
@@ -232,6 +251,7 @@ struct Push {
     tags: Vec<Tag>,
     now: Timestamp,
     untagged_review: Option<std::time::Duration>,
+    audit: Vec<Audit>,
 }
 
 impl Push {
@@ -257,6 +277,10 @@ impl Push {
         }
         if self.tags.is_empty() {
             left.push(self.manifest.digest);
+        }
+        check_quota(tx, repository).await?;
+        for audit in &self.audit {
+            audit.record(tx, self.now).await?;
         }
         self.review(tx, repository, &left).await
     }

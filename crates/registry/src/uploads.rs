@@ -16,7 +16,7 @@ use plura_meta::{
 use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use tracing::warn;
 
-use crate::{Error, Registry, blocking, detached};
+use crate::{Error, Registry, blocking, check_quota, detached};
 
 /// The body of a request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -56,42 +56,11 @@ impl Registry {
     ) -> Result<UploadId, Error> {
         let id = new_upload_id()?;
         let hash = algorithm.hasher().save();
-        let upload = Upload { id: id.clone(), repository: repository.clone(), offset: 0, hash };
+        let (repository, owner) = (repository.clone(), self.origin.subject.clone());
+        let upload = Upload { id: id.clone(), repository, owner, offset: 0, hash };
         let now = Timestamp::now();
         let work = async move |tx: &mut Tx| Ok(upload::insert(tx, &upload, now).await?);
         self.db().write(move |tx| Box::pin(async move { work(tx).await })).await.map(|()| id)
-    }
-
-    /// Links a blob that another repository has, or starts a session if there is none.
-    ///
-    /// With `from`, only that repository counts: a client must not learn what others hold. Without,
-    /// any repository that the caller may read does.
-    pub async fn mount(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        from: Option<&RepositoryName>,
-    ) -> Result<StartedUpload, Error> {
-        let (target, from, digest) = (repository.clone(), from.cloned(), *digest);
-        let (now, grace) = (Timestamp::now(), self.settings().grace);
-        let work = async move |tx: &mut Tx| {
-            let found = match from {
-                Some(from) => blob::find_linked(tx, &from, &digest).await?.map(|l| l.blob),
-                None => match blob::find(tx, &digest).await? {
-                    Some(found) if blob::is_linked(tx, found.id).await? => Some(found),
-                    _ => None,
-                },
-            };
-            let Some(found) = found else { return Ok::<bool, Error>(false) };
-            link(tx, &target, &found, now, now.after(grace)).await?;
-            Ok(true)
-        };
-        let mounted = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        if mounted {
-            return Ok(StartedUpload::Mounted);
-        }
-        let id = self.start_upload(repository, digest.algorithm()).await?;
-        Ok(StartedUpload::Session(id))
     }
 
     /// How many bytes of a session have arrived.
@@ -100,8 +69,7 @@ impl Registry {
         repository: &RepositoryName,
         id: &UploadId,
     ) -> Result<u64, Error> {
-        let found = upload::find(&mut self.db().read().await?, repository, id).await?;
-        found.map(|upload| upload.offset).ok_or(Error::UploadUnknown)
+        Ok(self.find_session(repository, id).await?.offset)
     }
 
     /// Appends a chunk to a session; returns how many bytes it has then.
@@ -182,12 +150,23 @@ impl Registry {
     ) -> Result<(), Error> {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
-            let _active = registry.shared.uploads.begin(&id)?;
-            let found = upload::find(&mut registry.db().read().await?, &repository, &id).await?;
-            found.ok_or(Error::UploadUnknown)?;
+            let active = registry.shared.uploads.begin(&id);
+            registry.find_session(&repository, &id).await?;
+            let _active = active?;
             registry.end_session(&id).await
         })
         .await
+    }
+
+    /// The session, if whom this is done for started it: nobody else learns that it exists.
+    async fn find_session(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+    ) -> Result<Upload, Error> {
+        let owner = &self.origin.subject;
+        let found = upload::find(&mut self.db().read().await?, repository, owner, id).await?;
+        found.ok_or(Error::UploadUnknown)
     }
 
     /// Takes the session for this request and checks that the chunk goes on where it stands.
@@ -197,9 +176,10 @@ impl Registry {
         id: &UploadId,
         claim: Claim,
     ) -> Result<Session, Error> {
-        let active = self.shared.uploads.begin(id)?;
-        let upload = upload::find(&mut self.db().read().await?, repository, id).await?;
-        let upload = upload.ok_or(Error::UploadUnknown)?;
+        let active = self.shared.uploads.begin(id);
+        let upload = self.find_session(repository, id).await?;
+        // Only who may know of the session is told that it is busy.
+        let active = active?;
         // After a finish that failed, the file may have a second name under `blobs`: what is written to
         // it now must not change what a commit after all has there.
         if self.shared.uploads.may_be_sealed(id) {
@@ -330,6 +310,7 @@ impl Registry {
         sealed: Sealed,
         is_session: bool,
     ) -> Result<(), Error> {
+        let audit = self.audit("blob.push", repository, &digest.to_string());
         let (repository, digest) = (repository.clone(), *digest);
         let (now, grace) = (Timestamp::now(), self.settings().grace);
         let Sealed { upload, key, size } = sealed;
@@ -340,6 +321,7 @@ impl Registry {
             }
             let kept = blob::find_or_create(tx, &digest, size, storage_key.as_str(), now).await?;
             link(tx, &repository, &kept, now, now.after(grace)).await?;
+            audit.record(tx, now).await?;
             Ok::<String, Error>(kept.storage_key)
         };
         let kept = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
@@ -416,7 +398,7 @@ impl Claim {
 }
 
 /// Links a blob to a repository and has the collector ask later whether something came to need it.
-async fn link(
+pub(crate) async fn link(
     tx: &mut Tx,
     name: &RepositoryName,
     blob: &blob::Blob,
@@ -424,7 +406,9 @@ async fn link(
     due_at: Timestamp,
 ) -> Result<(), Error> {
     let repository = repository::find_or_create(tx, name, now).await?;
-    blob::link(tx, repository, blob.id, now).await?;
+    if blob::link(tx, repository, blob.id, now).await? {
+        check_quota(tx, repository).await?;
+    }
     let review =
         Review { kind: Kind::Link, repository: Some(repository), digest: blob.digest, due_at };
     Ok(review::schedule(tx, &review).await?)

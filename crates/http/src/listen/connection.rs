@@ -10,7 +10,7 @@ use http::{Request, Response};
 use hyper::service::Service;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::activity::{Activity, Overdue};
 use super::metrics::Metrics;
 use super::service::PerConnection;
+use super::tls::{Admission, Secured};
 use super::wire::{self, Wire};
 use super::{Connection, Options, RequestBody, Tls};
 use crate::body::{Body, FileQueue};
@@ -100,43 +101,47 @@ where
         options.stall_timeout,
         queue.clone(),
     );
-    let connection = Connection { peer, tls: options.tls.is_some() };
-    let service = PerConnection {
+    let connection = Connection { peer, tls: options.tls.is_some(), client: None };
+    let mut service = PerConnection {
         service: shared.service.clone(),
         connection,
         activity: Arc::clone(&activity),
         options: Arc::clone(options),
         queue,
     };
-    match &options.tls {
-        None => drive(&shared, wire, service, &activity, drain).await,
-        Some(tls) => {
-            let handshake = handshake(tls, wire, peer, options);
-            let encrypted = tokio::select! {
-                encrypted = handshake => encrypted,
-                _ = draining(&mut drain) => None,
-            };
-            match encrypted {
-                Some(encrypted) => drive(&shared, encrypted, service, &activity, drain).await,
-                None => End::Closed,
-            }
-        }
-    }
+    let Some(tls) = &options.tls else {
+        return drive(&shared, wire, service, &activity, Admission::of_anyone(), drain).await;
+    };
+    let secured = tokio::select! {
+        secured = handshake(tls, wire, peer, &activity, options) => secured,
+        _ = draining(&mut drain) => None,
+    };
+    let Some(Secured { stream, client, admission }) = secured else { return End::Closed };
+    service.connection.client = client;
+    drive(&shared, stream, service, &activity, admission, drain).await
 }
 
 async fn handshake(
     tls: &Tls,
     wire: Wire,
     peer: SocketAddr,
+    activity: &Activity,
     options: &Options,
-) -> Option<impl AsyncRead + AsyncWrite + Unpin + Send + use<>> {
-    let error = match timeout(options.handshake_timeout, tls.accept(wire)).await {
-        Ok(Ok(encrypted)) => return Some(encrypted),
-        Ok(Err(error)) => error,
-        Err(elapsed) => elapsed.into(),
+) -> Option<Secured<Wire>> {
+    let (error, wire) = match timeout(options.handshake_timeout, tls.accept(wire)).await {
+        Ok(Ok(secured)) => return Some(secured),
+        Ok(Err((error, wire))) => (error, Some(wire)),
+        Err(elapsed) => (elapsed.into(), None),
     };
     tracing::debug!(%peer, %error, "the TLS handshake failed");
     Metrics::add(&options.metrics.refused, 1);
+    if let Some(mut wire) = wire {
+        // With TLS 1.3 a client sends its request before it knows that its certificate was
+        // refused. Unread, that would answer the alert with a reset.
+        activity.left_unread();
+        // Whether the peer listens or not, the connection ends here.
+        let _ = wire.shutdown().await;
+    }
     None
 }
 
@@ -145,6 +150,7 @@ async fn drive<S>(
     io: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     service: PerConnection<S>,
     activity: &Activity,
+    mut admission: Admission,
     mut drain: Drain,
 ) -> End
 where
@@ -155,19 +161,26 @@ where
     let peer = service.connection.peer;
     let mut conversation = pin!(shared.protocols.serve_connection(TokioIo::new(io), service));
     let mut overdue = pin!(activity.overdue(&shared.options));
-    let reason = tokio::select! {
-        ended = conversation.as_mut() => return closed(peer, ended),
-        reason = &mut overdue => reason,
-        deadline = draining(&mut drain) => {
-            conversation.as_mut().graceful_shutdown();
-            tokio::select! {
-                ended = conversation.as_mut() => return closed(peer, ended),
-                () = quiet(activity) => return End::Closed,
-                () = sleep_until(deadline) => {
-                    Metrics::add(&shared.options.metrics.cut, 1);
-                    return End::Cut;
+    let reason = loop {
+        tokio::select! {
+            ended = conversation.as_mut() => return closed(peer, ended),
+            reason = &mut overdue => break reason,
+            () = admission.withdrawn() => {
+                // What runs may finish; the next request needs a handshake of its own.
+                conversation.as_mut().graceful_shutdown();
+                admission = Admission::of_anyone();
+            }
+            deadline = draining(&mut drain) => {
+                conversation.as_mut().graceful_shutdown();
+                tokio::select! {
+                    ended = conversation.as_mut() => return closed(peer, ended),
+                    () = quiet(activity) => return End::Closed,
+                    () = sleep_until(deadline) => {
+                        Metrics::add(&shared.options.metrics.cut, 1);
+                        return End::Cut;
+                    }
+                    reason = &mut overdue => break reason,
                 }
-                reason = &mut overdue => reason,
             }
         }
     };

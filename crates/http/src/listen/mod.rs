@@ -9,12 +9,14 @@
 
 mod accept;
 mod activity;
+mod client_certificate;
 mod connection;
 mod metrics;
 mod request_body;
 mod service;
 mod stall;
 mod tls;
+mod watched;
 mod wire;
 
 use std::net::SocketAddr;
@@ -22,17 +24,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use accept::{Drained, serve};
+pub use client_certificate::{ClientCertificate, ClientCertificates};
 pub use metrics::Metrics;
 pub use request_body::RequestBody;
-pub use tls::{Tls, TlsError};
+pub use tls::{Tls, TlsError, TlsFiles};
 
 /// What a request's connection is; in the extensions of every request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Connection {
     /// The other end of the socket.
     pub peer: SocketAddr,
     /// Whether the bytes are encrypted between that end and this process.
     pub tls: bool,
+    /// What that end has proved to be, if it was asked and had a certificate to show.
+    pub client: Option<Arc<ClientCertificate>>,
 }
 
 /// How connections are treated.

@@ -71,7 +71,7 @@ impl<S> PerConnection<S> {
         let stall_timeout = self.options.stall_timeout;
         let mut request =
             request.map(|body| RequestBody::new(body, Arc::clone(&self.activity), stall_timeout));
-        request.extensions_mut().insert(self.connection);
+        request.extensions_mut().insert(self.connection.clone());
         request
     }
 }

@@ -1,8 +1,8 @@
-//! Certificates that can be replaced while serving.
+//! Handshakes, by certificates that can be replaced while serving.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,14 +10,19 @@ use rustls::ServerConfig;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem};
-use rustls::server::{ClientHello, ResolvesServerCert};
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Why a certificate and its key cannot be used.
+use super::client_certificate::{Authorities, ClientCertificate, ClientCertificates};
+use super::watched::Watched;
+
+/// Why TLS cannot be used with the files it is made of.
 #[derive(Debug, thiserror::Error)]
 pub enum TlsError {
     /// A file cannot be read.
@@ -39,30 +44,40 @@ pub enum TlsError {
     /// The key is of an unknown kind, or is not the key of the certificate.
     #[error("the certificate and the key cannot be used together")]
     Pair(#[from] rustls::Error),
+    /// Not all certificates of a file can be those of authorities.
+    #[error("{path} has a certificate that cannot be an authority's", path = path.display())]
+    Authority {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
 }
 
-/// TLS for a listener: a certificate chain and its key, watched for replacement.
+/// What TLS for a listener is made of.
+#[derive(Clone, Debug)]
+pub struct TlsFiles {
+    /// The certificate chain, PEM, the server's own first.
+    pub certificate: PathBuf,
+    /// The key of the server's own certificate, PEM.
+    pub key: PathBuf,
+    /// What clients have to show.
+    pub clients: ClientCertificates,
+}
+
+/// TLS for a listener; its files are watched for replacement.
 #[derive(Clone)]
 pub struct Tls(Arc<Inner>);
 
 struct Inner {
-    files: Files,
+    provider: Arc<CryptoProvider>,
     reload_interval: Duration,
+    pair: Watched<2>,
     current: Arc<Current>,
-    acceptor: TlsAcceptor,
-    /// The contents last looked at, good or bad, so that each is judged and logged once.
-    seen: Mutex<Contents>,
-}
-
-struct Files {
-    certificate: PathBuf,
-    key: PathBuf,
-}
-
-#[derive(Default, PartialEq, Eq)]
-struct Contents {
-    certificate: Vec<u8>,
-    key: Vec<u8>,
+    authorities: Option<Authorities>,
+    /// How new handshakes go. Another one takes its place when the authorities are replaced,
+    /// which whoever was admitted by this one wants to know.
+    config: watch::Sender<Arc<ServerConfig>>,
 }
 
 /// The key that new handshakes use.
@@ -75,36 +90,78 @@ impl ResolvesServerCert for Current {
     }
 }
 
+/// A connection after its handshake.
+pub(super) struct Secured<IO> {
+    pub(super) stream: TlsStream<IO>,
+    pub(super) client: Option<Arc<ClientCertificate>>,
+    pub(super) admission: Admission,
+}
+
+/// What a connection was admitted by, as far as that can be taken back.
+pub(super) struct Admission(Option<watch::Receiver<Arc<ServerConfig>>>);
+
+impl Admission {
+    /// Nobody was asked who is there.
+    pub(super) fn of_anyone() -> Self {
+        Self(None)
+    }
+
+    /// Ends when the authorities were replaced that vouched for the client, if any did.
+    pub(super) async fn withdrawn(&mut self) {
+        if let Some(config) = &mut self.0
+            && config.changed().await.is_ok()
+        {
+            return;
+        }
+        // Nobody is here to replace them.
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Tls {
-    /// Reads a PEM certificate chain and a PEM key; while serving, the files are looked at again
-    /// every `reload_interval`.
-    pub fn load(
-        certificate: impl Into<PathBuf>,
-        key: impl Into<PathBuf>,
-        reload_interval: Duration,
-    ) -> Result<Self, TlsError> {
-        let files = Files { certificate: certificate.into(), key: key.into() };
-        let contents = files.read()?;
+    /// Reads the files; while serving, they are looked at again every `reload_interval`.
+    pub fn load(files: TlsFiles, reload_interval: Duration) -> Result<Self, TlsError> {
         let provider = Arc::new(aws_lc_rs::default_provider());
-        let pair = files.parse(&contents, &provider)?;
-        let current = Arc::new(Current(ArcSwap::from_pointee(pair)));
-        let acceptor = TlsAcceptor::from(Arc::new(config(provider, Arc::clone(&current))?));
-        let seen = Mutex::new(contents);
-        Ok(Self(Arc::new(Inner { files, reload_interval, current, acceptor, seen })))
+        let pair = Watched::new([files.certificate, files.key]);
+        let key = pair.renew(|contents| certified_key(&pair.paths, contents, &provider))?;
+        let current = Arc::new(Current(ArcSwap::from_pointee(key)));
+        let authorities = Authorities::of(files.clients);
+        let verifier = authorities.as_ref().map(|authorities| {
+            authorities.file.renew(|contents| authorities.verifier(contents, &provider))
+        });
+        let first = config(&provider, &current, verifier.transpose()?)?;
+        let config = watch::Sender::new(Arc::new(first));
+        Ok(Self(Arc::new(Inner { provider, reload_interval, pair, current, authorities, config })))
     }
 
-    /// Reads the files again. New connections use what they hold now; on an error nothing
-    /// changes.
+    /// Reads the files again. New connections use what they hold now; where there is an error,
+    /// nothing changes.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let contents = self.0.files.read()?;
-        self.look_at(contents)
+        let pair = self.0.pair.renew(|contents| self.use_pair(contents));
+        let authorities = self.0.authorities.as_ref().map_or(Ok(()), |authorities| {
+            authorities.file.renew(|contents| self.use_authorities(authorities, contents))
+        });
+        // The one is put to use even if the other cannot be.
+        pair.and(authorities)
     }
 
-    pub(super) async fn accept<IO>(&self, io: IO) -> io::Result<TlsStream<IO>>
+    /// The handshake of a new connection. One that failed gives its socket back.
+    pub(super) async fn accept<IO>(&self, io: IO) -> Result<Secured<IO>, (io::Error, IO)>
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        self.0.acceptor.accept(io).await
+        let mut config = self.0.config.subscribe();
+        let acceptor = TlsAcceptor::from(Arc::clone(&config.borrow_and_update()));
+        let stream = acceptor.accept(io).into_fallible().await?;
+        let shown = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+        match shown.map(ClientCertificate::read).transpose() {
+            Ok(client) => {
+                let client = client.map(Arc::new);
+                let admission = Admission(client.as_ref().map(|_| config));
+                Ok(Secured { stream, client, admission })
+            }
+            Err(error) => Err((io::Error::other(error), stream.into_inner().0)),
+        }
     }
 
     /// Looks at the files at every interval; never ends.
@@ -114,84 +171,108 @@ impl Tls {
         loop {
             interval.tick().await;
             let tls = self.clone();
-            let looked = tokio::task::spawn_blocking(move || tls.reload_if_new()).await;
-            match looked {
-                Ok(Ok(true)) => tracing::info!("the TLS certificate was replaced"),
-                Ok(Ok(false)) => {}
-                Ok(Err(error)) => {
-                    let cause = std::error::Error::source(&error).map(ToString::to_string);
-                    tracing::error!(%error, cause, "the TLS certificate stays as it was");
-                }
-                Err(error) => tracing::error!(%error, "cannot look at the TLS certificate"),
+            if let Err(error) = tokio::task::spawn_blocking(move || tls.look()).await {
+                tracing::error!(%error, "cannot look at the TLS certificate");
             }
         }
     }
 
-    fn reload_if_new(&self) -> Result<bool, TlsError> {
-        let contents = self.0.files.read()?;
-        if *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) == contents {
-            return Ok(false);
+    fn look(&self) {
+        match self.0.pair.renew_if_changed(|contents| self.use_pair(contents)) {
+            Ok(true) => tracing::info!("the TLS certificate was replaced"),
+            Ok(false) => {}
+            Err(error) => {
+                let cause = cause(&error);
+                tracing::error!(%error, cause, "the TLS certificate stays as it was");
+            }
         }
-        self.look_at(contents).map(|()| true)
+        let Some(authorities) = &self.0.authorities else { return };
+        let renew = |contents: &_| self.use_authorities(authorities, contents);
+        match authorities.file.renew_if_changed(renew) {
+            Ok(true) => tracing::info!("the authorities of client certificates were replaced"),
+            Ok(false) => {}
+            Err(error) => {
+                let cause = cause(&error);
+                tracing::error!(%error, cause, "the authorities of client certificates stay as they were");
+            }
+        }
     }
 
-    fn look_at(&self, contents: Contents) -> Result<(), TlsError> {
-        let provider = self.0.acceptor.config().crypto_provider();
-        let pair = self.0.files.parse(&contents, provider);
-        *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = contents;
-        self.0.current.0.store(Arc::new(pair?));
+    fn use_pair(&self, contents: &[Vec<u8>; 2]) -> Result<(), TlsError> {
+        let key = certified_key(&self.0.pair.paths, contents, &self.0.provider)?;
+        self.0.current.0.store(Arc::new(key));
+        Ok(())
+    }
+
+    fn use_authorities(
+        &self,
+        authorities: &Authorities,
+        contents: &[Vec<u8>; 1],
+    ) -> Result<(), TlsError> {
+        let verifier = authorities.verifier(contents, &self.0.provider)?;
+        let config = config(&self.0.provider, &self.0.current, Some(verifier))?;
+        self.0.config.send_replace(Arc::new(config));
         Ok(())
     }
 }
 
 const MINIMUM_INTERVAL: Duration = Duration::from_millis(10);
 
-/// The one place that decides how a handshake goes; client certificates belong here.
+fn cause(error: &TlsError) -> Option<String> {
+    std::error::Error::source(error).map(ToString::to_string)
+}
+
+/// The one place that decides how a handshake goes.
 fn config(
-    provider: Arc<CryptoProvider>,
-    current: Arc<Current>,
+    provider: &Arc<CryptoProvider>,
+    current: &Arc<Current>,
+    clients: Option<Arc<dyn ClientCertVerifier>>,
 ) -> Result<ServerConfig, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(current);
+    let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
+        // 1.2 and 1.3.
+        .with_safe_default_protocol_versions()?;
+    let resumable = clients.is_none();
+    let builder = match clients {
+        Some(verifier) => builder.with_client_cert_verifier(verifier),
+        None => builder.with_no_client_auth(),
+    };
+    let resolver: Arc<dyn ResolvesServerCert> = Arc::<Current>::clone(current);
+    let mut config = builder.with_cert_resolver(resolver);
+    if !resumable {
+        // A session that is resumed brings its certificate along, which nobody verifies again: a
+        // client whose certificate has expired, or whose authority is gone, would come back.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+    }
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
 
-impl Files {
-    fn read(&self) -> Result<Contents, TlsError> {
-        let read = |path: &Path| {
-            std::fs::read(path).map_err(|source| TlsError::Read { path: path.into(), source })
-        };
-        Ok(Contents { certificate: read(&self.certificate)?, key: read(&self.key)? })
-    }
+fn certified_key(
+    [certificate_path, key_path]: &[PathBuf; 2],
+    [certificate, key]: &[Vec<u8>; 2],
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, TlsError> {
+    let chain = certificates(certificate_path, certificate)?;
+    let key = PrivateKeyDer::from_pem_slice(key)
+        .map_err(|source| TlsError::Pem { path: key_path.clone(), source })?;
+    Ok(CertifiedKey::from_der(chain, key, provider)?)
+}
 
-    fn parse(
-        &self,
-        contents: &Contents,
-        provider: &CryptoProvider,
-    ) -> Result<CertifiedKey, TlsError> {
-        let bad = |path: &Path| {
-            let path = path.to_path_buf();
-            move |source| TlsError::Pem { path, source }
-        };
-        let chain = CertificateDer::pem_slice_iter(&contents.certificate)
-            .collect::<Result<Vec<_>, _>>()
-            .and_then(
-                |chain| if chain.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(chain) },
-            )
-            .map_err(bad(&self.certificate))?;
-        let key = PrivateKeyDer::from_pem_slice(&contents.key).map_err(bad(&self.key))?;
-        Ok(CertifiedKey::from_der(chain, key, provider)?)
-    }
+/// All certificates of a PEM file, of which there must be one.
+pub(super) fn certificates(
+    path: &Path,
+    contents: &[u8],
+) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    CertificateDer::pem_slice_iter(contents)
+        .collect::<Result<Vec<_>, _>>()
+        .and_then(|all| if all.is_empty() { Err(pem::Error::NoItemsFound) } else { Ok(all) })
+        .map_err(|source| TlsError::Pem { path: path.into(), source })
 }
 
 impl std::fmt::Debug for Tls {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter
-            .debug_struct("Tls")
-            .field("certificate", &self.0.files.certificate)
-            .finish_non_exhaustive()
+        let [certificate, _key] = &self.0.pair.paths;
+        formatter.debug_struct("Tls").field("certificate", certificate).finish_non_exhaustive()
     }
 }

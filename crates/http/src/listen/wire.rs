@@ -238,7 +238,7 @@ mod tests {
         let metrics = Arc::clone(&options.metrics);
         let stall = options.stall_timeout;
         let wire = Wire::new(stream, Arc::clone(&activity), metrics, stall, queue.clone());
-        let connection = Connection { peer, tls: false };
+        let connection = Connection { peer, tls: false, client: None };
         let service = service_fn(answer);
         let service = PerConnection { service, connection, activity, options, queue };
         client.write_all(b"GET / HTTP/1.1\r\nconnection: close\r\n\r\n").await.unwrap();

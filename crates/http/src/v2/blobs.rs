@@ -9,7 +9,7 @@ use crate::{
 };
 
 pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Digest) -> Answer {
-    let registry = &call.state.registry;
+    let registry = call.registry;
     let content = registry.blob(&repository, &digest).await.map_err(refuse)?;
     let etag = format!("\"{digest}\"");
     if call.has_already(&etag) {

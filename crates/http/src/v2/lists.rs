@@ -1,5 +1,6 @@
 use http::{HeaderName, StatusCode, header};
 use plura_oci::{Digest, Page, RepositoryName, media_types};
+use plura_registry::Readable;
 use serde_json::json;
 
 use super::{Answer, Call, next_page, refuse};
@@ -11,8 +12,8 @@ use crate::{
 /// Says that the answer holds only what was asked for (distribution-spec, "Listing Referrers").
 const FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
 
-pub(super) async fn repositories(call: Call<'_>, page: Page) -> Answer {
-    let found = call.state.registry.repositories(&page).await.map_err(refuse)?;
+pub(super) async fn repositories(call: Call<'_>, page: Page, readable: &Readable) -> Answer {
+    let found = call.registry.repositories(&page, readable).await.map_err(refuse)?;
     let response = respond::json(StatusCode::OK, &json!({ "repositories": &found.names }));
     match found.names.last().filter(|_| found.more) {
         Some(last) => {
@@ -23,7 +24,7 @@ pub(super) async fn repositories(call: Call<'_>, page: Page) -> Answer {
 }
 
 pub(super) async fn tags(call: Call<'_>, repository: RepositoryName, page: Page) -> Answer {
-    let found = call.state.registry.tags(&repository, &page).await.map_err(refuse)?;
+    let found = call.registry.tags(&repository, &page).await.map_err(refuse)?;
     let body = json!({ "name": &repository, "tags": &found.names });
     let response = respond::json(StatusCode::OK, &body);
     match found.names.last().filter(|_| found.more) {
@@ -43,7 +44,7 @@ pub(super) async fn referrers(
     page: Page,
 ) -> Answer {
     let filter = artifact_type.as_deref();
-    let found = call.state.registry.referrers(&repository, &subject, filter, &page).await;
+    let found = call.registry.referrers(&repository, &subject, filter, &page).await;
     let found = found.map_err(|error| refuse(ApiError::from(error).or_unavailable()))?;
     let index = json!({
         "schemaVersion": 2,

@@ -19,7 +19,7 @@ pub(super) async fn get(
     repository: RepositoryName,
     reference: Reference,
 ) -> Answer {
-    let found = call.state.registry.manifest(&repository, &reference).await.map_err(refuse)?;
+    let found = call.registry.manifest(&repository, &reference).await.map_err(refuse)?;
     let digest = found.digest.to_string();
     let etag = format!("\"{digest}\"");
     let status = if call.has_already(&etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
@@ -44,7 +44,7 @@ pub(super) async fn put(
     reference: Reference,
     tags: Vec<Tag>,
 ) -> Answer {
-    let limit = call.state.registry.settings().manifest_limit;
+    let limit = call.registry.settings().manifest_limit;
     let bytes = match call.body.read(limit).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => return Err(too_large(limit)),
@@ -62,7 +62,7 @@ pub(super) async fn put(
         content_type,
         bytes,
     };
-    let pushed = call.state.registry.put_manifest(put).await.map_err(refuse)?;
+    let pushed = call.registry.put_manifest(put).await.map_err(refuse)?;
     let path = location::manifest(&repository, &pushed.digest);
     let mut response = respond::empty(StatusCode::CREATED)
         .with(header::LOCATION, call.location(&path))

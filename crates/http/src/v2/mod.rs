@@ -1,23 +1,30 @@
 //! `/v2`: a request becomes an [`Action`], the action is carried out by one use case, and its outcome
 //! becomes a response.
 
+pub(crate) mod authorise;
 mod blobs;
 mod lists;
 mod manifests;
 mod uploads;
 
-use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header};
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
 use plura_oci::{Action, StartUpload};
-use plura_registry::Error;
+use plura_policy::Permission;
+use plura_registry::{Error, Registry};
 
 use crate::{
     app::State,
     body::Body,
     error::ApiError,
+    identify::Sender,
     listen::RequestBody,
-    request::LentBody,
+    request::{LentBody, RequestId},
     respond::{self, With},
 };
+
+use authorise::Allowed;
 
 /// Which API this is; clients of the reference registry look for it.
 const API_VERSION: HeaderName = HeaderName::from_static("docker-distribution-api-version");
@@ -33,16 +40,13 @@ pub(crate) fn is_ours(path: &str) -> bool {
 pub(crate) async fn answer(
     state: &State,
     request: Request<RequestBody>,
+    id: &RequestId,
 ) -> (&'static str, Response<Body>) {
     let (head, body) = request.into_parts();
     let body = LentBody::new(body, &head.headers);
     let (name, answered) =
         match Action::parse(head.method.as_str(), head.uri.path(), head.uri.query()) {
-            Ok(action) => {
-                let name = action.name();
-                let call = Call { state, head: &head.headers, method: &head.method, body: &body };
-                (name, dispatch(call, action).await)
-            }
+            Ok(action) => (action.name(), carry_out(state, &head, &body, id, action).await),
             Err(error) => ("not_understood", Err(refuse(error))),
         };
     let response = match answered {
@@ -55,10 +59,41 @@ pub(crate) async fn answer(
     (name, response.with(API_VERSION, "registry/2.0"))
 }
 
-/// A request whose action is known.
+/// Who asks, whether they may, and then the action itself: in this order, for every action.
+async fn carry_out(
+    state: &State,
+    head: &Parts,
+    body: &LentBody,
+    id: &RequestId,
+    action: Action,
+) -> Answer {
+    let realm = || state.realm(head);
+    let sender = Sender::find(state, head).await.map_err(|error| {
+        let challenge = authorise::challenge(&realm(), None, Some("invalid_token"));
+        Box::new(error.into_response_with_challenge(&challenge))
+    })?;
+    if !matches!(action, Action::ListReferrers { .. }) {
+        state.check_rate(&sender).map_err(refuse)?;
+    }
+    let realm = realm();
+    let question =
+        authorise::Question { state, sender: &sender, request: id, realm: &realm, action: &action };
+    let allowed = question.decide().await?;
+    let registry = if authorise::permission(&action) == Some(Permission::Pull) {
+        state.registry.clone()
+    } else {
+        state.registry.on_behalf_of(Arc::new(sender.origin(id)))
+    };
+    let call = Call { state, registry: &registry, head: &head.headers, method: &head.method, body };
+    dispatch(call, action, allowed).await
+}
+
+/// A request whose action is known and allowed.
 #[derive(Clone, Copy)]
 struct Call<'a> {
     state: &'a State,
+    /// The registry, on behalf of who asks.
+    registry: &'a Registry,
     head: &'a HeaderMap,
     method: &'a Method,
     body: &'a LentBody,
@@ -70,10 +105,10 @@ type Answer = Result<Response<Body>, Refusal>;
 /// Boxed, since the way without errors should not carry its size.
 type Refusal = Box<Response<Body>>;
 
-async fn dispatch(call: Call<'_>, action: Action) -> Answer {
+async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
     match action {
         Action::Ping => Ok(respond::json(StatusCode::OK, &serde_json::json!({}))),
-        Action::ListRepositories(page) => lists::repositories(call, page).await,
+        Action::ListRepositories(page) => lists::repositories(call, page, &allowed.readable).await,
         Action::ListTags(repository, page) => lists::tags(call, repository, page).await,
         Action::ListReferrers { repository, subject, artifact_type, page } => {
             lists::referrers(call, repository, subject, artifact_type, page).await
@@ -85,12 +120,12 @@ async fn dispatch(call: Call<'_>, action: Action) -> Answer {
             manifests::put(call, repository, reference, tags).await
         }
         Action::DeleteManifest(repository, reference) => {
-            let deleted = call.state.registry.delete_manifest(&repository, &reference).await;
+            let deleted = call.registry.delete_manifest(&repository, &reference).await;
             deleted_or_refused(deleted, "GET, HEAD, PUT")
         }
         Action::GetBlob(repository, digest) => blobs::get(call, repository, digest).await,
         Action::DeleteBlob(repository, digest) => {
-            let deleted = call.state.registry.delete_blob(&repository, &digest).await;
+            let deleted = call.registry.delete_blob(&repository, &digest).await;
             deleted_or_refused(deleted, "GET, HEAD")
         }
         Action::StartUpload(repository, StartUpload::Session(algorithm)) => {
@@ -99,8 +134,8 @@ async fn dispatch(call: Call<'_>, action: Action) -> Answer {
         Action::StartUpload(repository, StartUpload::Whole(digest)) => {
             uploads::whole(call, repository, digest).await
         }
-        Action::StartUpload(repository, StartUpload::Mount { digest, from }) => {
-            uploads::mount(call, repository, digest, from).await
+        Action::StartUpload(repository, StartUpload::Mount { digest, .. }) => {
+            uploads::mount(call, repository, digest, allowed.mount_from).await
         }
         Action::UploadStatus(repository, upload) => uploads::status(call, repository, upload).await,
         Action::AppendUpload(repository, upload) => uploads::append(call, repository, upload).await,
@@ -108,7 +143,7 @@ async fn dispatch(call: Call<'_>, action: Action) -> Answer {
             uploads::finish(call, repository, upload, digest).await
         }
         Action::CancelUpload(repository, upload) => {
-            let cancelled = call.state.registry.cancel_upload(&repository, &upload).await;
+            let cancelled = call.registry.cancel_upload(&repository, &upload).await;
             cancelled.map(|()| respond::empty(StatusCode::NO_CONTENT)).map_err(refuse)
         }
     }

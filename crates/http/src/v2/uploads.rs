@@ -1,6 +1,6 @@
 use http::{HeaderName, Response, StatusCode, header};
 use plura_oci::{Algorithm, ContentRange, Digest, ErrorCode, RepositoryName, UploadId, location};
-use plura_registry::{Chunk, Claim, Error, StartedUpload};
+use plura_registry::{Chunk, Claim, Error, MountFrom, StartedUpload};
 
 use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
@@ -19,13 +19,13 @@ pub(super) async fn start(
     repository: RepositoryName,
     algorithm: Algorithm,
 ) -> Answer {
-    let id = call.state.registry.start_upload(&repository, algorithm).await.map_err(refuse)?;
+    let id = call.registry.start_upload(&repository, algorithm).await.map_err(refuse)?;
     Ok(session(call, StatusCode::ACCEPTED, &repository, &id, 0))
 }
 
 pub(super) async fn whole(call: Call<'_>, repository: RepositoryName, digest: Digest) -> Answer {
     let chunk = chunk(call)?;
-    call.state.registry.push_blob(&repository, &digest, chunk).await.map_err(refuse)?;
+    call.registry.push_blob(&repository, &digest, chunk).await.map_err(refuse)?;
     Ok(created(call, &repository, &digest))
 }
 
@@ -33,9 +33,9 @@ pub(super) async fn mount(
     call: Call<'_>,
     repository: RepositoryName,
     digest: Digest,
-    from: Option<RepositoryName>,
+    from: MountFrom,
 ) -> Answer {
-    let mounted = call.state.registry.mount(&repository, &digest, from.as_ref()).await;
+    let mounted = call.registry.mount(&repository, &digest, from).await;
     match mounted.map_err(refuse)? {
         StartedUpload::Mounted => Ok(created(call, &repository, &digest)),
         StartedUpload::Session(id) => Ok(session(call, StatusCode::ACCEPTED, &repository, &id, 0)),
@@ -43,13 +43,13 @@ pub(super) async fn mount(
 }
 
 pub(super) async fn status(call: Call<'_>, repository: RepositoryName, id: UploadId) -> Answer {
-    let offset = call.state.registry.upload_offset(&repository, &id).await.map_err(refuse)?;
+    let offset = call.registry.upload_offset(&repository, &id).await.map_err(refuse)?;
     Ok(session(call, StatusCode::NO_CONTENT, &repository, &id, offset))
 }
 
 pub(super) async fn append(call: Call<'_>, repository: RepositoryName, id: UploadId) -> Answer {
     let chunk = chunk(call)?;
-    let appended = call.state.registry.append_upload(&repository, &id, chunk).await;
+    let appended = call.registry.append_upload(&repository, &id, chunk).await;
     let offset = appended.map_err(|error| refuse_chunk(call, &repository, &id, error))?;
     Ok(session(call, StatusCode::ACCEPTED, &repository, &id, offset))
 }
@@ -61,7 +61,7 @@ pub(super) async fn finish(
     digest: Digest,
 ) -> Answer {
     let chunk = chunk(call)?;
-    let finished = call.state.registry.finish_upload(&repository, &id, &digest, chunk).await;
+    let finished = call.registry.finish_upload(&repository, &id, &digest, chunk).await;
     finished.map_err(|error| refuse_chunk(call, &repository, &id, error))?;
     Ok(created(call, &repository, &digest))
 }
@@ -90,7 +90,7 @@ fn session(
         .with(header::LOCATION, call.location(&location::upload(repository, id)))
         .with(header::RANGE, location::upload_range(offset))
         .with(UPLOAD_UUID, id.as_str());
-    match call.state.registry.settings().minimum_chunk {
+    match call.registry.settings().minimum_chunk {
         0 => response,
         minimum => response.with(MINIMUM_CHUNK, minimum.to_string()),
     }

@@ -35,13 +35,13 @@ async fn requests_learn_about_their_connection() {
     let seen = Arc::new(Mutex::new(None));
     let note = Arc::clone(&seen);
     let server = Server::start(Options::default(), move |request| {
-        *note.lock().unwrap() = request.extensions().get::<Connection>().copied();
+        *note.lock().unwrap() = request.extensions().get::<Connection>().cloned();
         async { Response::new(Body::empty()) }
     })
     .await;
     let mut client = server.connect().await;
     client.fetch("/").await;
-    let connection = seen.lock().unwrap().unwrap();
+    let connection = seen.lock().unwrap().take().unwrap();
     assert_eq!(connection.peer, client.0.get_ref().local_addr().unwrap());
     assert_eq!(connection.peer.ip(), IpAddr::from([127, 0, 0, 1]));
     assert!(!connection.tls);

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use http::{Response, Version};
 use plura_http::body::Body;
-use plura_http::listen::{Connection, Metrics, Options, Tls, TlsError};
+use plura_http::listen::{
+    ClientCertificates, Connection, Metrics, Options, Tls, TlsError, TlsFiles,
+};
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
@@ -15,10 +17,10 @@ use tokio_rustls::client::TlsStream;
 
 use crate::support::{LENGTH, Server, assert_range, eventually, file, within};
 
-const OFTEN: Duration = Duration::from_millis(10);
+pub(crate) const OFTEN: Duration = Duration::from_millis(10);
 
 /// Writes a new certificate and its key, and returns the certificate.
-fn issue(folder: &Path) -> CertificateDer<'static> {
+pub(crate) fn issue(folder: &Path) -> CertificateDer<'static> {
     let issued = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("tls.crt"), issued.cert.pem()).unwrap();
     std::fs::write(folder.join("tls.key"), issued.signing_key.serialize_pem()).unwrap();
@@ -26,7 +28,8 @@ fn issue(folder: &Path) -> CertificateDer<'static> {
 }
 
 fn load(folder: &Path, reload_interval: Duration) -> Result<Tls, TlsError> {
-    Tls::load(folder.join("tls.crt"), folder.join("tls.key"), reload_interval)
+    let (certificate, key) = (folder.join("tls.crt"), folder.join("tls.key"));
+    Tls::load(TlsFiles { certificate, key, clients: ClientCertificates::Off }, reload_interval)
 }
 
 fn options(tls: Tls) -> Options {
@@ -76,7 +79,8 @@ async fn files_arrive_over_both_protocols() {
     let certificate = issue(folder.path());
     let file = file();
     let server = Server::start(options(load(folder.path(), OFTEN).unwrap()), move |request| {
-        assert!(request.extensions().get::<Connection>().unwrap().tls);
+        let connection = request.extensions().get::<Connection>().unwrap();
+        assert!(connection.tls && connection.client.is_none());
         let slice =
             plura_http::body::FileSlice { file: Arc::clone(&file), start: 5, end: LENGTH as u64 };
         async { Response::new(Body::file(slice)) }

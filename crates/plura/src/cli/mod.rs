@@ -8,6 +8,7 @@ mod audit;
 mod completion;
 mod config;
 mod groups;
+mod init;
 mod installation;
 mod login;
 mod man;
@@ -31,6 +32,7 @@ pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
 };
+pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
 pub(crate) use self::man::ManArgs;
@@ -80,6 +82,9 @@ pub(crate) enum Command {
 
     /// Run the registry
     Serve(ServeArgs),
+
+    /// Make the first administrator of an installation
+    Init(InitArgs),
 
     /// Log in to a registry, for plura, docker, podman and others
     Login(LoginArgs),

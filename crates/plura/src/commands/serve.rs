@@ -24,8 +24,10 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<ExitSta
         let address = server.address()?;
         let url = format!("{}://{address}", server.scheme());
         printer.data(format!("Listening on {url}\n"))?;
+        let open = server.is_open().await?;
         if for_people {
-            printer.note(how_to_push(&address.to_string(), server.scheme() == "http", &data));
+            let plain = server.scheme() == "http";
+            printer.note(how_to_push(&address.to_string(), plain, open, &data));
         }
         let shutdown = async move {
             tokio::select! {
@@ -39,13 +41,19 @@ pub(super) fn run(args: &ServeArgs, printer: &Printer) -> anyhow::Result<ExitSta
     Ok(ExitStatus::Done)
 }
 
-fn how_to_push(address: &str, plain: bool, data: &str) -> String {
+fn how_to_push(address: &str, plain: bool, open: bool, data: &str) -> String {
+    let who = if open {
+        "There is no login: whoever reaches this address may push, pull and delete. `plura init` makes\n\
+         the first administrator, and closes it."
+    } else {
+        "Log in first: docker login, skopeo login or plura login."
+    };
     let plain = if plain { " --dest-tls-verify=false" } else { "" };
     format!(
         "\nData is in {data}. Push an image:\n  \
          docker tag IMAGE {address}/apps/hello:1.0.0 && docker push {address}/apps/hello:1.0.0\n  \
          skopeo copy{plain} docker-archive:image.tar docker://{address}/apps/hello:1.0.0\n\n\
-         Whoever reaches this address may push, pull and delete. Stop with Ctrl-C.\n"
+         {who} Stop with Ctrl-C.\n"
     )
 }
 

@@ -3,6 +3,8 @@
 //! The defaults are read from here, `plura config reference` is printed from here, and a name that
 //! is not here is an error; there is no second list to keep in step.
 
+use super::access;
+
 /// A group of keys: a table of the file.
 pub(crate) struct Section {
     /// The name of the table, dots included; empty for the keys above the first table.
@@ -56,11 +58,11 @@ pub(crate) fn is_section(path: &str) -> bool {
     all().any(below)
 }
 
-const DURATION: &str = "duration";
-const POSITIVE_DURATION: &str = "duration above zero";
-const BOOLEAN: &str = "true or false";
-const COUNT: &str = "whole number above zero";
-const PATH: &str = "path";
+pub(super) const DURATION: &str = "duration";
+pub(super) const POSITIVE_DURATION: &str = "duration above zero";
+pub(super) const BOOLEAN: &str = "true or false";
+pub(super) const COUNT: &str = "whole number above zero";
+pub(super) const PATH: &str = "path";
 
 /// Every section with its keys, in the order in which they are shown.
 pub(crate) const SECTIONS: &[Section] = &[
@@ -85,8 +87,8 @@ pub(crate) const SECTIONS: &[Section] = &[
                 kind: "IP address and port",
                 default: Some(r#""127.0.0.1:5000""#),
                 example: r#""[::1]:5000""#,
-                about: "Where to accept connections. An address other than loopback also needs \
-                        `server.allow_unauthenticated`.",
+                about: "Where to accept connections. An address other than loopback needs an \
+                        administrator first: `plura init`.",
             },
             Key {
                 path: "server.public_url",
@@ -101,8 +103,9 @@ pub(crate) const SECTIONS: &[Section] = &[
                 kind: BOOLEAN,
                 default: Some("false"),
                 example: "true",
-                about: "Listen on an address other than loopback although there is no login: \
-                        whoever can connect may read, write and delete.",
+                about: "Listen on an address other than loopback although there is no \
+                        administrator: until there is one, whoever can connect may read, write \
+                        and delete.",
             },
             Key {
                 path: "server.max_connections",
@@ -162,6 +165,23 @@ pub(crate) const SECTIONS: &[Section] = &[
                 about: "The private key of the certificate, PEM.",
             },
             Key {
+                path: "server.tls.client_certificates",
+                kind: r#""off", "optional" or "required""#,
+                default: Some(r#""off""#),
+                example: r#""optional""#,
+                about: "Whether clients are asked for a certificate: no; they may show one, and \
+                        are known by it; or there is no connection without one.",
+            },
+            Key {
+                path: "server.tls.client_ca",
+                kind: PATH,
+                default: None,
+                example: r#""/etc/plura/tls/clients.pem""#,
+                about: "The certificates of the authorities whose client certificates count, PEM. \
+                        Each may vouch for any name, SPIFFE IDs of every trust domain included. \
+                        One that is taken out of the file counts no more.",
+            },
+            Key {
                 path: "server.tls.reload_interval",
                 kind: POSITIVE_DURATION,
                 default: Some(r#""30s""#),
@@ -170,6 +190,9 @@ pub(crate) const SECTIONS: &[Section] = &[
             },
         ],
     },
+    access::ACCESS,
+    access::OIDC,
+    access::LIMITS,
     Section {
         name: "registry",
         about: "What the registry accepts.",

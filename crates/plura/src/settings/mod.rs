@@ -5,6 +5,7 @@
 //! and the documentation. A [`Settings`] that came out of [`resolve()`] is valid; nothing checks it
 //! again.
 
+mod access;
 mod address;
 mod count;
 mod environment;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::access::{Access, Limits};
 pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
@@ -38,6 +40,8 @@ pub(crate) use self::span::{Keep, PositiveSpan, Span};
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) server: Server,
+    pub(crate) access: Access,
+    pub(crate) limits: Limits,
     pub(crate) registry: Registry,
     pub(crate) collection: Collection,
     pub(crate) health: Health,
@@ -65,13 +69,51 @@ pub(crate) struct Server {
 pub(crate) struct Tls {
     certificate: Option<PathBuf>,
     key: Option<PathBuf>,
+    pub(crate) client_certificates: ClientCertificates,
+    pub(crate) client_ca: Option<PathBuf>,
     pub(crate) reload_interval: PositiveSpan,
+}
+
+/// Whether clients are asked for a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ClientCertificates {
+    /// No client is asked.
+    Off,
+    /// A client that has one shows it.
+    Optional,
+    /// A client without one gets no connection.
+    Required,
 }
 
 impl Tls {
     /// The certificate chain and its key, when connections are to be encrypted.
     pub(crate) fn files(&self) -> Option<(&Path, &Path)> {
         self.certificate.as_deref().zip(self.key.as_deref())
+    }
+
+    /// Half of what it takes to know clients by their certificates must not pass for the whole.
+    fn client_contradiction(&self) -> Option<(&'static str, String)> {
+        let (key, message) = match (self.client_certificates, &self.client_ca) {
+            (ClientCertificates::Off, None) => return None,
+            (ClientCertificates::Off, Some(_)) => (
+                "server.tls.client_ca",
+                "set, but no client is asked for a certificate; set \
+                 `server.tls.client_certificates` to \"optional\" or \"required\", or leave this \
+                 unset",
+            ),
+            (_, None) => (
+                "server.tls.client_certificates",
+                "set without `server.tls.client_ca`, the authorities whose certificates count",
+            ),
+            (_, Some(_)) if self.files().is_none() => (
+                "server.tls.client_ca",
+                "clients show certificates only when connections are encrypted; set \
+                 `server.tls.certificate` and `server.tls.key`, too",
+            ),
+            _ => return None,
+        };
+        Some((key, message.to_owned()))
     }
 }
 
@@ -143,22 +185,14 @@ impl Settings {
             (None, Some(_)) => found.push(("server.tls.key", lonely("certificate"))),
             _ => {}
         }
-        if !self.server.listen.is_loopback() && !self.server.allow_unauthenticated {
-            found.push(("server.listen", exposed(self.server.listen)));
-        }
+        found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
+        found.extend(self.server.tls.client_contradiction());
         found
     }
 }
 
 fn lonely(missing: &str) -> String {
     format!("set without `server.tls.{missing}`; encryption needs both files, or name neither")
-}
-
-fn exposed(listen: ListenAddress) -> String {
-    format!(
-        "other machines can reach {listen}, and there is no login; listen on 127.0.0.1, or set \
-         `server.allow_unauthenticated = true` if whoever can connect may read, write and delete"
-    )
 }
 
 #[cfg(test)]

@@ -84,20 +84,33 @@ fn keys_are_documented_in_the_section_that_their_name_says() {
 fn every_default_and_example_is_accepted_from_a_file_and_from_the_environment() {
     for key in keys::all() {
         for text in key.default.into_iter().chain([key.example]) {
-            let file = alone(key, &format!("{} = {text}", key.path));
+            let file = alone(key, text, &format!("{} = {text}", key.path));
             resolved(&file, &[]).unwrap_or_else(|problems| panic!("{}: {problems}", key.path));
             let variable = format!("{}={}", key.environment(), text.trim_matches('"'));
-            resolved(&alone(key, ""), &[&variable])
+            resolved(&alone(key, text, ""), &[&variable])
                 .unwrap_or_else(|problems| panic!("{variable}: {problems}"));
         }
     }
 }
 
-/// A file with what a key cannot do without.
-fn alone(key: &Key, line: &str) -> String {
-    let other = match key.path {
-        "server.tls.certificate" => "server.tls.key = \"key.pem\"\n",
-        "server.tls.key" => "server.tls.certificate = \"certificate.pem\"\n",
+/// A file with what a key of that value cannot do without.
+fn alone(key: &Key, value: &str, line: &str) -> String {
+    let other = match (key.path, value) {
+        ("server.tls.certificate", _) => "server.tls.key = \"key.pem\"\n",
+        ("server.tls.key", _) => "server.tls.certificate = \"certificate.pem\"\n",
+        ("server.tls.client_certificates", "\"optional\"") => {
+            "server.tls.certificate = \"c\"\nserver.tls.key = \"k\"\nserver.tls.client_ca = \"a\"\n"
+        }
+        ("server.tls.client_ca", _) => {
+            "server.tls.certificate = \"c\"\nserver.tls.key = \"k\"\n\
+             server.tls.client_certificates = \"required\"\n"
+        }
+        ("access.oidc.issuer", _) => {
+            "access.oidc.client_id = \"c\"\nserver.public_url = \"https://r.example\"\n"
+        }
+        ("access.oidc.client_id", _) => {
+            "access.oidc.issuer = \"https://i\"\nserver.public_url = \"https://r.example\"\n"
+        }
         _ => "",
     };
     format!("{other}{line}\n")
@@ -214,12 +227,44 @@ fn encryption_takes_both_files_or_neither() {
 }
 
 #[test]
-fn a_server_without_login_listens_to_other_machines_only_when_told_so() {
-    let variables =
-        ["PLURA_SERVER__LISTEN=0.0.0.0:5000", "PLURA_SERVER__ALLOW_UNAUTHENTICATED=true"];
-    settings("", &variables);
-    let problems = resolved("", &variables[..1]).expect_err("the settings were accepted");
-    assert!(problems.to_string().contains("server.allow_unauthenticated = true"), "{problems}");
+fn client_certificates_take_authorities_and_encryption() {
+    let check = |file: &str, expected: &str| {
+        let problems = resolved(&format!("[server.tls]\n{file}"), &[]).expect_err("accepted");
+        assert!(problems.to_string().contains(expected), "{problems}");
+    };
+    let encrypted = "certificate = \"c\"\nkey = \"k\"\n";
+    check(
+        &format!("{encrypted}client_certificates = \"required\"\n"),
+        "plura.toml:4:23: `server.tls.client_certificates`: set without `server.tls.client_ca`",
+    );
+    check(
+        &format!("{encrypted}client_ca = \"a\"\n"),
+        "plura.toml:4:13: `server.tls.client_ca`: set, but no client is asked for a certificate",
+    );
+    check(
+        "client_certificates = \"optional\"\nclient_ca = \"a\"\n",
+        "plura.toml:3:13: `server.tls.client_ca`: clients show certificates only when connections \
+         are encrypted",
+    );
+    let file = "client_certificates = \"optional\"\nclient_ca = \"a\"\n";
+    let tls = settings(&format!("[server.tls]\n{encrypted}{file}"), &[]).server.tls;
+    assert_eq!(tls.client_certificates, ClientCertificates::Optional);
+    assert_eq!(tls.client_ca.as_deref(), Some(Path::new("a")));
+}
+
+#[test]
+fn login_elsewhere_takes_an_issuer_a_client_and_an_address_to_come_back_to() {
+    let check = |file: &str, expected: &str| {
+        let problems = resolved(file, &[]).expect_err("accepted");
+        assert!(problems.to_string().contains(expected), "{problems}");
+    };
+    let (issuer, client) =
+        ("access.oidc.issuer = \"https://i\"\n", "access.oidc.client_id = \"c\"\n");
+    check(issuer, "set without `access.oidc.client_id`");
+    check(client, "set without `access.oidc.issuer`");
+    check(&format!("{issuer}{client}"), "`server.public_url`, which is not set");
+    let public = "server.public_url = \"https://r.example\"\n";
+    settings(&format!("{issuer}{client}{public}"), &[]);
 }
 
 #[test]

@@ -11,15 +11,14 @@ use crate::{assert_none, read, root};
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-oci", &[]),
     ("plura-fault", &[]),
+    ("plura-policy", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     ("plura-registry", &["plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci"]),
     // `plura-blob` only for `BlobFile`, the open file that a body is sent from.
-    ("plura-http", &["plura-registry", "plura-blob", "plura-oci"]),
-    (
-        "plura",
-        &["plura-http", "plura-registry", "plura-blob", "plura-meta", "plura-oci", "plura-fault"],
-    ),
+    ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
+    ("plura", &["plura-http", "plura-access", "plura-registry", "plura-policy", "plura-oci"]),
     // It starts the binary as a process and speaks to it as a client: what it tests it must not share.
     ("plura-testkit", &[]),
     ("plura-bench", &[]),
@@ -38,11 +37,14 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("sqlx", &["plura-meta"]),
     ("clap", &["plura", "plura-bench"]),
     ("anyhow", &["plura", "plura-bench"]),
-    ("reqwest", &["plura", "plura-testkit"]),
+    // Access asks issuers for their keys; nothing else below the commands speaks to other servers.
+    ("reqwest", &["plura", "plura-access", "plura-testkit"]),
+    ("jsonwebtoken", &["plura-access"]),
+    ("argon2", &["plura-access"]),
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci"];
+const PURE: &[&str] = &["plura-oci", "plura-policy"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]

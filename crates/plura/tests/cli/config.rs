@@ -24,6 +24,8 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [server.tls]
     # certificate is not set
     # key is not set
+    client_certificates = "off"  # default
+    # client_ca is not set
     reload_interval = "30s"  # default
 
     [registry]

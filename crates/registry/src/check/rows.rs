@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use plura_meta::{
-    RepositoryId, Timestamp, Tx, blob, check as queries, manifest,
+    RepositoryId, Timestamp, Tx, blob, check as queries, manifest, project,
     review::{self, Kind, Review},
     total,
 };
@@ -199,7 +199,14 @@ impl Check<'_> {
         self.connection.begin_snapshot().await?;
         let recorded = total::read(&mut self.connection).await?;
         let (blobs, bytes) = total::count(&mut self.connection).await?;
+        let miscounted = project::miscounted(&mut self.connection).await?;
         self.connection.end_snapshot().await?;
+        if !miscounted.is_empty() {
+            let detail = "what these projects use is not what was counted".to_owned();
+            let repaired =
+                self.repair(|tx| Box::pin(async move { Ok(project::recount(tx).await?) })).await?;
+            self.report.add(FindingKind::WrongTotal, &miscounted.join(", "), detail, repaired);
+        }
         if (recorded.blobs, recorded.blob_bytes) == (blobs, bytes) {
             return Ok(());
         }

@@ -115,7 +115,7 @@ async fn a_mount_needs_a_repository_that_links_the_blob() {
     let digest = store.push("app", b"layer").await;
     let mount = async |from: Option<&str>, target: &str, digest: &Digest| {
         let from = from.map(name);
-        store.registry().mount(&name(target), digest, from.as_ref()).await.unwrap()
+        store.registry().mount(&name(target), digest, mount_from(from)).await.unwrap()
     };
     assert_eq!(mount(Some("app"), "copy", &digest).await, StartedUpload::Mounted);
     assert_eq!(mount(None, "second", &digest).await, StartedUpload::Mounted);

@@ -153,7 +153,8 @@ async fn repositories_share_blobs_and_let_go_of_them_one_by_one() {
     let store = Store::new(settings()).await;
     let digest = store.push("one", b"shared").await;
     let (one, two) = (name("one"), name("two"));
-    let mounted = store.registry().mount(&two, &digest, Some(&one)).await.unwrap();
+    let mounted =
+        store.registry().mount(&two, &digest, mount_from(Some(one.clone()))).await.unwrap();
     assert_eq!(mounted, StartedUpload::Mounted);
     store.registry().delete_blob(&one, &digest).await.unwrap();
     assert_refused!(store.read("one", &digest).await, Error::BlobUnknown(_));
@@ -198,7 +199,8 @@ async fn being_used_starts_the_grace_again() {
         match way {
             "push" => drop(store.push("app", b"layer").await),
             "mount" => {
-                let mounted = store.registry().mount(&app, &digest, Some(&name("source"))).await;
+                let mounted =
+                    store.registry().mount(&app, &digest, mount_from(Some(name("source")))).await;
                 assert_eq!(mounted.unwrap(), StartedUpload::Mounted);
             }
             "session" => {

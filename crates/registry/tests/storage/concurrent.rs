@@ -104,7 +104,7 @@ impl Client {
         let from = self.random.chance(50).then(|| name(CLIENTS[self.random.below(CLIENTS.len())]));
         match self
             .registry
-            .mount(&target, &digest, from.as_ref())
+            .mount(&target, &digest, mount_from(from))
             .await
             .expect("a mount is answered")
         {
@@ -262,7 +262,8 @@ async fn a_blob_that_was_said_to_be_there_is_there_for_the_manifest() {
                 match (number % 3, registry.blob(&name("app"), &digest).await) {
                     (0, Ok(_)) => {}
                     (1, Ok(_)) => {
-                        let mount = registry.mount(&name("app"), &digest, None).await.unwrap();
+                        let mount =
+                            registry.mount(&name("app"), &digest, mount_from(None)).await.unwrap();
                         if mount != StartedUpload::Mounted {
                             registry.push_blob(&name("app"), &digest, chunk(blob)).await.unwrap();
                         }

@@ -1,9 +1,11 @@
 //! Content to push: blobs, images, indexes, bodies of requests.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use plura_oci::{Digest, Reference, RepositoryName, media_types};
-use plura_registry::{ByteStream, Chunk, Claim};
+use plura_registry::{ByteStream, Chunk, Claim, MountFrom, Readable};
 use serde_json::{Value, json};
 
 /// An image: the blobs it needs, and the manifest that says so.
@@ -94,6 +96,11 @@ pub(crate) fn content(seed: u64, length: usize) -> Vec<u8> {
 
 pub(crate) fn name(text: &str) -> RepositoryName {
     text.parse().expect("a repository name")
+}
+
+/// Mounts from one repository, or from any.
+pub(crate) fn mount_from(from: Option<RepositoryName>) -> MountFrom {
+    from.map_or(MountFrom::Any(Arc::new(Readable::Everything)), MountFrom::Repository)
 }
 
 pub(crate) fn reference(text: impl ToString) -> Reference {

@@ -233,7 +233,10 @@ async fn operate(operation: &str, directory: &Path) {
         }
         "session" => upload(&registry, directory).await,
         "mount" => {
-            let mounted = registry.mount(&new, &Digest::sha256(b"kept"), Some(&app)).await.unwrap();
+            let mounted = registry
+                .mount(&new, &Digest::sha256(b"kept"), mount_from(Some(app.clone())))
+                .await
+                .unwrap();
             assert_eq!(mounted, plura_registry::StartedUpload::Mounted);
         }
         "tag" => {

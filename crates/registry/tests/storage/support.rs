@@ -320,6 +320,8 @@ pub(crate) const TABLES: &[&str] = &[
     "review",
     "removal",
     "total",
+    "project",
+    "project_blob",
 ];
 
 /// What is stored, for comparison.

@@ -63,9 +63,13 @@ fn a_data_directory_that_cannot_be_one_is_said() {
 
 #[test]
 fn listening_to_other_machines_has_to_be_allowed() {
-    let refused = plura(&["serve", "--listen", "0.0.0.0:0", "--data", "data"]).expect(2);
+    let directory = TempDir::new().expect("a temporary directory");
+    let data = text(directory.path());
+    let refused = plura(&["serve", "--listen", "0.0.0.0:0", "--data", data]).expect(2);
     assert_eq!(refused.stdout, "");
-    refused.expect_stderr("server.allow_unauthenticated");
+    refused
+        .expect_stderr("there is no administrator yet")
+        .expect_stderr(&format!("hint: run `plura init --data {data}`"));
 }
 
 #[test]

@@ -131,7 +131,8 @@ impl Run {
         let touched = Touched { repository, digest: Some(digest), tag: None };
         let known = self.of(from).links.contains_key(&digest);
         let (target, source) = (name(repository), name(from));
-        match self.store.registry().mount(&target, &digest, Some(&source)).await {
+        match self.store.registry().mount(&target, &digest, mount_from(Some(source.clone()))).await
+        {
             Ok(Mounted) => {
                 assert!(known);
                 self.link(repository, digest);

@@ -1,0 +1,139 @@
+//! What was found out about credentials a moment ago, so that a request costs no more than a look.
+//!
+//! Two times matter. What was *proved* (a signature, a password) is not proved again while the proof
+//! holds. What somebody *may do* is read again after [`FRESH`], so that disabling an account, ending a
+//! credential or taking a role away takes effect within that time on every replica, and at once on the
+//! one that did it.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use plura_meta::{Timestamp, account::AccountId};
+use quick_cache::sync::Cache;
+
+use crate::{
+    CertificateNames, NoRandomness, Principal, password::Password, random, signing::TokenClaims,
+};
+
+/// How long rights are believed; well below the five seconds within which a revocation must be felt.
+pub(crate) const FRESH: Duration = Duration::from_secs(3);
+
+/// Credentials to remember.
+const CAPACITY: usize = 16_384;
+
+/// What was proved, so that rights can be read again without proving it again.
+#[derive(Clone, Debug)]
+pub(crate) enum Proof {
+    /// Somebody knows the password that has this hash.
+    Password { account: AccountId, hash: String },
+    /// Somebody has the secret with this hash.
+    Secret { hash: String },
+    /// A token of ours says so.
+    Token(Arc<TokenClaims>),
+    /// A handshake proved it.
+    Certificate(Arc<CertificateNames>),
+}
+
+#[derive(Clone, Debug)]
+struct Entry {
+    proof: Proof,
+    /// When the proof itself ends.
+    until: Timestamp,
+    principal: Arc<Principal>,
+    read_at: Instant,
+    generation: u64,
+}
+
+/// A look into what is known.
+pub(crate) enum Known {
+    /// This is who it is.
+    Fresh(Arc<Principal>),
+    /// This was proved; what they may do is to be read again.
+    Proved(Proof, Timestamp),
+    /// Nothing.
+    Nothing,
+}
+
+/// A bounded memory of credentials.
+#[derive(Debug)]
+pub(crate) struct Memory {
+    entries: Cache<Box<[u8]>, Entry>,
+    generation: AtomicU64,
+}
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self { entries: Cache::new(CAPACITY), generation: AtomicU64::new(0) }
+    }
+}
+
+impl Memory {
+    pub(crate) fn look(&self, key: &[u8], now: Timestamp) -> Known {
+        let Some(entry) = self.entries.get(key) else { return Known::Nothing };
+        if entry.until <= now {
+            return Known::Nothing;
+        }
+        let fresh =
+            entry.read_at.elapsed() < FRESH && entry.generation == self.generation.load(SeqCst);
+        if fresh { Known::Fresh(entry.principal) } else { Known::Proved(entry.proof, entry.until) }
+    }
+
+    /// To be called before the database is read for what [`Memory::keep`] will keep.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(SeqCst)
+    }
+
+    pub(crate) fn keep(
+        &self,
+        key: &[u8],
+        generation: u64,
+        (proof, until): (Proof, Timestamp),
+        principal: Arc<Principal>,
+    ) {
+        let entry = Entry { proof, until, principal, read_at: Instant::now(), generation };
+        self.entries.insert(key.into(), entry);
+    }
+
+    pub(crate) fn forget(&self, key: &[u8]) {
+        self.entries.remove(key);
+    }
+
+    /// Has everybody's rights read again: something about access has changed.
+    pub(crate) fn changed(&self) {
+        self.generation.fetch_add(1, SeqCst);
+    }
+}
+
+/// Turns passwords into keys of the memory: a dump of this process's memory has no password in it, and
+/// no hash that could be tried against a list.
+pub(crate) struct PasswordKey(aws_lc_rs::hmac::Key);
+
+impl std::fmt::Debug for PasswordKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordKey(..)")
+    }
+}
+
+impl PasswordKey {
+    pub(crate) fn new() -> Result<Self, NoRandomness> {
+        let bytes = zeroize::Zeroizing::new(random::bytes::<32>()?);
+        Ok(Self(aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, bytes.as_slice())))
+    }
+
+    pub(crate) fn digest(&self, name: &str, password: &Password) -> [u8; 32] {
+        let mut context = aws_lc_rs::hmac::Context::with_key(&self.0);
+        for part in [name, password.expose()] {
+            // Its length before it: `ab` + `c` is not `a` + `bc`.
+            context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
+            context.update(part.as_bytes());
+        }
+        let mut digest = [0; 32];
+        digest.copy_from_slice(context.sign().as_ref());
+        digest
+    }
+}

@@ -1,0 +1,295 @@
+//! `/auth`: how people, clients and jobs get what they show elsewhere.
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::{Query, State as Extract},
+    response::{IntoResponse, Redirect, Response},
+    routing::{get, post},
+};
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header, request::Parts};
+use plura_access::{Caller, Error, IssuedToken, TokenRequest, password::Password};
+use plura_oci::ErrorCode;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::{
+    app::State,
+    error::ApiError,
+    identify::{SESSION_COOKIE, Sender, cookie},
+    request::RequestId,
+};
+
+type Shared = Extract<Arc<State>>;
+type Answer = Result<Response, ApiError>;
+
+pub(crate) fn router() -> Router<Arc<State>> {
+    Router::new()
+        .route("/auth/token", get(token).post(token_by_form))
+        .route("/auth/keys", get(keys))
+        .route("/auth/exchange", post(exchange))
+        .route("/auth/login", post(login))
+        .route("/auth/logout", post(logout))
+        .route("/auth/oidc/login", get(begin_oidc))
+        .route("/auth/oidc/callback", get(finish_oidc))
+}
+
+/// The cookie that ties a login at the issuer to the browser that began it: without it, somebody
+/// could have a victim finish the login of somebody else.
+const LOGIN_COOKIE: &str = "plura_login";
+
+/// What a request may not carry twice.
+fn once<'f>(form: &'f [(String, String)], key: &str) -> Option<&'f str> {
+    form.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
+}
+
+fn pairs(text: &[u8]) -> Vec<(String, String)> {
+    form_urlencoded::parse(text).into_owned().collect()
+}
+
+/// `GET`: what container clients do. Whoever shows nothing gets a token for what is public.
+async fn token(Extract(state): Shared, head: Parts) -> Answer {
+    let form = pairs(head.uri.query().unwrap_or_default().as_bytes());
+    check_service(&form)?;
+    let sender = Sender::find(&state, &head).await?;
+    state.check_rate(&sender)?;
+    let caller = caller(&sender, &head);
+    let wants_refresh = once(&form, "offline_token").is_some_and(|value| value == "true");
+    issue(&state, &caller, &form, wants_refresh).await
+}
+
+/// `POST`: the same with a form (OAuth 2), and how a refresh token is used.
+async fn token_by_form(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+    let form = pairs(&body);
+    check_service(&form)?;
+    let sender = Sender::find(&state, &head).await?;
+    state.check_rate(&sender)?;
+    let principal = match once(&form, "grant_type") {
+        Some("refresh_token") => {
+            let token = once(&form, "refresh_token").unwrap_or_default();
+            state.access.refresh(token).await?
+        }
+        Some("password") => {
+            let name = once(&form, "username").unwrap_or_default();
+            let password: Password = once(&form, "password").unwrap_or_default().into();
+            let credential = plura_access::Credential::Basic { name, password: &password };
+            state.access.authenticate(credential, sender.address).await?
+        }
+        _ => {
+            let message = "expected `grant_type` to be `password` or `refresh_token`";
+            return Err(bad_request(message));
+        }
+    };
+    let refreshed = once(&form, "grant_type") == Some("refresh_token");
+    let caller = caller(&Sender { principal, ..sender }, &head);
+    let offline = once(&form, "access_type") == Some("offline");
+    let mut answer = issued(&state, &caller, &form, offline && !refreshed).await?;
+    if refreshed {
+        // The protocol wants it back; it stays good until it ends or is ended.
+        answer.refresh_token = once(&form, "refresh_token").map(ToOwned::to_owned);
+    }
+    Ok(no_store(Json(answer)))
+}
+
+async fn issue(state: &State, caller: &Caller, form: &[(String, String)], refresh: bool) -> Answer {
+    Ok(no_store(Json(issued(state, caller, form, refresh).await?)))
+}
+
+async fn issued(
+    state: &State,
+    caller: &Caller,
+    form: &[(String, String)],
+    refresh: bool,
+) -> Result<IssuedToken, ApiError> {
+    let scopes = form.iter().filter(|(name, _)| name == "scope");
+    // A parameter may hold several; a scope that is not understood is not granted.
+    let scopes =
+        scopes.flat_map(|(_, value)| value.split(' ')).filter_map(|text| text.parse().ok());
+    let request = TokenRequest {
+        scopes: scopes.take(plura_access::MOST_SCOPES + 1).collect(),
+        refresh,
+        client: once(form, "client_id").unwrap_or_default().to_owned(),
+    };
+    Ok(state.access.issue_token(caller, request).await?)
+}
+
+fn check_service(form: &[(String, String)]) -> Result<(), ApiError> {
+    match once(form, "service") {
+        None | Some("" | plura_access::SERVICE) => Ok(()),
+        Some(_) => {
+            let expected = format!("expected `service={}`", plura_access::SERVICE);
+            Err(bad_request(&expected))
+        }
+    }
+}
+
+/// The public keys of our tokens (RFC 7517).
+async fn keys(Extract(state): Shared) -> Response {
+    Json(state.access.jwks()).into_response()
+}
+
+/// What `POST /auth/exchange` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    token: String,
+    trust: Option<String>,
+}
+
+async fn exchange(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+    let request: Exchange = json_body(&body, r#"{"token": "JWT", "trust": "NAME"}"#)?;
+    // Who asks is what the token says; anything else that is shown does not matter.
+    let sender = Sender::unknown(&head);
+    state.check_rate(&sender)?;
+    let caller = caller(&sender, &head);
+    let exchanged = state.access.exchange(&caller, &request.token, request.trust.as_deref()).await;
+    match exchanged {
+        Ok(exchanged) => Ok(no_store(Json(exchanged))),
+        Err(error) => {
+            refused(&state, &caller, "token.exchange", request.trust.as_deref(), &error).await?;
+            Err(error.into())
+        }
+    }
+}
+
+/// What `POST /auth/login` takes.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    name: String,
+    password: Password,
+}
+
+async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+    let request: Login = json_body(&body, r#"{"name": "NAME", "password": "..."}"#)?;
+    let sender = Sender::unknown(&head);
+    state.check_rate(&sender)?;
+    let caller = caller(&sender, &head);
+    let begun = state.access.login(&caller, &request.name, &request.password, sender.address).await;
+    match begun {
+        Ok(secret) => {
+            let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
+            Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session)]).into_response())
+        }
+        Err(error) => {
+            refused(&state, &caller, "login", Some(&request.name), &error).await?;
+            Err(error.into())
+        }
+    }
+}
+
+async fn logout(Extract(state): Shared, head: Parts) -> Answer {
+    let sender = Sender::find(&state, &head).await?;
+    sender.check_same_origin(&head.headers)?;
+    if let Some(secret) = cookie(&head.headers, SESSION_COOKIE) {
+        state.access.end_secret(&caller(&sender, &head), secret).await?;
+    }
+    let gone = session_cookie(&head, SESSION_COOKIE, "", Some(0));
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
+}
+
+#[derive(Deserialize)]
+struct Next {
+    next: Option<String>,
+}
+
+async fn begin_oidc(Extract(state): Shared, Query(query): Query<Next>, head: Parts) -> Answer {
+    // Only a path of ours: a login page that sends people elsewhere is a gift to thieves.
+    let next = query.next.filter(|next| is_path(next)).unwrap_or_else(|| "/".to_owned());
+    let begun = state.access.begin_oidc(&next).await?;
+    let bound = session_cookie(&head, LOGIN_COOKIE, &begun.state, Some(600));
+    let mut response = Redirect::to(&begun.authorization_url).into_response();
+    response.headers_mut().append(header::SET_COOKIE, bound);
+    Ok(response)
+}
+
+#[derive(Deserialize)]
+struct Callback {
+    code: Option<String>,
+    state: Option<String>,
+    error: Option<String>,
+}
+
+async fn finish_oidc(Extract(state): Shared, Query(query): Query<Callback>, head: Parts) -> Answer {
+    if let Some(error) = query.error {
+        let error: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
+        return Err(bad_request(&format!("the issuer did not log you in: {error}")));
+    }
+    let (Some(code), Some(given)) = (query.code, query.state) else {
+        return Err(bad_request("expected `code` and `state` from the issuer"));
+    };
+    if cookie(&head.headers, LOGIN_COOKIE) != Some(given.as_str()) {
+        return Err(bad_request("this login was begun in another browser; begin again"));
+    }
+    let caller = caller(&Sender::unknown(&head), &head);
+    let (secret, next) = state.access.finish_oidc(&caller, &given, &code).await?;
+    let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
+    let mut response = Redirect::to(&next).into_response();
+    response.headers_mut().append(header::SET_COOKIE, session);
+    Ok(response)
+}
+
+/// A path on this host, which a browser cannot take for another host's.
+fn is_path(text: &str) -> bool {
+    let plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    text.starts_with('/') && !text.starts_with("//") && plain
+}
+
+/// A cookie that scripts do not see and other sites do not send.
+fn session_cookie(head: &Parts, name: &str, value: &str, age: Option<u32>) -> HeaderValue {
+    let connection = head.extensions.get::<crate::listen::Connection>();
+    let secure = if connection.is_some_and(|c| c.tls) { "; Secure" } else { "" };
+    let age = age.map(|age| format!("; Max-Age={age}")).unwrap_or_default();
+    let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
+    // Secrets and states are letters, digits and `_-`.
+    HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
+}
+
+pub(crate) fn caller(sender: &Sender, head: &Parts) -> Caller {
+    let origin = sender.origin(&RequestId::of(head));
+    Caller { principal: Arc::clone(&sender.principal), origin: Arc::new(origin) }
+}
+
+/// Every failed login is in the audit, with the name that was tried.
+async fn refused(
+    state: &State,
+    caller: &Caller,
+    action: &'static str,
+    name: Option<&str>,
+    error: &Error,
+) -> Result<(), ApiError> {
+    let event = denied_event(action, name, &error.to_string());
+    Ok(state.access.record(&caller.origin, event).await?)
+}
+
+fn denied_event(action: &'static str, name: Option<&str>, reason: &str) -> plura_access::Event {
+    // A name may be anything here, even a password that was typed into the wrong field.
+    let known = name.filter(|name| name.parse::<plura_policy::AccountName>().is_ok());
+    plura_access::Event {
+        outcome: plura_access::Outcome::Denied,
+        detail: json!({ "reason": reason }).to_string(),
+        ..plura_access::Event::done(action, known.unwrap_or_default())
+    }
+}
+
+/// A body as JSON, whatever type the client says it is.
+pub(crate) fn json_body<'b, T: Deserialize<'b>>(
+    body: &'b [u8],
+    expected: &str,
+) -> Result<T, ApiError> {
+    serde_json::from_slice(body)
+        .map_err(|error| bad_request(&format!("{error}; expected {expected}")))
+}
+
+pub(crate) fn bad_request(message: &str) -> ApiError {
+    ApiError::new(StatusCode::BAD_REQUEST, ErrorCode::Invalid, message)
+}
+
+/// What has a secret in it is not kept by anything on the way (RFC 6749, section 5.1).
+pub(crate) fn no_store(body: impl IntoResponse) -> Response {
+    let mut response = body.into_response();
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,192 @@
+//! Who sends a request: what it shows, and what that proves.
+
+use std::{net::IpAddr, sync::Arc};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use plura_access::{
+    CertificateNames, Credential, Event, Origin, Outcome, Principal, password::Password,
+};
+use plura_oci::ErrorCode;
+use serde_json::json;
+
+use crate::{app::State, error::ApiError, listen::Connection, request::RequestId};
+
+/// The cookie of a browser's session. The prefix has browsers refuse it from other hosts and, over
+/// plain HTTP, from anybody (draft-ietf-httpbis-rfc6265bis, "Cookie Name Prefixes"); over plain HTTP on
+/// loopback it goes without.
+pub(crate) const SESSION_COOKIE: &str = "plura_session";
+
+/// Longer credentials are none.
+const LONGEST: usize = 16 * 1024;
+
+/// Who sends a request, and how it is recorded if it changes something.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) address: IpAddr,
+    /// Whether it showed anything.
+    pub(crate) showed: bool,
+    /// Whether it is a browser that its user may not know to send it.
+    pub(crate) by_cookie: bool,
+}
+
+/// What a request shows, taken apart.
+enum Shown {
+    Nothing,
+    Basic { name: String, password: Password },
+    Bearer(String),
+    Session(String),
+}
+
+impl Sender {
+    /// Finds out who sends the request. Credentials that are refused are recorded.
+    pub(crate) async fn find(state: &State, head: &Parts) -> Result<Self, ApiError> {
+        let found = Self::identify(state, head).await;
+        if let Err(error) = &found
+            && error.is_refusal()
+        {
+            let event = Event {
+                outcome: Outcome::Denied,
+                detail: json!({ "reason": error.message() }).to_string(),
+                ..Event::done("login", "")
+            };
+            let origin = Self::unknown(head).origin(&RequestId::of(head));
+            state.access.record(&origin, event).await?;
+        }
+        found
+    }
+
+    /// The sender of a request, whatever it shows.
+    pub(crate) fn unknown(head: &Parts) -> Self {
+        let principal = Arc::new(Principal::anonymous());
+        Self { principal, address: address(head), showed: false, by_cookie: false }
+    }
+
+    async fn identify(state: &State, head: &Parts) -> Result<Self, ApiError> {
+        let connection = head.extensions.get::<Connection>();
+        let address = address(head);
+        // A client may have a password for another server of that name: an open one does not look.
+        if state.access.is_open().await? {
+            return Ok(Self { principal: Arc::new(Principal::local()), ..Self::unknown(head) });
+        }
+        let is_v2 = crate::v2::is_ours(head.uri.path());
+        let shown = Shown::of(&head.headers, !is_v2)?;
+        let names = connection.and_then(certificate);
+        let credential = match (&shown, &names) {
+            (Shown::Basic { name, password }, _) => Credential::Basic { name, password },
+            (Shown::Bearer(token), _) => Credential::Bearer(token),
+            (Shown::Session(secret), _) => Credential::Session(secret),
+            (Shown::Nothing, Some(names)) => Credential::Certificate(names),
+            (Shown::Nothing, None) => Credential::None,
+        };
+        let showed = !matches!(credential, Credential::None);
+        let by_cookie = matches!(shown, Shown::Session(_));
+        let principal = state.access.authenticate(credential, address).await?;
+        Ok(Self { principal, address, showed, by_cookie })
+    }
+
+    /// Refuses what a browser sends that its user may not have meant: a page of another site can have
+    /// it send a form, with the session's cookie (CSRF). Browsers say where a request comes from.
+    pub(crate) fn check_same_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        if !self.by_cookie {
+            return Ok(());
+        }
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+        let same = match (site, origin) {
+            (Some(b"same-origin" | b"none"), _) => true,
+            (Some(_), _) => false,
+            (None, Some(origin)) => Some(origin) == host,
+            (None, None) => false,
+        };
+        if same {
+            return Ok(());
+        }
+        let message = "a session may change things from pages of this server only; programs use a \
+                       token in the Authorization header";
+        Err(ApiError::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message))
+    }
+
+    /// As the audit has it.
+    pub(crate) fn origin(&self, request: &RequestId) -> Origin {
+        let identity = &self.principal.identity;
+        Origin {
+            request_id: request.to_string(),
+            actor_kind: identity.kind().to_owned(),
+            actor: identity.name().to_owned(),
+            subject: identity.subject(),
+            method: self.principal.method.as_str().to_owned(),
+            address: self.address.to_string(),
+        }
+    }
+}
+
+/// The other end of the connection. Headers that a proxy adds are not believed: anybody can.
+fn address(head: &Parts) -> IpAddr {
+    let connection = head.extensions.get::<Connection>();
+    connection.map_or(IpAddr::from([127, 0, 0, 1]), |connection| connection.peer.ip())
+}
+
+fn certificate(connection: &Connection) -> Option<Arc<CertificateNames>> {
+    let client = connection.client.as_ref()?;
+    let names = CertificateNames {
+        spiffe_id: client.spiffe_id.clone(),
+        dns_names: client.dns_names.clone(),
+    };
+    (names.spiffe_id.is_some() || !names.dns_names.is_empty()).then(|| Arc::new(names))
+}
+
+impl Shown {
+    fn of(headers: &HeaderMap, cookies: bool) -> Result<Self, ApiError> {
+        let mut given = headers.get_all(header::AUTHORIZATION).iter();
+        let Some(value) = given.next() else {
+            let session = if cookies { cookie(headers, SESSION_COOKIE) } else { None };
+            return Ok(session.map_or(Self::Nothing, |value| Self::Session(value.to_owned())));
+        };
+        if given.next().is_some() {
+            return Err(malformed("there is more than one Authorization header"));
+        }
+        if value.len() > LONGEST {
+            return Err(malformed("the Authorization header is too long"));
+        }
+        let text = value.to_str().map_err(|_| malformed("the Authorization header is not text"))?;
+        let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
+        // Schemes are compared without case (RFC 9110, "Authentication Scheme").
+        if scheme.eq_ignore_ascii_case("basic") {
+            return Self::basic(rest.trim());
+        }
+        if scheme.eq_ignore_ascii_case("bearer") {
+            return Ok(Self::Bearer(rest.trim().to_owned()));
+        }
+        Err(malformed("expected `Basic` or `Bearer` in the Authorization header"))
+    }
+
+    fn basic(encoded: &str) -> Result<Self, ApiError> {
+        let expected = || malformed("expected `NAME:PASSWORD` in base64 behind `Basic`");
+        let decoded = STANDARD.decode(encoded).map_err(|_| expected())?;
+        let text = String::from_utf8(decoded).map_err(|_| expected())?;
+        let (name, password) = text.split_once(':').ok_or_else(expected)?;
+        // Clients that have nothing sometimes say so in this way.
+        if name.is_empty() && password.is_empty() {
+            return Ok(Self::Nothing);
+        }
+        Ok(Self::Basic { name: name.to_owned(), password: password.into() })
+    }
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = values.flat_map(|value| value.split(';')).filter_map(|pair| {
+        let (key, value) = pair.trim().split_once('=')?;
+        (key == name && value.len() <= LONGEST).then_some(value)
+    });
+    pairs.next()
+}
+
+fn malformed(message: &str) -> ApiError {
+    ApiError::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, message)
+}

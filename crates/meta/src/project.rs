@@ -1,0 +1,288 @@
+//! Projects: who owns repositories, how much they may hold, and how much they do.
+
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, blob::Blob};
+
+/// The key of a project's rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct ProjectId(pub(crate) i64);
+
+/// A project.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Project {
+    /// Its key.
+    pub id: ProjectId,
+    /// Its name: the first path segment of its repositories.
+    pub name: String,
+    /// Whether everybody may pull.
+    pub is_public: bool,
+    /// The most bytes of blobs, each counted once; no limit without.
+    pub quota_bytes: Option<i64>,
+    /// The most tags; no limit without.
+    pub quota_tags: Option<i64>,
+    /// Bytes of blobs that its repositories link, each counted once.
+    pub used_bytes: i64,
+    /// Tags.
+    pub used_tags: i64,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// What can be changed of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Whether everybody may pull.
+    pub is_public: bool,
+    /// The most bytes of blobs.
+    pub quota_bytes: Option<i64>,
+    /// The most tags.
+    pub quota_tags: Option<i64>,
+}
+
+/// A change would take the project beyond its quota.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OverQuota {
+    /// The project.
+    pub project: String,
+    /// What there is too much of: `bytes` or `tags`.
+    pub what: &'static str,
+    /// How much it may hold.
+    pub quota: i64,
+    /// How much it would hold.
+    pub wanted: i64,
+}
+
+/// The project of that name.
+pub async fn find(connection: &mut Connection, name: &str) -> Result<Option<Project>, Error> {
+    const SQL: &str = "
+        select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
+        from project where name = $1";
+    Ok(sqlx::query_as(SQL).bind(name).fetch_optional(connection.sqlite()).await?)
+}
+
+/// The name of a project.
+pub async fn name(connection: &mut Connection, id: ProjectId) -> Result<Option<String>, Error> {
+    const SQL: &str = "select name from project where id = $1";
+    Ok(sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+}
+
+/// The projects behind `after`, by name; at most `limit`.
+pub async fn list(
+    connection: &mut Connection,
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Project>, Error> {
+    const SQL: &str = "
+        select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
+        from project where name > $1 order by name limit $2";
+    Ok(sqlx::query_as(SQL)
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(connection.sqlite())
+        .await?)
+}
+
+/// The names of all projects that everybody may pull from.
+pub async fn public(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "select name from project where is_public = 1 order by name";
+    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Makes a project; `false` if there is one of that name.
+pub async fn insert(
+    tx: &mut Tx,
+    name: &str,
+    settings: Settings,
+    now: Timestamp,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        insert into project (name, is_public, quota_bytes, quota_tags, created_at)
+        values ($1, $2, $3, $4, $5)
+        on conflict (name) do nothing";
+    let query = sqlx::query(SQL)
+        .bind(name)
+        .bind(settings.is_public)
+        .bind(settings.quota_bytes)
+        .bind(settings.quota_tags)
+        .bind(now);
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// Changes a project; `false` if there is none.
+pub async fn update(tx: &mut Tx, name: &str, settings: Settings) -> Result<bool, Error> {
+    const SQL: &str = "
+        update project set is_public = $2, quota_bytes = $3, quota_tags = $4 where name = $1";
+    let query = sqlx::query(SQL)
+        .bind(name)
+        .bind(settings.is_public)
+        .bind(settings.quota_bytes)
+        .bind(settings.quota_tags);
+    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// Forgets a project that has no repositories; `false` if it has some. Its members and robots must be
+/// gone before.
+pub async fn delete_if_empty(tx: &mut Tx, id: ProjectId) -> Result<bool, Error> {
+    const SQL: &str = "
+        delete from project
+        where id = $1 and not exists (select 1 from repository where project_id = $1)";
+    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+}
+
+/// The project of that name, made if there is none: private, and without quotas.
+pub(crate) async fn find_or_create(
+    tx: &mut Tx,
+    name: &str,
+    now: Timestamp,
+) -> Result<ProjectId, Error> {
+    const SQL: &str = "
+        insert into project (name, created_at) values ($1, $2)
+        on conflict (name) do update set name = excluded.name
+        returning id";
+    Ok(sqlx::query_scalar(SQL).bind(name).bind(now).fetch_one(tx.sqlite()).await?)
+}
+
+/// Whether the project of a repository holds more than it may. To be asked in the transaction that
+/// added something, which is then not committed.
+pub async fn over_quota(tx: &mut Tx, repository: RepositoryId) -> Result<Option<OverQuota>, Error> {
+    const SQL: &str = "
+        select project.name, quota_bytes, quota_tags, used_bytes, used_tags
+        from project join repository on repository.project_id = project.id
+        where repository.id = $1 and (used_bytes > quota_bytes or used_tags > quota_tags)";
+    let row: Option<(String, Option<i64>, Option<i64>, i64, i64)> =
+        sqlx::query_as(SQL).bind(repository).fetch_optional(tx.sqlite()).await?;
+    Ok(row.and_then(|(project, bytes, tags, used_bytes, used_tags)| match (bytes, tags) {
+        (Some(quota), _) if used_bytes > quota => {
+            Some(OverQuota { project, what: "bytes", quota, wanted: used_bytes })
+        }
+        (_, Some(quota)) => Some(OverQuota { project, what: "tags", quota, wanted: used_tags }),
+        _ => None,
+    }))
+}
+
+/// Counts a blob that a repository links from now on.
+pub(crate) async fn add_link(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    blob: i64,
+) -> Result<(), Error> {
+    const LINK: &str = "
+        insert into project_blob (project_id, blob_id, links)
+        select project_id, $2, 1 from repository where id = $1
+        on conflict (project_id, blob_id) do update set links = links + 1
+        returning links";
+    const BYTES: &str = "
+        update project set used_bytes = used_bytes + (select size from blob where id = $2)
+        where id = (select project_id from repository where id = $1)";
+    let links: i64 =
+        sqlx::query_scalar(LINK).bind(repository).bind(blob).fetch_one(tx.sqlite()).await?;
+    if links == 1 {
+        sqlx::query(BYTES).bind(repository).bind(blob).execute(tx.sqlite()).await?;
+    }
+    Ok(())
+}
+
+/// Counts a blob no more that a repository does not link any more.
+pub(crate) async fn remove_link(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    blob: i64,
+) -> Result<(), Error> {
+    const LINK: &str = "
+        update project_blob set links = links - 1
+        where project_id = (select project_id from repository where id = $1) and blob_id = $2
+        returning links";
+    const BYTES: &str = "
+        update project set used_bytes = used_bytes - (select size from blob where id = $2)
+        where id = (select project_id from repository where id = $1)";
+    const FORGET: &str = "
+        delete from project_blob
+        where project_id = (select project_id from repository where id = $1) and blob_id = $2";
+    let links: Option<i64> =
+        sqlx::query_scalar(LINK).bind(repository).bind(blob).fetch_optional(tx.sqlite()).await?;
+    if links.is_some_and(|links| links <= 0) {
+        sqlx::query(BYTES).bind(repository).bind(blob).execute(tx.sqlite()).await?;
+        sqlx::query(FORGET).bind(repository).bind(blob).execute(tx.sqlite()).await?;
+    }
+    Ok(())
+}
+
+/// Counts a blob no more in any project, whatever links it.
+pub(crate) async fn forget_blob(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
+    const BYTES: &str = "
+        update project set used_bytes = used_bytes - (select size from blob where id = $1)
+        where id in (select project_id from project_blob where blob_id = $1)";
+    const FORGET: &str = "delete from project_blob where blob_id = $1";
+    for sql in [BYTES, FORGET] {
+        sqlx::query(sql).bind(blob.id).execute(tx.sqlite()).await?;
+    }
+    Ok(())
+}
+
+/// Counts tags that came or went.
+pub(crate) async fn add_tags(tx: &mut Tx, repository: RepositoryId, by: i64) -> Result<(), Error> {
+    const SQL: &str = "
+        update project set used_tags = used_tags + $2
+        where id = (select project_id from repository where id = $1)";
+    sqlx::query(SQL).bind(repository).bind(by).execute(tx.sqlite()).await?;
+    Ok(())
+}
+
+/// Projects whose sums are not what they should be, counted row by row: for `check`.
+pub async fn miscounted(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select name from project
+        where used_bytes <> (
+            select coalesce(sum(size), 0) from blob where id in (
+                select blob_link.blob_id from blob_link
+                join repository on repository.id = blob_link.repository_id
+                where repository.project_id = project.id
+            )
+        ) or used_tags <> (
+            select count(*) from tag join repository on repository.id = tag.repository_id
+            where repository.project_id = project.id
+        ) or id in (
+            select project_id from (
+                select project_id, blob_id, links from project_blob
+                except
+                select repository.project_id, blob_link.blob_id, count(*)
+                from blob_link join repository on repository.id = blob_link.repository_id
+                group by 1, 2
+            )
+        ) or id in (
+            select project_id from (
+                select repository.project_id as project_id, blob_link.blob_id, count(*)
+                from blob_link join repository on repository.id = blob_link.repository_id
+                group by 1, 2
+                except
+                select project_id, blob_id, links from project_blob
+            )
+        )
+        order by name";
+    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+}
+
+/// Counts everything again.
+pub async fn recount(tx: &mut Tx) -> Result<(), Error> {
+    const FORGET: &str = "delete from project_blob";
+    const LINKS: &str = "
+        insert into project_blob (project_id, blob_id, links)
+        select repository.project_id, blob_link.blob_id, count(*)
+        from blob_link join repository on repository.id = blob_link.repository_id
+        group by 1, 2";
+    const SUMS: &str = "
+        update project set
+            used_bytes = (
+                select coalesce(sum(blob.size), 0)
+                from project_blob join blob on blob.id = project_blob.blob_id
+                where project_blob.project_id = project.id
+            ),
+            used_tags = (
+                select count(*) from tag join repository on repository.id = tag.repository_id
+                where repository.project_id = project.id
+            )";
+    for sql in [FORGET, LINKS, SUMS] {
+        sqlx::query(sql).execute(tx.sqlite()).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,32 @@
+//! `plura init`: an installation gets its first administrator.
+
+use clap::Args;
+
+use super::{InstallationArgs, OutputArgs, PasswordArgs};
+
+const HELP: &str = "\
+There is no default password: it is asked for, and must have 12 characters or more. As long as there is no \
+administrator, a server on loopback is open to everybody on the machine, and a server that others can \
+reach does not start. Exit status 1 says that there is an administrator already.
+
+Examples:
+  plura init                                     Ask for the password of `admin`
+  pass show registry | plura init --name alice --password-stdin";
+
+/// Whom to make the administrator
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub(crate) struct InitArgs {
+    /// What the administrator goes by
+    #[arg(long, value_name = "NAME", default_value = "admin")]
+    pub(crate) name: String,
+
+    #[command(flatten)]
+    pub(crate) password: PasswordArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) installation: InstallationArgs,
+}

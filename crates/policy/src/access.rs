@@ -1,0 +1,243 @@
+use plura_oci::RepositoryName;
+use serde::Serialize;
+
+use crate::{Decision, Pattern, Permission, ProjectName, Role, Scope};
+
+/// Where a role holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Realm {
+    /// In every project, and for what belongs to no project.
+    Everywhere,
+    /// In one project.
+    Project(ProjectName),
+}
+
+/// A role that somebody has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Grant {
+    /// What it allows.
+    pub role: Role,
+    /// Where.
+    pub realm: Realm,
+    /// In which repositories there; all, if not said. What is no repository, such as a project's
+    /// settings, is covered by grants without a pattern only.
+    pub repositories: Option<Pattern>,
+    /// Through whom or what: `user:alice`, `group:sre`, `everyone`.
+    pub origin: String,
+}
+
+/// Everything that a decision about somebody is made on.
+#[derive(Clone, Debug, Default)]
+pub struct Rights {
+    /// May do everything: the administrators, and everybody in open mode. The text says which.
+    pub unlimited: Option<&'static str>,
+    /// The roles.
+    pub grants: Vec<Grant>,
+    /// What the credential is limited to, whatever the roles say. Limited credentials reach
+    /// repositories only.
+    pub ceiling: Option<Vec<Scope>>,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked<'a> {
+    /// Something in a repository, whose project may be readable for everybody.
+    Repository {
+        /// The repository.
+        name: &'a RepositoryName,
+        /// Whether everybody may read its project.
+        public: bool,
+    },
+    /// Something about a project.
+    Project(&'a ProjectName),
+    /// Something about the whole installation.
+    Installation,
+}
+
+/// The rule by which a credential that is limited does not do what its owner may: another credential
+/// of the same owner would.
+pub const BEYOND_CEILING: &str = "scope of the token";
+
+/// Whether somebody may do something, and by which rule.
+pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Decision {
+    if let Some(refusal) = rights.beyond_ceiling(permission, asked) {
+        return refusal;
+    }
+    if let Some(unlimited) = rights.unlimited {
+        return Decision::allow(unlimited, format!("{permission} is allowed: {unlimited}"));
+    }
+    if let Some(grant) = rights.grants.iter().find(|grant| grant.covers(permission, asked)) {
+        let rule = grant.to_string();
+        let reason = format!("{permission} is part of the role {}", grant.role);
+        return Decision::allow(rule, reason);
+    }
+    match asked {
+        Asked::Repository { name, public: true } if permission == Permission::Pull => {
+            let project = ProjectName::text_of(name);
+            Decision::allow(
+                format!("project {project} is public"),
+                "everybody may pull from a public project",
+            )
+        }
+        _ => no_grant(permission, asked),
+    }
+}
+
+fn no_grant(permission: Permission, asked: Asked<'_>) -> Decision {
+    let role = permission.least_role();
+    let (what, whom) = match asked {
+        Asked::Repository { name, .. } => {
+            (format!("in {name}"), format!("project {}", ProjectName::text_of(name)))
+        }
+        Asked::Project(project) => (format!("in project {project}"), format!("project {project}")),
+        Asked::Installation => ("here".to_owned(), "the whole installation".to_owned()),
+    };
+    Decision::deny(
+        "no role",
+        format!("no role of yours allows {permission} {what}"),
+        format!("ask for the role {role} in {whom}"),
+    )
+}
+
+impl Rights {
+    /// May do everything.
+    pub fn unlimited(why: &'static str) -> Self {
+        Self { unlimited: Some(why), ..Self::default() }
+    }
+
+    fn beyond_ceiling(&self, permission: Permission, asked: Asked<'_>) -> Option<Decision> {
+        let ceiling = self.ceiling.as_deref()?;
+        let within = match asked {
+            Asked::Repository { name, .. } => {
+                ceiling.iter().any(|scope| scope.allows(permission, name))
+            }
+            Asked::Project(_) | Asked::Installation => false,
+        };
+        if within {
+            return None;
+        }
+        let scopes: Vec<String> = ceiling.iter().map(ToString::to_string).collect();
+        let scopes = if scopes.is_empty() { "nothing".to_owned() } else { scopes.join(" ") };
+        Some(Decision::deny(
+            BEYOND_CEILING,
+            format!("the token is limited to {scopes}, which does not include {permission}"),
+            format!("use a credential whose scope includes {permission}"),
+        ))
+    }
+}
+
+impl Grant {
+    fn covers(&self, permission: Permission, asked: Asked<'_>) -> bool {
+        if !self.role.gives(permission) {
+            return false;
+        }
+        match asked {
+            Asked::Repository { name, .. } => {
+                let here = match &self.realm {
+                    Realm::Everywhere => true,
+                    Realm::Project(project) => project.as_str() == ProjectName::text_of(name),
+                };
+                here && self.repositories.as_ref().is_none_or(|pattern| pattern.covers(name))
+            }
+            Asked::Project(asked) => {
+                let here = match &self.realm {
+                    Realm::Everywhere => true,
+                    Realm::Project(project) => project == asked,
+                };
+                // Who may read one repository of a project sees that there is the project.
+                here && (self.repositories.is_none() || permission == Permission::ViewProject)
+            }
+            Asked::Installation => self.realm == Realm::Everywhere && self.repositories.is_none(),
+        }
+    }
+}
+
+impl std::fmt::Display for Grant {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} has the role {} ", self.origin, self.role)?;
+        match &self.realm {
+            Realm::Everywhere => f.write_str("everywhere")?,
+            Realm::Project(project) => write!(f, "in project {project}")?,
+        }
+        match &self.repositories {
+            Some(pattern) => write!(f, " for {pattern}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(role: Role, project: Option<&str>, repositories: Option<&str>) -> Grant {
+        let realm = match project {
+            Some(project) => Realm::Project(project.parse().unwrap()),
+            None => Realm::Everywhere,
+        };
+        let repositories = repositories.map(|pattern| pattern.parse().unwrap());
+        Grant { role, realm, repositories, origin: "user:alice".into() }
+    }
+
+    fn check(rights: &Rights, permission: Permission, repository: &str, public: bool) -> bool {
+        let name: RepositoryName = repository.parse().unwrap();
+        decide(rights, permission, Asked::Repository { name: &name, public }).is_allowed()
+    }
+
+    #[test]
+    fn a_role_holds_where_it_was_granted() {
+        let rights = Rights {
+            grants: vec![
+                grant(Role::Developer, Some("apps"), None),
+                grant(Role::Maintainer, Some("charts"), Some("charts/web-*")),
+            ],
+            ..Rights::default()
+        };
+        for (permission, repository, allowed) in [
+            (Permission::Push, "apps/x", true),
+            (Permission::Push, "apps", true),
+            (Permission::Delete, "apps/x", false),
+            (Permission::Push, "apps2/x", false),
+            (Permission::Delete, "charts/web-1", true),
+            (Permission::Pull, "charts/db", false),
+        ] {
+            assert_eq!(check(&rights, permission, repository, false), allowed, "{repository}");
+        }
+        let charts = "charts".parse().unwrap();
+        let asked = Asked::Project(&charts);
+        assert!(decide(&rights, Permission::ViewProject, asked).is_allowed());
+        assert!(!decide(&rights, Permission::ManageProject, asked).is_allowed());
+    }
+
+    #[test]
+    fn a_public_project_is_for_reading() {
+        let nobody = Rights::default();
+        assert!(check(&nobody, Permission::Pull, "apps/x", true));
+        assert!(!check(&nobody, Permission::Push, "apps/x", true));
+        assert!(!check(&nobody, Permission::Pull, "apps/x", false));
+    }
+
+    #[test]
+    fn a_ceiling_holds_for_everybody() {
+        let ceiling = Some(vec!["repository:apps/x:pull".parse().unwrap()]);
+        let rights = Rights { ceiling, ..Rights::unlimited("administrator") };
+        assert!(check(&rights, Permission::Pull, "apps/x", false));
+        assert!(!check(&rights, Permission::Push, "apps/x", false));
+        assert!(!check(&rights, Permission::Pull, "apps/y", true), "not even what is public");
+        assert!(!decide(&rights, Permission::Administer, Asked::Installation).is_allowed());
+    }
+
+    #[test]
+    fn a_decision_names_its_rule_and_the_way_out() {
+        let rights =
+            Rights { grants: vec![grant(Role::Reader, Some("apps"), None)], ..Rights::default() };
+        let name = "apps/x".parse().unwrap();
+        let asked = Asked::Repository { name: &name, public: false };
+        let allowed = decide(&rights, Permission::Pull, asked);
+        assert_eq!(allowed.rule, "user:alice has the role reader in project apps");
+        let denied = decide(&rights, Permission::Push, asked);
+        assert_eq!(denied.reason, "no role of yours allows push in apps/x");
+        assert_eq!(denied.fix.as_deref(), Some("ask for the role developer in project apps"));
+    }
+}
