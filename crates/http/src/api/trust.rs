@@ -1,0 +1,154 @@
+//! Trust entries: which tokens of other issuers are exchanged, and what for.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use plura_access::{
+    NewTrust, RobotGrant, Trust,
+    oidc::{TrustKind, TrustRule},
+    schema,
+};
+use plura_policy::Permission;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::{
+    answer::{created, gone, ok},
+    authorise::Need,
+    call::{Answer, Call},
+    describe::Description,
+    key::TrustName,
+    route::{Route, Verb},
+};
+use crate::{auth::bad_request, error::ApiError};
+
+pub(super) fn routes() -> Vec<Route> {
+    const ADMINISTER: Need = Need::Installation(Permission::Administer);
+    const ALL: &str = "/api/v1/trust";
+    const ONE: &str = "/api/v1/trust/{trust}";
+    vec![
+        Route::new(Verb::Get, ALL, ADMINISTER, "trust.list", list)
+            .described(Description::new("Lists trust entries, by name").gives::<Entries>()),
+        Route::new(Verb::Post, ALL, ADMINISTER, "trust.create", create).described(
+            Description::new("Makes a trust entry").takes::<NewEntry>().makes::<Entry>(),
+        ),
+        Route::new(Verb::Get, ONE, ADMINISTER, "trust.show", show)
+            .described(Description::new("Shows a trust entry").gives::<Entry>()),
+        Route::new(Verb::Put, ONE, ADMINISTER, "trust.update", replace).described(
+            Description::new("Replaces a trust entry; tokens that it has led to end")
+                .takes::<ReplacedEntry>()
+                .gives::<Entry>(),
+        ),
+        Route::new(Verb::Delete, ONE, ADMINISTER, "trust.delete", delete).described(
+            Description::new("Removes a trust entry; tokens that it has led to end")
+                .gives_nothing(),
+        ),
+    ]
+}
+
+/// Trust entries, by name.
+#[derive(Serialize, ToSchema)]
+struct Entries {
+    trust: Vec<Entry>,
+}
+
+/// What an issuer vouches for.
+#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = TrustKind)]
+enum Kind {
+    GitHub,
+    GitLab,
+    Kubernetes,
+    Generic,
+}
+
+/// An issuer whose tokens are exchanged, what must hold of them, and what they lead to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Trust)]
+struct Entry {
+    #[schema(value_type = schema::TrustName)]
+    name: String,
+    kind: Kind,
+    /// The issuer, exactly as its tokens write it.
+    issuer: String,
+    /// The audience that tokens must be made for.
+    audience: String,
+    /// What claims must be: one of the values, for each of the claims.
+    conditions: BTreeMap<String, Vec<String>>,
+    /// Whether tokens of the events `pull_request_target` and `workflow_run` are accepted.
+    allow_pull_request_target: bool,
+    /// A file with the issuer's keys.
+    #[schema(value_type = Option<String>)]
+    jwks_file: Option<PathBuf>,
+    /// How long the tokens that it leads to are valid.
+    #[schema(minimum = 60, maximum = 3600)]
+    token_seconds: u64,
+    /// What those may do.
+    grants: Vec<RobotGrant>,
+    #[schema(value_type = schema::Instant)]
+    created_at: String,
+}
+
+/// A trust entry to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewTrust)]
+struct NewEntry {
+    #[schema(value_type = schema::TrustName)]
+    name: String,
+    kind: Kind,
+    /// The issuer, exactly as its tokens write it.
+    #[schema(pattern = "^https?://", max_length = 1024)]
+    issuer: String,
+    /// The audience that tokens must be made for.
+    #[schema(min_length = 1, max_length = 1024)]
+    audience: String,
+    /// What claims must be: one of the values, for each of the claims; `*` stands for any characters.
+    /// Needed are, without `*`: for `github`, `repository_id` and `repository_owner_id`; for `gitlab`,
+    /// `project_id` and `namespace_id`; for `kubernetes`, `kubernetes.io/serviceaccount/uid`; for
+    /// `generic`, `sub`.
+    conditions: BTreeMap<String, Vec<String>>,
+    /// Whether tokens of the events `pull_request_target` and `workflow_run` are accepted.
+    #[serde(default)]
+    allow_pull_request_target: bool,
+    /// A file with the issuer's keys, for an issuer that cannot be asked for them.
+    #[schema(value_type = Option<String>)]
+    jwks_file: Option<PathBuf>,
+    /// How long the tokens that it leads to are valid: 900 if not given.
+    #[schema(minimum = 60, maximum = 3600)]
+    token_seconds: Option<u64>,
+    /// What those may do.
+    #[serde(default)]
+    grants: Vec<RobotGrant>,
+}
+
+/// A trust entry as it is to be from now on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = ReplacedTrust)]
+struct ReplacedEntry {
+    /// The name in the path, if it is given.
+    #[schema(value_type = Option<schema::TrustName>)]
+    name: Option<String>,
+    kind: Kind,
+    /// The issuer, exactly as its tokens write it.
+    #[schema(pattern = "^https?://", max_length = 1024)]
+    issuer: String,
+    /// The audience that tokens must be made for.
+    #[schema(min_length = 1, max_length = 1024)]
+    audience: String,
+    /// What claims must be: one of the values, for each of the claims; `*` stands for any characters.
+    conditions: BTreeMap<String, Vec<String>>,
+    /// Whether tokens of the events `pull_request_target` and `workflow_run` are accepted.
+    #[serde(default)]
+    allow_pull_request_target: bool,
+    /// A file with the issuer's keys, for an issuer that cannot be asked for them.
+    #[schema(value_type = Option<String>)]
+    jwks_file: Option<PathBuf>,
+    /// How long the tokens that it leads to are valid: 900 if not given.
+    #[schema(minimum = 60, maximum = 3600)]
+    token_seconds: Option<u64>,
+    /// What those may do.
+    #[serde(default)]
+    grants: Vec<RobotGrant>,
+}
