@@ -16,6 +16,8 @@ use crate::password;
 
 /// The longest text that people write: descriptions, full names.
 pub const LONGEST_TEXT: usize = 256;
+/// The largest quota: the largest whole number that every reader of JSON takes for itself.
+pub const LARGEST_QUOTA: i64 = (1 << 53) - 1;
 /// What a robot's name begins with takes this much of the length of a name.
 const ROBOT: usize = "robot+".len();
 
@@ -98,7 +100,7 @@ forms! {
     Label = text(1, LONGEST_TEXT, r"^[^\x00-\x1f\x7f-\x9f]+$");
     /// The key of something that has no name.
     Key = text(36, 36, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
-        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Uuid)));
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())));
     /// An instant (RFC 3339).
     Instant = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// A password to be set. It is also refused if it is a common one, or has the name in it.
@@ -110,6 +112,11 @@ forms! {
     Password = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
     /// A secret. It is told once.
     Secret = string().pattern(Some("^plura_[a-z]{2}_[0-9A-Za-z]+$"));
+    /// How much there may be.
+    Quota = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0_i64))
+        .maximum(Some(LARGEST_QUOTA));
     /// What a member may do.
     Role = string().enum_values(Some(plura_policy::Role::ALL.map(plura_policy::Role::as_str)));
     /// Something that one may or may not do.
@@ -127,7 +134,8 @@ pub struct Since;
 impl PartialSchema for Since {
     fn schema() -> RefOr<Schema> {
         let form = |format| string().format(Some(SchemaFormat::KnownFormat(format)));
-        let forms = AnyOf::builder().item(form(KnownFormat::DateTime)).item(form(KnownFormat::Date));
+        let forms =
+            AnyOf::builder().item(form(KnownFormat::DateTime)).item(form(KnownFormat::Date));
         forms.description(Some("A date, or an instant (RFC 3339).")).into()
     }
 }

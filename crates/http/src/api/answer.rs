@@ -1,9 +1,6 @@
 //! What handlers answer with.
 
-use axum::{
-    Json,
-    response::{IntoResponse, Response},
-};
+use axum::{Json, response::IntoResponse};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 

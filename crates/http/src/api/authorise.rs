@@ -3,10 +3,10 @@
 //! A decision is made from names and roles alone, before anything is looked up. Who may not even see a
 //! project learns that there is none of that name, like everybody who asks for one that there is not.
 
+use http::StatusCode;
 use plura_access::{Event, ExplainAs, Identity, Outcome};
 use plura_oci::ErrorCode;
 use plura_policy::{AccountName, Asked, Decision, Permission, ProjectName};
-use http::StatusCode;
 use serde_json::json;
 
 use super::call::Call;
@@ -76,11 +76,7 @@ pub(super) async fn robots(call: &Call, name: Option<&ProjectName>) -> Result<()
     }
 }
 
-async fn project(
-    call: &Call,
-    permission: Permission,
-    name: &ProjectName,
-) -> Result<(), ApiError> {
+async fn project(call: &Call, permission: Permission, name: &ProjectName) -> Result<(), ApiError> {
     let decision = decide(call, permission, Asked::Project(name));
     if decision.is_allowed() {
         return Ok(());
@@ -145,10 +141,9 @@ async fn oneself(call: &Call) -> Result<(), ApiError> {
 async fn explain(call: &Call) -> Result<(), ApiError> {
     let subject = call.asked::<ExplainAs>("as")?;
     let is_oneself = match (subject, &call.caller.principal.identity) {
-        (
-            Some(ExplainAs::Account(name)),
-            Identity::User(_, own) | Identity::Robot(_, own),
-        ) => name == *own,
+        (Some(ExplainAs::Account(name)), Identity::User(_, own) | Identity::Robot(_, own)) => {
+            name == *own
+        }
         (Some(ExplainAs::Trust(name)), Identity::Workload { trust, .. }) => name == *trust,
         (Some(ExplainAs::Spiffe(id)), Identity::Certificate(own)) => id.as_str() == own,
         _ => false,

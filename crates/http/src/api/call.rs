@@ -1,6 +1,6 @@
 //! A request to the API, taken apart: who sends it, what its path, query and body say.
 
-use std::{fmt::Display, str::FromStr, sync::Arc};
+use std::{fmt::Display, net::IpAddr, str::FromStr, sync::Arc};
 
 use axum::{extract::Query, response::Response};
 use bytes::{Bytes, BytesMut};
@@ -25,6 +25,8 @@ pub(crate) struct Call {
     pub(crate) state: Arc<State>,
     /// On whose behalf everything is done.
     pub(crate) caller: Caller,
+    /// The other end of the connection.
+    pub(super) address: IpAddr,
     /// What the request is called in the audit.
     pub(super) action: &'static str,
     pub(super) head: Parts,
@@ -102,7 +104,7 @@ impl Call {
         }
         // Fields in the order of their declaration are not what anybody means.
         if body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(bad_request(&format!("expected an object: {expected}")));
+            return Err(bad_request(&format!("the body is a list; expected {expected}")));
         }
         json_body(body, expected)
     }
@@ -154,7 +156,7 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// The most bytes of a body that says what to do.
-pub(crate) const LARGEST: usize = 64 * 1024;
+const LARGEST: usize = 64 * 1024;
 /// The most that is read for the sake of an answer: who is sending sees it only afterwards.
 const DRAINED: usize = 1 << 20;
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
-        HeaderBuilder, Ref, RefOr, Required, Response, Schema, SecurityRequirement,
+        Header, HeaderBuilder, Ref, RefOr, Required, Response, Schema, SecurityRequirement,
         content::Content,
         path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
@@ -99,8 +99,7 @@ impl Description {
     pub(crate) fn makes<T: ToSchema>(mut self) -> Self {
         let content = Content::new(Some(self.reference::<T>()));
         let answer = Response::builder().description("Made").content(JSON, content);
-        let location = HeaderBuilder::new().schema(String::schema());
-        let location = location.description(Some("Where it is")).build();
+        let location = header(String::schema(), "Where it is");
         self.answer(StatusCode::CREATED, answer.header("Location", location))
     }
 
@@ -111,8 +110,7 @@ impl Description {
 
     /// Answers 303: the browser goes on elsewhere.
     pub(crate) fn redirects(self) -> Self {
-        let location = HeaderBuilder::new().schema(String::schema());
-        let location = location.description(Some("Where to go on")).build();
+        let location = header(String::schema(), "Where to go on");
         let answer = Response::builder().description("Go on there").header("Location", location);
         self.answer(StatusCode::SEE_OTHER, answer)
     }
@@ -231,9 +229,6 @@ fn refusal(status: StatusCode) -> Response {
     };
     let content = Content::new(Some(Ref::from_schema_name(Errors::name())));
     let answer = Response::builder().description(description).content(JSON, content);
-    let header = |schema: RefOr<Schema>, text| {
-        HeaderBuilder::new().schema(schema).description(Some(text)).build()
-    };
     match status {
         StatusCode::UNAUTHORIZED => {
             answer.header("WWW-Authenticate", header(String::schema(), "Where to get a token"))
@@ -244,6 +239,10 @@ fn refusal(status: StatusCode) -> Response {
         _ => answer,
     }
     .build()
+}
+
+fn header(schema: RefOr<Schema>, text: &str) -> Header {
+    HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
 }
 
 /// The names in braces.

@@ -22,9 +22,8 @@ use crate::identify::SESSION_COOKIE;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
-        Route::open(Verb::Get, "/api/v1/openapi.json", "openapi", get).described(
-            Description::new("This description").gives::<serde_json::Value>(),
-        ),
+        Route::open(Verb::Get, "/api/v1/openapi.json", "openapi", get)
+            .described(Description::new("This description").gives::<serde_json::Value>()),
     ]
 }
 
@@ -60,9 +59,9 @@ fn document() -> OpenApi {
     add::<schema::Outcome>(&mut schemas);
     add::<schema::Since>(&mut schemas);
     let components = Components::builder().schemas_from_iter(schemas);
-    let components = security_schemes().into_iter().fold(components, |components, (name, scheme)| {
-        components.security_scheme(name, scheme)
-    });
+    let components = security_schemes()
+        .into_iter()
+        .fold(components, |components, (name, scheme)| components.security_scheme(name, scheme));
     let mut info = Info::new("plura", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "Access control of a container registry: users, projects, members, robots, trust in other \
@@ -88,8 +87,14 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 3] {
     };
     let cookie = ApiKeyValue::with_description(SESSION_COOKIE, "A browser's session");
     [
-        ("bearer", http(HttpAuthScheme::Bearer, "An API token, a robot's secret or an exchanged token")),
-        ("basic", http(HttpAuthScheme::Basic, "A name and a password, API token or robot's secret")),
+        (
+            "bearer",
+            http(HttpAuthScheme::Bearer, "An API token, a robot's secret or an exchanged token"),
+        ),
+        (
+            "basic",
+            http(HttpAuthScheme::Basic, "A name and a password, API token or robot's secret"),
+        ),
         ("session", SecurityScheme::ApiKey(ApiKey::Cookie(cookie))),
     ]
 }

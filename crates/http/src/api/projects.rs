@@ -1,6 +1,6 @@
 //! Projects: who owns repositories, and how much they may hold.
 
-use plura_access::{ChangeProject, NewProject, Project};
+use plura_access::{ChangeProject, NewProject, Project, schema::LARGEST_QUOTA};
 use plura_policy::{Asked, Permission, ProjectName};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -93,10 +93,12 @@ async fn delete(call: Call) -> Answer {
     gone()
 }
 
-/// What can be counted can be stored.
 fn check_quotas(quotas: [Option<u64>; 2]) -> Result<(), ApiError> {
-    match quotas.into_iter().flatten().find(|quota| i64::try_from(*quota).is_err()) {
-        Some(quota) => Err(bad_request(&format!("{quota} is beyond any quota"))),
+    let largest = LARGEST_QUOTA.unsigned_abs();
+    match quotas.into_iter().flatten().find(|quota| *quota > largest) {
+        Some(quota) => {
+            Err(bad_request(&format!("{quota} is too much; expected at most {largest}")))
+        }
         None => Ok(()),
     }
 }

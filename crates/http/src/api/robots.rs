@@ -33,9 +33,8 @@ pub(super) fn routes() -> Vec<Route> {
         ),
         Route::new(Verb::Get, ONE, Need::Robots, "robot.show", show)
             .described(Description::new("Shows a robot").gives::<Robot>()),
-        Route::new(Verb::Patch, ONE, Need::Robots, "robot.update", change).described(
-            Description::new("Changes a robot").takes::<ChangeRobot>().gives::<Robot>(),
-        ),
+        Route::new(Verb::Patch, ONE, Need::Robots, "robot.update", change)
+            .described(Description::new("Changes a robot").takes::<ChangeRobot>().gives::<Robot>()),
         Route::new(Verb::Delete, ONE, Need::Robots, "robot.delete", delete).described(
             Description::new("Removes a robot with its secrets and roles").gives_nothing(),
         ),
@@ -121,9 +120,8 @@ async fn show(call: Call) -> Answer {
 
 async fn change(call: Call) -> Answer {
     let name: AccountName = call.parameter("robot")?;
-    let change: ChangeRobot = call.json(
-        r#"some of {"description": "...", "disabled": true, "expires_in_days": 90}"#,
-    )?;
+    let change: ChangeRobot =
+        call.json(r#"some of {"description": "...", "disabled": true, "expires_in_days": 90}"#)?;
     ok(&call.access().change_robot(&call.caller, &name, change).await?)
 }
 

@@ -46,11 +46,13 @@ pub(crate) struct Route {
     handler: Handler,
 }
 
+type Run = Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>;
+
 enum Handler {
     /// Runs after the sender was identified and permitted.
-    Call(Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>),
+    Call(Run),
     /// Does everything itself; for what needs nothing.
-    Plain(MethodRouter<Arc<State>>),
+    Plain(Box<MethodRouter<Arc<State>>>),
 }
 
 impl Route {
@@ -81,7 +83,7 @@ impl Route {
         H: axum::handler::Handler<T, Arc<State>>,
         T: 'static,
     {
-        let handler = Handler::Plain(on(verb.filter(), handler));
+        let handler = Handler::Plain(Box::new(on(verb.filter(), handler)));
         Self { verb, path, need: Need::Nothing, action, description: None, handler }
     }
 
@@ -95,15 +97,16 @@ impl Route {
     pub(super) fn mount(self, router: Router<Arc<State>>) -> Router<Arc<State>> {
         let Self { verb, path, need, action, description, handler } = self;
         let run = match handler {
-            Handler::Plain(plain) => return router.route(path, plain),
+            Handler::Plain(plain) => return router.route(path, *plain),
             Handler::Call(run) => run,
         };
-        let known = description.map(|description| description.query_names()).unwrap_or_default();
+        let known = description.map(|description| description.query_names());
         let shape = Arc::new(Shape { need, action, known, run });
-        let handler = move |state: Extract<Arc<State>>, parameters: Parameters, request: Request| {
-            let shape = Arc::clone(&shape);
-            async move { shape.answer(state.0, parameters, request).await }
-        };
+        let handler =
+            move |state: Extract<Arc<State>>, parameters: Parameters, request: Request| {
+                let shape = Arc::clone(&shape);
+                async move { shape.answer(state.0, parameters, request).await }
+            };
         router.route(path, on(verb.filter(), handler))
     }
 }
@@ -114,9 +117,9 @@ type Parameters = Result<RawPathParams, RawPathParamsRejection>;
 struct Shape {
     need: Need,
     action: &'static str,
-    /// The parameters that a query may have.
-    known: Vec<String>,
-    run: Box<dyn Fn(Call) -> BoxFuture<'static, Answer> + Send + Sync>,
+    /// The parameters that a query may have, where that is told.
+    known: Option<Vec<String>>,
+    run: Run,
 }
 
 impl Shape {
@@ -152,14 +155,17 @@ impl Shape {
         body: axum::body::Body,
     ) -> Result<Call, ApiError> {
         let body = read(body).await;
-        let sender = auth::find(&state, &head).await?;
+        let sender = Sender::find(&state, &head).await?;
         state.check_rate(&sender)?;
         check_origin(&sender, &head)?;
         let parameters = named(parameters)?;
         let caller = auth::caller(&sender, &head);
-        let call = Call { state, caller, action: self.action, head, parameters, body };
+        let (action, address) = (self.action, sender.address);
+        let call = Call { state, caller, address, action, head, parameters, body };
         permit(&call, self.need).await?;
-        call.check_query(&self.known)?;
+        if let Some(known) = &self.known {
+            call.check_query(known)?;
+        }
         Ok(call)
     }
 }
@@ -170,8 +176,8 @@ fn check_origin(sender: &Sender, head: &http::request::Parts) -> Result<(), ApiE
     if head.method.is_safe() {
         return Ok(());
     }
-    let is_browser = head.headers.contains_key(header::ORIGIN)
-        || head.headers.contains_key("sec-fetch-site");
+    let is_browser =
+        head.headers.contains_key(header::ORIGIN) || head.headers.contains_key("sec-fetch-site");
     let by_browser = sender.principal.identity == Identity::Local && is_browser;
     let sender = Sender { by_cookie: sender.by_cookie || by_browser, ..sender.clone() };
     sender.check_same_origin(&head.headers)

@@ -19,7 +19,7 @@ use super::{
     key::TrustName,
     route::{Route, Verb},
 };
-use crate::{auth::bad_request, error::ApiError};
+use crate::auth::bad_request;
 
 pub(super) fn routes() -> Vec<Route> {
     const ADMINISTER: Need = Need::Installation(Permission::Administer);
@@ -35,7 +35,7 @@ pub(super) fn routes() -> Vec<Route> {
             .described(Description::new("Shows a trust entry").gives::<Entry>()),
         Route::new(Verb::Put, ONE, ADMINISTER, "trust.update", replace).described(
             Description::new("Replaces a trust entry; tokens that it has led to end")
-                .takes::<ReplacedEntry>()
+                .takes::<NewEntry>()
                 .gives::<Entry>(),
         ),
         Route::new(Verb::Delete, ONE, ADMINISTER, "trust.delete", delete).described(
@@ -51,24 +51,13 @@ struct Entries {
     trust: Vec<Entry>,
 }
 
-/// What an issuer vouches for.
-#[derive(Clone, Copy, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = TrustKind)]
-enum Kind {
-    GitHub,
-    GitLab,
-    Kubernetes,
-    Generic,
-}
-
 /// An issuer whose tokens are exchanged, what must hold of them, and what they lead to.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Trust)]
 struct Entry {
     #[schema(value_type = schema::TrustName)]
     name: String,
-    kind: Kind,
+    kind: TrustKind,
     /// The issuer, exactly as its tokens write it.
     issuer: String,
     /// The audience that tokens must be made for.
@@ -89,14 +78,14 @@ struct Entry {
     created_at: String,
 }
 
-/// A trust entry to be made.
+/// A trust entry to be made, or as it is to be from now on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewTrust)]
 struct NewEntry {
     #[schema(value_type = schema::TrustName)]
     name: String,
-    kind: Kind,
+    kind: TrustKind,
     /// The issuer, exactly as its tokens write it.
     #[schema(pattern = "^https?://", max_length = 1024)]
     issuer: String,
@@ -122,33 +111,70 @@ struct NewEntry {
     grants: Vec<RobotGrant>,
 }
 
-/// A trust entry as it is to be from now on.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(as = ReplacedTrust)]
-struct ReplacedEntry {
-    /// The name in the path, if it is given.
-    #[schema(value_type = Option<schema::TrustName>)]
-    name: Option<String>,
-    kind: Kind,
-    /// The issuer, exactly as its tokens write it.
-    #[schema(pattern = "^https?://", max_length = 1024)]
-    issuer: String,
-    /// The audience that tokens must be made for.
-    #[schema(min_length = 1, max_length = 1024)]
-    audience: String,
-    /// What claims must be: one of the values, for each of the claims; `*` stands for any characters.
-    conditions: BTreeMap<String, Vec<String>>,
-    /// Whether tokens of the events `pull_request_target` and `workflow_run` are accepted.
-    #[serde(default)]
-    allow_pull_request_target: bool,
-    /// A file with the issuer's keys, for an issuer that cannot be asked for them.
-    #[schema(value_type = Option<String>)]
-    jwks_file: Option<PathBuf>,
-    /// How long the tokens that it leads to are valid: 900 if not given.
-    #[schema(minimum = 60, maximum = 3600)]
-    token_seconds: Option<u64>,
-    /// What those may do.
-    #[serde(default)]
-    grants: Vec<RobotGrant>,
+const EXPECTED: &str = r#"{"name": "github-main", "kind": "github", "issuer": "https://token.actions.githubusercontent.com", "audience": "plura", "conditions": {"repository_id": ["123"], "repository_owner_id": ["9"]}, "grants": [{"role": "developer", "project": "apps"}]}"#;
+
+async fn list(call: Call) -> Answer {
+    let entries = call.access().trust_entries().await?;
+    ok(&Entries { trust: entries.into_iter().map(Entry::from).collect() })
+}
+
+async fn create(call: Call) -> Answer {
+    let new: NewEntry = call.json(EXPECTED)?;
+    let made = call.access().create_trust(&call.caller, new.into()).await;
+    let entry = Entry::from(call.done(made).await?);
+    created(&call, &format!("/api/v1/trust/{}", entry.name), &entry)
+}
+
+async fn show(call: Call) -> Answer {
+    let name: TrustName = call.parameter("trust")?;
+    ok(&Entry::from(call.access().trust_entry(name.as_str()).await?))
+}
+
+async fn replace(call: Call) -> Answer {
+    let name: TrustName = call.parameter("trust")?;
+    let new: NewEntry = call.json(EXPECTED)?;
+    if new.name != name.as_str() {
+        return Err(bad_request("name: expected that of the path; entries keep their names"));
+    }
+    let changed = call.access().change_trust(&call.caller, new.into()).await;
+    ok(&Entry::from(call.done(changed).await?))
+}
+
+async fn delete(call: Call) -> Answer {
+    let name: TrustName = call.parameter("trust")?;
+    call.access().delete_trust(&call.caller, name.as_str()).await?;
+    gone()
+}
+
+impl From<Trust> for Entry {
+    fn from(entry: Trust) -> Self {
+        let Trust { rule, token_seconds, grants, created_at, .. } = entry;
+        Self {
+            name: rule.name,
+            kind: rule.kind,
+            issuer: rule.issuer,
+            audience: rule.audience,
+            conditions: rule.conditions,
+            allow_pull_request_target: rule.allow_pull_request_target,
+            jwks_file: rule.jwks_file,
+            token_seconds,
+            grants,
+            created_at,
+        }
+    }
+}
+
+impl From<NewEntry> for NewTrust {
+    fn from(new: NewEntry) -> Self {
+        let rule = TrustRule {
+            name: new.name,
+            kind: new.kind,
+            issuer: new.issuer,
+            audience: new.audience,
+            conditions: new.conditions,
+            allow_pull_request_target: new.allow_pull_request_target,
+            jwks_file: new.jwks_file,
+        };
+        Self { rule, token_seconds: new.token_seconds, grants: new.grants }
+    }
 }

@@ -21,9 +21,8 @@ pub(super) fn routes() -> Vec<Route> {
     const PASSWORD: &str = "/api/v1/users/{user}/password";
     const SESSIONS: &str = "/api/v1/users/{user}/sessions";
     vec![
-        Route::new(Verb::Get, ALL, ADMINISTER, "user.list", list).described(
-            Description::new("Lists users, by name").asks::<Page>().gives::<Users>(),
-        ),
+        Route::new(Verb::Get, ALL, ADMINISTER, "user.list", list)
+            .described(Description::new("Lists users, by name").asks::<Page>().gives::<Users>()),
         Route::new(Verb::Post, ALL, ADMINISTER, "user.create", create).described(
             Description::new("Adds a user; with the first administrator, an open server closes")
                 .takes::<NewUser>()
