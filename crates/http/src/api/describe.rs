@@ -4,20 +4,21 @@ use std::collections::BTreeMap;
 
 use http::StatusCode;
 use plura_access::schema;
-use serde::Serialize;
 use utoipa::{
     IntoParams, PartialSchema, ToSchema,
     openapi::{
-        Header, HeaderBuilder, Ref, RefOr, Required, Response, Schema, SecurityRequirement,
+        Object, Ref, RefOr, Required, Response, Schema, SecurityRequirement,
         content::Content,
         path::{HttpMethod, Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
         request_body::{RequestBody, RequestBodyBuilder},
         response::ResponseBuilder,
+        schema::{SchemaType, Type},
     },
 };
 
 use super::{
     authorise::Need,
+    refusals::{self, header},
     route::{Route, Verb},
 };
 
@@ -52,55 +53,52 @@ impl Description {
 
     /// The query has these parameters.
     pub(crate) fn asks<Q: IntoParams>(mut self) -> Self {
-        self.query.extend(Q::into_params(|| Some(ParameterIn::Query)));
+        let parameters = Q::into_params(|| Some(ParameterIn::Query)).into_iter();
+        self.query.extend(parameters.map(without_null));
         self
     }
 
     /// The body is JSON of this form.
-    pub(crate) fn takes<T: ToSchema>(mut self) -> Self {
-        let content = Content::new(Some(self.reference::<T>()));
-        let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::True));
-        self.body = Some(body.build());
-        self
+    pub(crate) fn takes<T: ToSchema>(self) -> Self {
+        self.body::<T>(JSON, Required::True)
     }
 
     /// The same, and there need not be one.
-    pub(crate) fn may_take<T: ToSchema>(mut self) -> Self {
-        let content = Content::new(Some(self.reference::<T>()));
-        let body = RequestBodyBuilder::new().content(JSON, content).required(Some(Required::False));
-        self.body = Some(body.build());
-        self
+    pub(crate) fn may_take<T: ToSchema>(self) -> Self {
+        self.body::<T>(JSON, Required::False)
     }
 
     /// The body is a form, as web pages send it.
-    pub(crate) fn takes_form<T: ToSchema>(mut self) -> Self {
-        let content = Content::new(Some(self.reference::<T>()));
-        let body = RequestBodyBuilder::new().content("application/x-www-form-urlencoded", content);
-        self.body = Some(body.required(Some(Required::True)).build());
-        self
+    pub(crate) fn takes_form<T: ToSchema>(self) -> Self {
+        self.body::<T>("application/x-www-form-urlencoded", Required::True)
     }
 
     /// Answers 200 with JSON of this form.
     pub(crate) fn gives<T: ToSchema>(mut self) -> Self {
-        let content = Content::new(Some(self.reference::<T>()));
+        let content = self.content::<T>();
         self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
     }
 
-    /// The same, and lines of JSON for who prefers them.
+    /// Answers 200 with a JSON object whose form somebody else says.
+    pub(crate) fn gives_an_object(self) -> Self {
+        let content = Content::new(Some(Object::new()));
+        self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
+    }
+
+    /// Answers 200 with JSON of this form, or with a line of JSON for each entry.
     pub(crate) fn gives_or_streams<T: ToSchema, L: ToSchema>(mut self) -> Self {
-        let page = Content::new(Some(self.reference::<T>()));
-        let lines = Content::new(Some(self.reference::<L>()));
-        let answer = Response::builder().description("Done; or a line of JSON for each");
-        let answer = answer.content(JSON, page).content(super::audit::LINES, lines);
+        let (page, line) = (self.content::<T>(), self.content::<L>());
+        let answer = Response::builder().description("Done; or a line of JSON for each entry");
+        let answer = answer.content(JSON, page).content(super::audit::LINES, line);
         self.answer(StatusCode::OK, answer)
     }
 
     /// Answers 201 with JSON of this form.
     pub(crate) fn makes<T: ToSchema>(mut self) -> Self {
-        let content = Content::new(Some(self.reference::<T>()));
+        let content = self.content::<T>();
         let answer = Response::builder().description("Made").content(JSON, content);
-        let location = header(String::schema(), "Where it is");
-        self.answer(StatusCode::CREATED, answer.header("Location", location))
+        let answer = answer.header("Location", header(String::schema(), "Where it is"));
+        self.answer(StatusCode::CREATED, answer)
     }
 
     /// Answers 204.
@@ -110,8 +108,8 @@ impl Description {
 
     /// Answers 303: the browser goes on elsewhere.
     pub(crate) fn redirects(self) -> Self {
-        let location = header(String::schema(), "Where to go on");
-        let answer = Response::builder().description("Go on there").header("Location", location);
+        let answer = Response::builder().description("Go on there");
+        let answer = answer.header("Location", header(String::schema(), "Where"));
         self.answer(StatusCode::SEE_OTHER, answer)
     }
 
@@ -131,17 +129,24 @@ impl Description {
         self
     }
 
-    fn reference<T: ToSchema>(&mut self) -> RefOr<Schema> {
+    fn body<T: ToSchema>(mut self, media_type: &str, required: Required) -> Self {
+        let content = self.content::<T>();
+        let body = RequestBodyBuilder::new().content(media_type, content);
+        Self { body: Some(body.required(Some(required)).build()), ..self }
+    }
+
+    fn content<T: ToSchema>(&mut self) -> Content {
         let name = T::name().into_owned();
         self.schemas.push((name.clone(), T::schema()));
         T::schemas(&mut self.schemas);
-        Ref::from_schema_name(name).into()
+        Content::new(Some(Ref::from_schema_name(name)))
     }
 
     /// The description of a route; its forms go to `schemas`.
     pub(super) fn operation(self, route: &Route, schemas: &mut Schemas) -> Operation {
         let placeholders = placeholders(route.path);
-        let refusals = self.all_refusals(route, !placeholders.is_empty());
+        let names_something = !placeholders.is_empty() || self.body.is_some();
+        let refusals = self.all_refusals(route, names_something || !self.query.is_empty());
         schemas.extend(self.schemas);
         let mut operation = OperationBuilder::new()
             .operation_id(Some(route.action))
@@ -159,7 +164,8 @@ impl Description {
             operation = operation.response(status.as_str(), answer);
         }
         for status in refusals {
-            operation = operation.response(status.as_str(), refusal(status));
+            let shared = Ref::from_response_name(refusals::name(status));
+            operation = operation.response(status.as_str(), shared);
         }
         for requirement in security(route.need) {
             operation = operation.security(requirement);
@@ -168,7 +174,7 @@ impl Description {
     }
 
     /// How the route may refuse: follows from what it takes and needs.
-    fn all_refusals(&self, route: &Route, is_about_something: bool) -> Vec<StatusCode> {
+    fn all_refusals(&self, route: &Route, names_something: bool) -> Vec<StatusCode> {
         use StatusCode as S;
         let mut refusals = self.refusals.clone();
         if !self.query.is_empty() || self.body.is_some() || route.need != Need::Nothing {
@@ -178,71 +184,19 @@ impl Description {
             refusals.push(S::PAYLOAD_TOO_LARGE);
         }
         if route.need != Need::Nothing {
+            if names_something {
+                refusals.push(S::NOT_FOUND);
+            }
             refusals.extend([S::UNAUTHORIZED, S::FORBIDDEN, S::TOO_MANY_REQUESTS]);
             refusals.extend([S::INTERNAL_SERVER_ERROR, S::SERVICE_UNAVAILABLE]);
             if !route.verb.is_safe() {
                 refusals.extend([S::CONFLICT, S::INSUFFICIENT_STORAGE]);
             }
         }
-        if is_about_something {
-            refusals.push(S::NOT_FOUND);
-        }
         refusals.sort_unstable();
         refusals.dedup();
         refusals
     }
-}
-
-/// The form of every refusal.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Errors {
-    /// What is wrong; one entry.
-    #[schema(min_items = 1, max_items = 1)]
-    errors: Vec<Refusal>,
-}
-
-/// What is wrong.
-#[derive(Serialize, ToSchema)]
-pub(super) struct Refusal {
-    /// What kind of refusal: `INVALID`, `DENIED`, ...
-    #[schema(pattern = "^[A-Z_]+$")]
-    code: String,
-    /// In words, with what to do.
-    message: String,
-    /// More; for `DENIED`, the `rule` that decided and how to `fix` it.
-    #[schema(value_type = Object)]
-    detail: Option<serde_json::Value>,
-}
-
-fn refusal(status: StatusCode) -> Response {
-    let description = match status.as_u16() {
-        400 => "The request is not of the expected form",
-        401 => "The credentials are missing or not valid",
-        403 => "It may not be done; `detail` says by which rule",
-        404 => "There is no such thing, or it may not be seen",
-        409 => "Something stands in the way",
-        413 => "The body is too large",
-        429 => "Too many requests, or failed logins",
-        503 => "The server cannot answer now",
-        507 => "The storage is full",
-        _ => "The stored content is damaged",
-    };
-    let content = Content::new(Some(Ref::from_schema_name(Errors::name())));
-    let answer = Response::builder().description(description).content(JSON, content);
-    match status {
-        StatusCode::UNAUTHORIZED => {
-            answer.header("WWW-Authenticate", header(String::schema(), "Where to get a token"))
-        }
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-            answer.header("Retry-After", header(u32::schema(), "Seconds to wait"))
-        }
-        _ => answer,
-    }
-    .build()
-}
-
-fn header(schema: RefOr<Schema>, text: &str) -> Header {
-    HeaderBuilder::new().schema(Some(schema)).description(Some(text)).build()
 }
 
 /// The names in braces.
@@ -268,10 +222,40 @@ fn parameter(placeholder: &'static str) -> Parameter {
         .build()
 }
 
+/// What is left out of a query is not there; there is no `null` in it.
+fn without_null(mut parameter: Parameter) -> Parameter {
+    parameter.schema = parameter.schema.map(|schema| match schema {
+        RefOr::T(Schema::Object(mut object)) => {
+            object.schema_type = single(object.schema_type);
+            RefOr::T(Schema::Object(object))
+        }
+        RefOr::T(Schema::Array(mut array)) => {
+            array.schema_type = single(array.schema_type);
+            RefOr::T(Schema::Array(array))
+        }
+        RefOr::T(Schema::OneOf(one_of)) => {
+            let mut forms = one_of.items.into_iter();
+            forms.find(|form| matches!(form, RefOr::Ref(_))).unwrap_or_default()
+        }
+        other => other,
+    });
+    parameter
+}
+
+fn single(schema_type: SchemaType) -> SchemaType {
+    match schema_type {
+        SchemaType::Array(types) => {
+            let found = types.into_iter().find(|of| *of != Type::Null);
+            found.map_or(SchemaType::AnyValue, SchemaType::Type)
+        }
+        other => other,
+    }
+}
+
 /// `users` of `/api/v1/users/{user}`, `auth` of `/auth/token`.
 fn tag(path: &str) -> &str {
     let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
-    rest.split('/').next().unwrap_or_default()
+    rest.split(['/', '.']).next().unwrap_or_default()
 }
 
 fn describe_need(need: Need) -> Option<String> {

@@ -14,6 +14,7 @@ mod members;
 mod openapi;
 mod page;
 mod projects;
+mod refusals;
 mod robots;
 mod route;
 mod site;

@@ -15,7 +15,8 @@ use utoipa::{
 };
 
 use super::{
-    describe::{Description, Errors, Schemas},
+    describe::{Description, Schemas},
+    refusals::{self, Errors},
     route::{Route, Verb},
 };
 use crate::identify::SESSION_COOKIE;
@@ -59,6 +60,7 @@ fn document() -> OpenApi {
     add::<schema::Outcome>(&mut schemas);
     add::<schema::Since>(&mut schemas);
     let components = Components::builder().schemas_from_iter(schemas);
+    let components = components.responses_from_iter(refusals::all());
     let components = security_schemes()
         .into_iter()
         .fold(components, |components, (name, scheme)| components.security_scheme(name, scheme));

@@ -9,7 +9,10 @@ use plura_access::{
 };
 use plura_policy::Permission;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{
+    ToSchema,
+    openapi::{Array, Object, Schema, schema::Type},
+};
 
 use super::{
     answer::{created, gone, ok},
@@ -92,10 +95,8 @@ struct NewEntry {
     /// The audience that tokens must be made for.
     #[schema(min_length = 1, max_length = 1024)]
     audience: String,
-    /// What claims must be: one of the values, for each of the claims; `*` stands for any characters.
-    /// Needed are, without `*`: for `github`, `repository_id` and `repository_owner_id`; for `gitlab`,
-    /// `project_id` and `namespace_id`; for `kubernetes`, `kubernetes.io/serviceaccount/uid`; for
-    /// `generic`, `sub`.
+    /// What claims must be: one of the values, for each of the claims.
+    #[schema(schema_with = conditions)]
     conditions: BTreeMap<String, Vec<String>>,
     /// Whether tokens of the events `pull_request_target` and `workflow_run` are accepted.
     #[serde(default)]
@@ -109,6 +110,24 @@ struct NewEntry {
     /// What those may do.
     #[serde(default)]
     grants: Vec<RobotGrant>,
+}
+
+/// The form of conditions, as `TrustRule::validate` wants them.
+fn conditions() -> Object {
+    const DESCRIPTION: &str = "What claims must be: one of the values, for each of the claims; `*` \
+        stands for any characters. Needed are, without `*`: for `github`, `repository_id` and \
+        `repository_owner_id`; for `gitlab`, `project_id` and `namespace_id`; for `kubernetes`, \
+        `kubernetes.io/serviceaccount/uid`; for `generic`, `sub`.";
+    let text = Object::builder().schema_type(Type::String).min_length(Some(1));
+    let text = text.max_length(Some(1024)).build();
+    let values = Array::builder().items(text.clone()).min_items(Some(1)).max_items(Some(64));
+    Object::builder()
+        .description(Some(DESCRIPTION))
+        .property_names(Some(text))
+        .additional_properties(Some(Schema::from(values)))
+        .min_properties(Some(1))
+        .max_properties(Some(32))
+        .build()
 }
 
 const EXPECTED: &str = r#"{"name": "github-main", "kind": "github", "issuer": "https://token.actions.githubusercontent.com", "audience": "plura", "conditions": {"repository_id": ["123"], "repository_owner_id": ["9"]}, "grants": [{"role": "developer", "project": "apps"}]}"#;
