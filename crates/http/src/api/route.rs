@@ -131,13 +131,14 @@ impl Shape {
     ) -> Response {
         let (head, body) = request.into_parts();
         let realm = state.realm(&head);
+        let shown = head.headers.contains_key(header::AUTHORIZATION).then_some("invalid_token");
         let call = self.call(state, head, parameters, body).await;
         let answer = match call {
             Ok(call) => (self.run)(call).await,
             Err(error) => Err(error),
         };
         let mut response = answer.unwrap_or_else(|error| {
-            let challenge = challenge(&realm, None, false);
+            let challenge = challenge(&realm, None, shown);
             error.into_response_with_challenge(&challenge).map(axum::body::Body::new)
         });
         // Answers are for who asked, and some are secrets (RFC 9111, "no-store").
