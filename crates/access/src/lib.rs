@@ -24,6 +24,7 @@ mod random;
 pub mod rate;
 mod rights;
 mod robots;
+pub mod schema;
 pub mod secret;
 mod sessions;
 mod settings;

@@ -17,54 +17,66 @@ use plura_oci::RepositoryName;
 use plura_policy::{ProjectName, Realm};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Access, Caller, Change, Error, Principal, known::FRESH, time};
+use crate::{Access, Caller, Change, Error, Principal, known::FRESH, schema, time};
 
 /// A project.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Project {
     /// Its name.
+    #[schema(value_type = schema::ProjectName)]
     pub name: String,
     /// Whether everybody may pull.
     pub public: bool,
     /// The most bytes of blobs, each counted once.
+    #[schema(minimum = 0)]
     pub quota_bytes: Option<i64>,
     /// The most tags.
+    #[schema(minimum = 0)]
     pub quota_tags: Option<i64>,
     /// Bytes of blobs, each counted once.
+    #[schema(minimum = 0)]
     pub used_bytes: i64,
     /// Tags.
+    #[schema(minimum = 0)]
     pub used_tags: i64,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
 }
 
 /// A project to be made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
     /// Its name.
+    #[schema(value_type = schema::ProjectName)]
     pub name: ProjectName,
     /// Whether everybody may pull.
     #[serde(default)]
     pub public: bool,
     /// The most bytes of blobs.
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_bytes: Option<u64>,
     /// The most tags.
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Option<u64>,
 }
 
 /// What is to be different; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProject {
     /// Whether everybody may pull.
     pub public: Option<bool>,
     /// The most bytes of blobs; `null` for no limit.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_bytes: Change<u64>,
     /// The most tags; `null` for no limit.
     #[serde(default)]
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Change<u64>,
 }
 

@@ -33,6 +33,8 @@ pub struct AppOptions {
     /// The address that clients reach this server by, without a slash at the end. `Location` is
     /// relative without it, which every client understands and every proxy survives.
     pub public_url: Option<String>,
+    /// Whether everybody may read `/metrics`.
+    pub anonymous_metrics: bool,
     /// Counts of the connection layer, for `/metrics`.
     pub connections: Arc<listen::Metrics>,
 }
