@@ -163,6 +163,11 @@ impl Access {
         Err(Error::BadCredentials)
     }
 
+    /// Whether somebody goes by that name.
+    pub async fn is_account(&self, name: &str) -> Result<bool, Error> {
+        Ok(account::find_named(&mut self.read_db().await?, name).await?.is_some())
+    }
+
     /// Whether the password is that name's; counts what fails.
     pub(crate) async fn check_password(
         &self,

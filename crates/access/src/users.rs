@@ -14,6 +14,7 @@ use crate::{
     Access, Caller, Change, Error,
     password::{Password, check_strength},
     schema::{self, LONGEST_TEXT},
+    secret::Secret,
     time,
 };
 
@@ -224,6 +225,11 @@ impl Access {
 
     async fn hash(&self, password: &Password, name: &str) -> Result<String, Error> {
         check_strength(password, name).map_err(|weak| Error::invalid("password", weak))?;
+        // Where a password is asked for, these are taken for what they look like.
+        if Secret::is_one(password.expose()) || password.expose().starts_with("eyJ") {
+            let reason = "it looks like a token; choose one that does not begin like that";
+            return Err(Error::invalid("password", reason));
+        }
         Ok(self.shared.hasher.hash(password).await?)
     }
 }
@@ -250,7 +256,8 @@ async fn check_administrator(tx: &mut Tx) -> Result<(), Error> {
 pub(crate) fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Error> {
     let Some(text) = text else { return Ok(()) };
     if text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
-        let reason = format!("expected at most {LONGEST_TEXT} characters without control characters");
+        let reason =
+            format!("expected at most {LONGEST_TEXT} characters without control characters");
         return Err(Error::invalid(field, reason));
     }
     Ok(())

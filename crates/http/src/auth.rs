@@ -161,7 +161,7 @@ async fn exchange(Extract(state): Shared, head: Parts, Small(body): Small) -> An
     match exchanged {
         Ok(exchanged) => Ok(no_store(Json(exchanged))),
         Err(error) => {
-            refused(&state, &caller, "token.exchange", request.trust.as_deref(), &error).await?;
+            refused(&state, &caller, "token.exchange", String::new(), &error).await?;
             Err(error.into())
         }
     }
@@ -188,7 +188,9 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
             Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session)]).into_response())
         }
         Err(error) => {
-            refused(&state, &caller, "login", Some(&request.name), &error).await?;
+            let known = state.access.is_account(&request.name).await?;
+            let target = if known { format!("account:{}", request.name) } else { String::new() };
+            refused(&state, &caller, "login", target, &error).await?;
             Err(error.into())
         }
     }
@@ -274,26 +276,21 @@ pub(crate) fn caller(sender: &Sender, head: &Parts) -> Caller {
     Caller { principal: Arc::clone(&sender.principal), origin: Arc::new(origin) }
 }
 
-/// Every failed login is in the audit, with the name that was tried.
+/// Every failed login is in the audit; with the name that was tried, if there is one like it: any
+/// other may be a password that was typed into the wrong field.
 async fn refused(
     state: &State,
     caller: &Caller,
     action: &'static str,
-    name: Option<&str>,
+    target: String,
     error: &Error,
 ) -> Result<(), ApiError> {
-    let event = denied_event(action, name, &error.to_string());
+    let event = Event {
+        outcome: Outcome::Denied,
+        detail: json!({ "reason": error.to_string() }).to_string(),
+        ..Event::done(action, target)
+    };
     Ok(state.access.record(&caller.origin, event).await?)
-}
-
-fn denied_event(action: &'static str, name: Option<&str>, reason: &str) -> plura_access::Event {
-    // A name may be anything here, even a password that was typed into the wrong field.
-    let known = name.filter(|name| name.parse::<plura_policy::AccountName>().is_ok());
-    plura_access::Event {
-        outcome: plura_access::Outcome::Denied,
-        detail: json!({ "reason": reason }).to_string(),
-        ..plura_access::Event::done(action, known.unwrap_or_default())
-    }
 }
 
 /// A body as JSON, whatever type the client says it is.

@@ -47,7 +47,7 @@ impl Server {
         let public_url = settings.server.public_url.as_ref().map(|url| url.url().as_str());
         let app_options = AppOptions {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
-            anonymous_metrics: false,
+            anonymous_metrics: settings.access.anonymous_metrics,
             connections: Arc::clone(&options.metrics),
         };
         let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);

@@ -20,7 +20,7 @@ use super::{
     call::{Answer, Call},
     route::{Route, Verb},
 };
-use crate::app::State;
+use crate::app::{App, State};
 
 pub(super) fn routes() -> Vec<Route> {
     const OPERATE: Need = Need::Installation(Permission::Operate);
@@ -80,5 +80,9 @@ async fn collect(call: Call) -> Answer {
     if !dry_run {
         state.metrics.collection(report.as_ref().ok(), now);
     }
-    ok(&report?)
+    let report = report?;
+    if !dry_run {
+        state.access.record(&call.caller.origin, App::collected(&report)).await?;
+    }
+    ok(&report)
 }

@@ -240,7 +240,10 @@ fn flags_of_trust_that_do_not_go_together_are_misuse() {
         ("trust add x --generic --issuer https://a --role reader", "--subject"),
         ("trust add x --gitlab --repository-id 1 --role reader", "--gitlab"),
         ("trust add x --file trust.json --ref main", "--file"),
-        ("trust add x --generic --issuer https://a --subject s --role reader --condition =x", "sub=deploy"),
+        (
+            "trust add x --generic --issuer https://a --subject s --role reader --condition =x",
+            "sub=deploy",
+        ),
     ] {
         let said = Place::empty().run(&words.split(' ').collect::<Vec<_>>());
         assert!(said.starts_with("exit: 2") && said.contains(missing), "{words}: {said}");

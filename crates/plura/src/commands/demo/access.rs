@@ -19,7 +19,7 @@ pub(super) async fn close(client: Client<'_>) -> anyhow::Result<Client<'_>> {
     )?;
     client.same_as("plura init")?;
     // Nobody knows it, and it is gone with the demo.
-    let password = Secret::generate(SecretKind::Session)?.expose().to_owned();
+    let password = format!("demo {}", Secret::generate(SecretKind::Session)?.expose());
     let new = json!({ "name": ADMINISTRATOR, "password": password, "administrator": true });
     let ask = Ask::new(Method::POST, "/api/v1/users", StatusCode::CREATED);
     client.ask(ask.secret_json(&new)).await?;
