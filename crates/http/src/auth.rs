@@ -11,7 +11,9 @@ use axum::{
     response::{IntoResponse, Redirect, Response},
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
-use plura_access::{Caller, Error, IssuedToken, TokenRequest, password::Password, schema};
+use plura_access::{
+    Caller, Error, Event, IssuedToken, Outcome, TokenRequest, password::Password, schema,
+};
 use plura_oci::ErrorCode;
 use serde::Deserialize;
 use serde_json::json;
