@@ -28,6 +28,28 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     # client_ca is not set
     reload_interval = "30s"  # default
 
+    [access]
+    # create_projects is not set
+    anonymous_metrics = false  # default
+    token_life = "5m"  # default
+    refresh_life = "30d"  # default
+    session_life = "12h"  # default
+    key_rotation = "30d"  # default
+    robot_life = "90d"  # default
+    robot_warning = "14d"  # default
+
+    [access.oidc]
+    # issuer is not set
+    # client_id is not set
+    # client_secret_file is not set
+    groups_claim = "groups"  # default
+    # administrator_group is not set
+
+    [limits]
+    # identity_rate is not set
+    # address_rate is not set
+    burst = 200  # default
+
     [registry]
     sparse = "all"  # plura.toml:2:10
     upload_expiry = "24h"  # default
