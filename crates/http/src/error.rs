@@ -157,6 +157,9 @@ impl From<Error> for ApiError {
             Error::UploadInterrupted { .. } => {
                 caused(StatusCode::BAD_REQUEST, ErrorCode::BlobUploadInvalid)
             }
+            Error::BlobTooLarge { .. } => {
+                caused(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid)
+            }
             Error::Length { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::SizeInvalid),
             Error::DigestMismatch { expected, computed } => {
                 caused(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)

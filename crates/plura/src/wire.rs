@@ -103,6 +103,7 @@ pub(crate) fn registry_settings(settings: &Settings) -> plura_registry::Settings
         minimum_chunk: registry.minimum_chunk.bytes(),
         delete: registry.delete,
         manifest_limit: registry.manifest_limit.bytes(),
+        blob_limit: registry.blob_limit.map(settings::ByteSize::bytes),
         grace: collection.grace.duration(),
         keep_untagged: match collection.keep_untagged {
             Keep::Forever => KeepUntagged::Forever,

@@ -44,6 +44,12 @@ pub enum Error {
         /// As received.
         received: u64,
     },
+    /// The blob is larger than one may be.
+    #[error("a blob has at most {limit} bytes (setting `registry.blob_limit`)")]
+    BlobTooLarge {
+        /// The limit.
+        limit: u64,
+    },
     /// The content is not what the digest says.
     #[error("the content has the digest {computed}, and the request says {expected}")]
     DigestMismatch {

@@ -9,6 +9,7 @@ mod cache;
 mod check;
 mod collect;
 mod error;
+mod limit;
 mod lists;
 mod manifests;
 mod mount;

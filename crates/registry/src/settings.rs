@@ -13,6 +13,8 @@ pub struct Settings {
     pub delete: bool,
     /// The largest manifest, in bytes.
     pub manifest_limit: u64,
+    /// The largest blob, in bytes; without, the disk is the limit.
+    pub blob_limit: Option<u64>,
     /// How long content that nothing references is kept, so that a push that is under way finds it.
     pub grace: Duration,
     /// How long a manifest without a tag is kept.
@@ -49,6 +51,7 @@ impl Default for Settings {
             minimum_chunk: 0,
             delete: true,
             manifest_limit: 4 << 20,
+            blob_limit: None,
             grace: DAY,
             keep_untagged: KeepUntagged::For(30 * DAY),
         }

@@ -16,7 +16,10 @@ use plura_meta::{
 use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use tracing::warn;
 
-use crate::{Error, Registry, blocking, check_quota, detached};
+use crate::{
+    Error, Registry, blocking, check_quota, detached,
+    limit::{is_too_large, limited},
+};
 
 /// The body of a request.
 pub type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -84,8 +87,10 @@ impl Registry {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let progress = registry.receive(&session, chunk).await?;
-            Ok(progress.offset)
+            match registry.receive(&session, chunk).await {
+                Ok(progress) => Ok(progress.offset),
+                Err(error) => Err(registry.end_hopeless(&id, error).await?),
+            }
         })
         .await
     }
@@ -104,15 +109,14 @@ impl Registry {
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let progress = registry.receive_last(&session, chunk).await?;
+            let progress = match registry.receive_last(&session, chunk).await {
+                Ok(progress) => progress,
+                Err(error) => return Err(registry.end_hopeless(&id, error).await?),
+            };
             registry.shared.uploads.note_sealing(&id);
             match registry.seal(&id, progress, &digest).await {
                 Ok(sealed) => registry.commit(&repository, &digest, sealed, true).await,
-                Err(error @ Error::DigestMismatch { .. }) => {
-                    registry.end_session(&id).await?;
-                    Err(error)
-                }
-                Err(error) => Err(error),
+                Err(error) => Err(registry.end_hopeless(&id, error).await?),
             }
         })
         .await
@@ -207,8 +211,9 @@ impl Registry {
     /// Writes a chunk and records how far the session is now.
     async fn receive(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
         let (before, expected) = (session.progress.offset, chunk.claim.expected());
+        let body = self.bounded(before, chunk)?;
         let Appended { progress, interrupted } =
-            self.blobs().append(&session.upload.id, session.progress.clone(), chunk.body).await?;
+            self.blobs().append(&session.upload.id, session.progress.clone(), body).await?;
         plura_fault::point("upload.appended").map_err(Error::fault)?;
         let received = progress.offset - before;
         if let (Some(expected), None) = (expected, &interrupted)
@@ -221,7 +226,7 @@ impl Registry {
         }
         match interrupted {
             None => Ok(progress),
-            Some(source) => Err(Error::UploadInterrupted { offset: progress.offset, source }),
+            Some(source) => Err(self.interrupted(progress.offset, source)),
         }
     }
 
@@ -229,12 +234,13 @@ impl Registry {
     /// transfer breaks off.
     async fn receive_last(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
         let (before, expected) = (session.progress.offset, chunk.claim.expected());
+        let body = self.bounded(before, chunk)?;
         let Appended { progress, interrupted } =
-            self.blobs().append(&session.upload.id, session.progress.clone(), chunk.body).await?;
+            self.blobs().append(&session.upload.id, session.progress.clone(), body).await?;
         let received = progress.offset - before;
         if let Some(source) = interrupted {
             self.advance(session, before, &progress).await?;
-            return Err(Error::UploadInterrupted { offset: progress.offset, source });
+            return Err(self.interrupted(progress.offset, source));
         }
         match expected {
             Some(expected) if received != expected => Err(Error::Length { expected, received }),
@@ -250,9 +256,10 @@ impl Registry {
         chunk: Chunk,
     ) -> Result<Sealed, Error> {
         let expected = chunk.claim.expected();
-        let Appended { progress, interrupted } = self.blobs().append(id, start, chunk.body).await?;
+        let body = self.bounded(0, chunk)?;
+        let Appended { progress, interrupted } = self.blobs().append(id, start, body).await?;
         if let Some(source) = interrupted {
-            return Err(Error::UploadInterrupted { offset: 0, source });
+            return Err(self.interrupted(0, source));
         }
         if let Some(expected) = expected.filter(|expected| *expected != progress.offset) {
             return Err(Error::Length { expected, received: progress.offset });
@@ -358,6 +365,31 @@ impl Registry {
             blocking(move || blobs.remove_upload(&upload)).await?;
         }
         Ok(())
+    }
+
+    /// Ends a session that nothing could be appended to that would make it right.
+    async fn end_hopeless(&self, id: &UploadId, error: Error) -> Result<Error, Error> {
+        if matches!(error, Error::DigestMismatch { .. } | Error::BlobTooLarge { .. }) {
+            self.end_session(id).await?;
+        }
+        Ok(error)
+    }
+
+    /// The body of a chunk that goes on at `offset`, or that the blob would be too large with it.
+    fn bounded(&self, offset: u64, chunk: Chunk) -> Result<ByteStream, Error> {
+        let Some(limit) = self.settings().blob_limit else { return Ok(chunk.body) };
+        let left = limit.checked_sub(offset).ok_or(Error::BlobTooLarge { limit })?;
+        if chunk.claim.expected().is_some_and(|expected| expected > left) {
+            return Err(Error::BlobTooLarge { limit });
+        }
+        Ok(limited(chunk.body, left))
+    }
+
+    fn interrupted(&self, offset: u64, source: io::Error) -> Error {
+        match self.settings().blob_limit {
+            Some(limit) if is_too_large(&source) => Error::BlobTooLarge { limit },
+            _ => Error::UploadInterrupted { offset, source },
+        }
     }
 
     /// Ends a session that this request holds.

@@ -234,6 +234,13 @@ pub(crate) const SECTIONS: &[Section] = &[
                 example: r#""8MiB""#,
                 about: "How large a manifest may be. Clients may rely on 4MiB.",
             },
+            Key {
+                path: "registry.blob_limit",
+                kind: "size",
+                default: None,
+                example: r#""20GiB""#,
+                about: "How large a blob may be; no limit if unset.",
+            },
         ],
     },
     Section {

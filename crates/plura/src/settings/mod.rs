@@ -126,6 +126,7 @@ pub(crate) struct Registry {
     pub(crate) minimum_chunk: ByteSize,
     pub(crate) delete: bool,
     pub(crate) manifest_limit: ManifestLimit,
+    pub(crate) blob_limit: Option<ByteSize>,
 }
 
 /// Which manifests may name content that is not there.

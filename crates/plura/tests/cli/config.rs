@@ -56,6 +56,7 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     minimum_chunk = "5MiB"  # plura.toml:3:17
     delete = true  # default
     manifest_limit = "4MiB"  # default
+    # blob_limit is not set
 
     [collection]
     enabled = true  # default

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures_util::StreamExt;
 use plura_oci::{Algorithm, Digest, UploadId};
-use plura_registry::{Chunk, Claim, Error, StartedUpload};
+use plura_registry::{Chunk, Claim, Error, Settings, StartedUpload};
 use tokio::sync::mpsc;
 
 use crate::support::*;
@@ -226,6 +226,31 @@ async fn an_interrupted_whole_push_leaves_nothing() {
     let pushed = store.registry().push_blob(&name("app"), &digest, broken_chunk(b"who", 5)).await;
     assert_refused!(pushed, Error::UploadInterrupted { .. });
     store.assert_empty().await;
+}
+
+#[tokio::test]
+async fn a_blob_that_is_too_large_leaves_nothing() {
+    let store = Store::new(Settings { blob_limit: Some(10), ..settings() }).await;
+    let (fits, large) = (b"ten bytes!".as_slice(), b"eleven byte".as_slice());
+    let push = async |bytes: &[u8], chunk| {
+        store.registry().push_blob(&name("app"), &Digest::sha256(bytes), chunk).await
+    };
+    assert_refused!(push(large, chunk(large)).await, Error::BlobTooLarge { limit: 10 });
+    assert_refused!(push(large, unannounced(large)).await, Error::BlobTooLarge { limit: 10 });
+
+    let id = start(&store, "app").await;
+    append(&store, &id, chunk(fits)).await.unwrap();
+    let more = append(&store, &id, unannounced(b"!")).await;
+    assert_refused!(more, Error::BlobTooLarge { limit: 10 });
+    let gone = store.registry().upload_offset(&name("app"), &id).await;
+    assert_refused!(gone, Error::UploadUnknown);
+    let id = start(&store, "app").await;
+    let finished = finish(&store, &id, &Digest::sha256(large), unannounced(large)).await;
+    assert_refused!(finished, Error::BlobTooLarge { limit: 10 });
+    store.assert_empty().await;
+
+    push(fits, unannounced(fits)).await.unwrap();
+    assert_eq!(store.read("app", &Digest::sha256(fits)).await.unwrap(), fits);
 }
 
 #[tokio::test]

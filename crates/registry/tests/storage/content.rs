@@ -112,6 +112,11 @@ pub(crate) fn chunk(bytes: &[u8]) -> Chunk {
 }
 
 /// A body that ends with an error after `bytes`, of an announced length.
+/// A chunk of which nobody says how long it is.
+pub(crate) fn unannounced(bytes: &[u8]) -> Chunk {
+    Chunk { claim: Claim::default(), ..chunk(bytes) }
+}
+
 pub(crate) fn broken_chunk(bytes: &[u8], announced: u64) -> Chunk {
     let frames = [Ok(Bytes::copy_from_slice(bytes)), Err(std::io::Error::other("gone away"))];
     let body: ByteStream = futures_util::stream::iter(frames).boxed();

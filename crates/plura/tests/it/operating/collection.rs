@@ -129,7 +129,7 @@ async fn requests_that_are_wrong_are_refused_with_what_was_expected() {
             "{message}"
         );
     }
-    let untyped = client.post("/v1/registry/gc").body("{}").await.expect_error(400, "UNSUPPORTED");
+    let untyped = client.post("/v1/registry/gc").body("{}").await.expect_error(400, "INVALID");
     assert!(untyped.error_message().contains("application/json"), "{}", untyped.error_message());
 }
 
