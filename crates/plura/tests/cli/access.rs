@@ -46,7 +46,10 @@ fn what_is_denied_is_a_no_with_what_would_help() {
     ");
     let said = place.ask(&server, &[&EXPLAIN[..], &["--json"]].concat());
     let json = said.strip_prefix("exit: 1\n--- stdout\n").and_then(|it| it.split("---").next());
-    assert_eq!(serde_json::from_str::<Value>(json.expect("it is a no")).expect("it is JSON"), decision);
+    assert_eq!(
+        serde_json::from_str::<Value>(json.expect("it is a no")).expect("it is JSON"),
+        decision
+    );
 }
 
 #[test]

@@ -169,6 +169,10 @@ fn users() {
       plura user update alice --email alice@example.org
       plura user update alice --administrator=false
     ");
+}
+
+#[test]
+fn users_and_more() {
     assert_snapshot!(help("user disable"), @r"
     Keep a user from logging in, and end what they are logged in to
 
@@ -349,6 +353,10 @@ fn robots() {
       plura robot update robot+apps+ci --description 'GitLab, group apps'
       plura robot update robot+apps+ci --expires-in-days 90
     ");
+}
+
+#[test]
+fn robots_and_more() {
     assert_snapshot!(help("robot disable"), @r"
     Refuse a robot until it is enabled again
 
@@ -465,7 +473,7 @@ fn tokens() {
     its user is allowed. Use it as a password, or as PLURA_TOKEN.
 
     Examples:
-      plura token create laptop --scope 'repository:apps/*:pull' --expires-in-days 30 > token
+      plura token create laptop --scope 'repository:apps/**:pull' --expires-in-days 30 > token
       plura token create deploy --scope 'repository:apps/web:pull,push'
     ");
     assert_snapshot!(help("token revoke"), @r"
@@ -572,6 +580,10 @@ fn projects() {
       plura project update apps --public=false
       plura project update apps --quota-bytes 100GiB --quota-tags none
     ");
+}
+
+#[test]
+fn projects_and_more() {
     assert_snapshot!(help("project delete"), @r"
     Delete a project that has no repositories
 
@@ -725,9 +737,11 @@ fn trust() {
           --ref-type <TYPE>            GitLab: `branch` or `tag`
           --ref <REF>                  GitHub and GitLab: the branch or tag; can be repeated
           --environment <NAME>         GitHub and GitLab: the deployment environment; can be repeated
+          --service-account-uid <UID>  Kubernetes: the uid of the service account; can be repeated
           --namespace <NAME>           Kubernetes: the namespace of the service account; can be repeated
-          --service-account <NAME>     Kubernetes: the name of the service account; can be repeated
-          --condition <CLAIM=VALUE>    What any other claim of the token must be; can be repeated
+          --subject <SUB>              Others: the subject of the tokens; can be repeated
+          --condition <CLAIM=VALUE>    What any other claim of the token must be; can be repeated; `/`
+                                       leads into a claim, as in `kubernetes.io/node/name=n1`
           --allow-pull-request-target  GitHub: also accept jobs that run for pull requests from
                                        elsewhere with the rights of the repository
           --jwks-file <FILE>           The keys of the issuer in a file on the server, which then does
@@ -743,16 +757,17 @@ fn trust() {
       -h, --help                       Print help (see more with '--help')
 
     A token must fulfil every condition; a condition that is given several times, one of its values. `*`
-    in a value stands for anything. Repositories and owners are named by their ids, because names can be
-    taken over by others.
+    in a value stands for anything, but not in ids. Repositories, owners and accounts are named by ids,
+    because names can be taken over by others.
 
     Examples:
       plura trust add github-main --github --repository-id 1296269 --owner-id 9919 \
           --ref refs/heads/main --role developer --project apps
       plura trust add gitlab-tags --gitlab --issuer https://gitlab.example.com --project-id 42 \
-          --ref-type tag --role promoter --project apps
-      plura trust add cluster --kubernetes --issuer https://kubernetes.default.svc \
-          --namespace web --service-account puller --role reader --project apps
+          --namespace-id 7 --ref-type tag --role promoter --project apps
+      plura trust add puller --kubernetes --issuer https://kubernetes.default.svc \
+          --service-account-uid $(kubectl get sa puller -o jsonpath={.metadata.uid}) \
+          --role reader --project apps
       plura trust add github-main --file trust.json --replace
     ");
     assert_snapshot!(help("trust show"), @r"
@@ -796,7 +811,8 @@ fn audit() {
 
     Options:
           --actor <NAME>       Of this user or robot
-          --action <ACTION>    Of this kind, such as `manifest.push`
+          --action <ACTION>    Of this kind, such as `manifest.push`, or with a dot at the end, all that
+                               begin so
           --target <TARGET>    About this, such as `apps/web:1.0`
           --outcome <OUTCOME>  That ended like this [possible values: allowed, denied]
           --project <PROJECT>  In this project
@@ -835,12 +851,12 @@ fn access() {
     assert_snapshot!(help("access explain"), @r"
     Say whether somebody may do something, and why
 
-    Usage: plura access explain [OPTIONS] --as <SUBJECT> --action <ACTION> --repo <NAME>
+    Usage: plura access explain [OPTIONS] --as <SUBJECT> --action <ACTION>
 
     Options:
-          --as <SUBJECT>     Who: `user:alice`, `robot:robot+apps+ci`, `group:sre`, ...
+          --as <SUBJECT>     Who: `user:NAME`, `robot:NAME`, `trust:NAME`, `spiffe://...`, `anonymous`
           --action <ACTION>  What: `pull`, `push`, `delete`, `promote`, ...
-          --repo <NAME>      Where
+          --repo <NAME>      In which repository; otherwise, on the whole installation
           --json             Print as JSON
       -h, --help             Print help
 
@@ -848,7 +864,8 @@ fn access() {
 
     Examples:
       plura access explain --as user:alice --action push --repo apps/web
-      plura access explain --as robot:robot+apps+ci --action pull --repo base/debian --json
+      plura access explain --as trust:github-main --action pull --repo base/debian --json
+      plura access explain --as anonymous --action pull --repo base/debian
     ");
     assert_snapshot!(help("access whoami"), @r"
     Say who you are to the server, and what you may do

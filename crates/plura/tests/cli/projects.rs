@@ -112,7 +112,7 @@ fn a_member_is_removed_by_subject_role_or_id() {
     ]});
     let server = FakeServer::start(move |request, _| match request.line.split(' ').next() {
         Some("GET") => answer(200, &members),
-        _ => answer(204, ""),
+        _ => answer(204, &Value::Null),
     });
     let place = Place::empty();
     let removed = |arguments: &[&str]| -> Vec<String> {
@@ -240,7 +240,10 @@ fn flags_of_trust_that_do_not_go_together_are_misuse() {
         ("trust add x --generic --issuer https://a --role reader", "--subject"),
         ("trust add x --gitlab --repository-id 1 --role reader", "--gitlab"),
         ("trust add x --file trust.json --ref main", "--file"),
-        ("trust add x --generic --issuer https://a --subject s --role reader --condition =x", "sub=deploy"),
+        (
+            "trust add x --generic --issuer https://a --subject s --role reader --condition =x",
+            "sub=deploy",
+        ),
     ] {
         let said = Place::empty().run(&words.split(' ').collect::<Vec<_>>());
         assert!(said.starts_with("exit: 2") && said.contains(missing), "{words}: {said}");
