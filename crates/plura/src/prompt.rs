@@ -25,8 +25,9 @@ pub(crate) fn line(label: impl Display, hint: &str, printer: &Printer) -> anyhow
 /// Asks for a password on the terminal, which does not show it.
 pub(crate) fn password(label: impl Display, printer: &Printer) -> anyhow::Result<Secret> {
     let stdin = terminal(&label, "give it with `--password-stdin`")?;
-    printer.ask(label);
+    // Before it asks, so that not even a quick answer shows.
     let silence = Silence::begin(&stdin)?;
+    printer.ask(label);
     let line = read_line(&stdin);
     drop(silence);
     printer.ask("\n");

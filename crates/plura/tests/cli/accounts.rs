@@ -44,8 +44,8 @@ fn token() -> Value {
 #[test]
 fn users_are_listed_over_all_pages() {
     let server = FakeServer::start(|request, _| match request.line.as_str() {
-        "GET /api/v1/users" => answer(200, json!({ "users": [alice()], "next": "alice" })),
-        _ => answer(200, json!({ "users": [bob()], "next": null })),
+        "GET /api/v1/users" => answer(200, &json!({ "users": [alice()], "next": "alice" })),
+        _ => answer(200, &json!({ "users": [bob()], "next": null })),
     });
     let place = Place::empty();
     assert_snapshot!(place.ask(&server, &["user", "list"]), @r"
@@ -180,7 +180,7 @@ fn changes_to_a_user_are_sent_alone() {
 #[test]
 fn a_user_is_deleted_and_logged_out() {
     let place = Place::empty();
-    let server = FakeServer::start(|_, _| answer(204, ""));
+    let server = FakeServer::start(|_, _| answer(204, &Value::Null));
     assert_snapshot!(place.ask(&server, &["user", "delete", "alice", "--json"]), @r#"
     exit: 0
     --- stdout
@@ -204,7 +204,7 @@ fn a_user_is_deleted_and_logged_out() {
 
 #[test]
 fn a_name_is_one_part_of_a_path_whatever_it_is() {
-    let (place, server) = (Place::empty(), FakeServer::start(|_, _| answer(204, "")));
+    let (place, server) = (Place::empty(), FakeServer::start(|_, _| answer(204, &Value::Null)));
     place.ask(&server, &["user", "delete", "a/../b?c#d e"]);
     assert_eq!(server.request().line, "DELETE /api/v1/users/a%2F..%2Fb%3Fc%23d%20e");
     for name in ["", ".", ".."] {
@@ -217,8 +217,8 @@ fn a_name_is_one_part_of_a_path_whatever_it_is() {
 #[test]
 fn ones_own_password_is_changed_with_the_current_one() {
     let server = FakeServer::start(|request, _| match request.line.as_str() {
-        "GET /api/v1/me" => answer(200, json!({ "kind": "user", "name": "alice" })),
-        _ => answer(204, ""),
+        "GET /api/v1/me" => answer(200, &json!({ "kind": "user", "name": "alice" })),
+        _ => answer(204, &Value::Null),
     });
     let (place, base) = (Place::empty(), server.url());
     let change = ["user", "password", "--password-stdin", "--server", &base];
@@ -317,9 +317,9 @@ fn robots_are_changed_and_rotated() {
 fn tokens_are_listed_created_and_revoked() {
     let place = Place::empty();
     let server = FakeServer::start(|request, _| match request.line.split(' ').next() {
-        Some("GET") => answer(200, json!({ "tokens": [token()] })),
-        Some("POST") => answer(201, json!({ "token": token(), "secret": "plura_pt_x" })),
-        _ => answer(204, ""),
+        Some("GET") => answer(200, &json!({ "tokens": [token()] })),
+        Some("POST") => answer(201, &json!({ "token": token(), "secret": "plura_pt_x" })),
+        _ => answer(204, &Value::Null),
     });
     assert_snapshot!(place.ask(&server, &["token", "list", "--user", "alice"]), @r"
     exit: 0

@@ -29,7 +29,7 @@ fn log(request: &Request) -> Value {
 }
 
 fn server() -> FakeServer {
-    FakeServer::start(|request, _| answer(200, log(request)))
+    FakeServer::start(|request, _| answer(200, &log(request)))
 }
 
 #[test]

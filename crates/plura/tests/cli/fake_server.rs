@@ -31,21 +31,22 @@ pub(crate) struct Answer {
     body: String,
 }
 
-/// An answer with a body.
-pub(crate) fn answer(status: u16, body: impl ToString) -> Answer {
-    Answer { status, header: String::new(), body: body.to_string() }
+/// An answer with a body, or with none if it is null.
+pub(crate) fn answer(status: u16, body: &Value) -> Answer {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    Answer { status, header: String::new(), body }
 }
 
 /// The errors of the API.
 pub(crate) fn refusal(status: u16, message: &str, detail: &Value) -> Answer {
     let error = serde_json::json!({ "code": "X", "message": message, "detail": detail });
-    answer(status, serde_json::json!({ "errors": [error] }))
+    answer(status, &serde_json::json!({ "errors": [error] }))
 }
 
 impl Answer {
     /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
-        self.header.push_str(&format!("{name}: {value}\r\n"));
+        self.header.extend([name, ": ", value, "\r\n"]);
         self
     }
 }

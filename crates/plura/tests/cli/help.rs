@@ -169,6 +169,10 @@ fn users() {
       plura user update alice --email alice@example.org
       plura user update alice --administrator=false
     ");
+}
+
+#[test]
+fn users_and_more() {
     assert_snapshot!(help("user disable"), @r"
     Keep a user from logging in, and end what they are logged in to
 
@@ -349,6 +353,10 @@ fn robots() {
       plura robot update robot+apps+ci --description 'GitLab, group apps'
       plura robot update robot+apps+ci --expires-in-days 90
     ");
+}
+
+#[test]
+fn robots_and_more() {
     assert_snapshot!(help("robot disable"), @r"
     Refuse a robot until it is enabled again
 
@@ -572,6 +580,10 @@ fn projects() {
       plura project update apps --public=false
       plura project update apps --quota-bytes 100GiB --quota-tags none
     ");
+}
+
+#[test]
+fn projects_and_more() {
     assert_snapshot!(help("project delete"), @r"
     Delete a project that has no repositories
 

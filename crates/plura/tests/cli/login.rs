@@ -19,7 +19,7 @@ fn basic(name: &str, password: &str) -> String {
 }
 
 /// A registry with a token endpoint that knows alice, and what it gives out.
-fn registry(token: Value) -> FakeServer {
+pub(crate) fn registry(token: Value) -> FakeServer {
     FakeServer::start(move |request, address| respond(request, address, &token))
 }
 
@@ -27,7 +27,7 @@ fn respond(request: &Request, address: SocketAddr, token: &Value) -> Answer {
     let known = request.authorization == basic("alice", "secret");
     let (_, path) = request.line.split_once(' ').expect("a request line");
     match path.split('?').next().unwrap_or_default() {
-        "/v2/" if request.authorization == BEARER => answer(200, "{}"),
+        "/v2/" if request.authorization == BEARER => answer(200, &json!({})),
         "/v2/" => {
             let realm =
                 format!("Bearer realm=\"http://{address}/auth/token\",service=\"{address}\"");
@@ -38,7 +38,7 @@ fn respond(request: &Request, address: SocketAddr, token: &Value) -> Answer {
         }
         "/auth/token" => refusal(401, "unknown name or password", &Value::Null),
         "/api/v1/me" if known || request.authorization == BEARER => {
-            answer(200, json!({ "kind": "user", "name": "alice" }))
+            answer(200, &json!({ "kind": "user", "name": "alice" }))
         }
         _ => refusal(401, "log in", &Value::Null),
     }
@@ -127,7 +127,7 @@ fn a_registry_with_passwords_only_is_logged_in_to_as_well() {
     let server = FakeServer::start(|request, _| {
         let known = request.authorization == basic("alice", "secret");
         let refused = refusal(401, "log in", &Value::Null).header("WWW-Authenticate", "Basic");
-        if known { answer(200, "{}") } else { refused }
+        if known { answer(200, &json!({})) } else { refused }
     });
     let place = Place::empty();
     let said = run_with_input(login(&place, &server, &[]), "secret\n");
@@ -297,7 +297,8 @@ fn a_credential_helper_is_given_the_login() {
 
 #[test]
 fn a_redirect_gets_no_credentials() {
-    let server = FakeServer::start(|_, _| answer(301, "").header("Location", "http://evil.test/"));
+    let server =
+        FakeServer::start(|_, _| answer(301, &Value::Null).header("Location", "http://evil.test/"));
     assert_snapshot!(Place::empty().ask(&server, &["user", "list"]), @r"
     exit: 2
     --- stdout

@@ -11,6 +11,7 @@ mod login;
 mod man;
 mod process;
 mod projects;
+mod prompt;
 mod usage;
 
 use std::io::Write;

@@ -112,7 +112,7 @@ fn a_member_is_removed_by_subject_role_or_id() {
     ]});
     let server = FakeServer::start(move |request, _| match request.line.split(' ').next() {
         Some("GET") => answer(200, &members),
-        _ => answer(204, ""),
+        _ => answer(204, &Value::Null),
     });
     let place = Place::empty();
     let removed = |arguments: &[&str]| -> Vec<String> {
