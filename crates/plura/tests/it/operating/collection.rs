@@ -122,14 +122,14 @@ async fn requests_that_are_wrong_are_refused_with_what_was_expected() {
         r#"{"dry_run": "yes"}"#,
         r#"{"repository": "apps/one"}"#,
     ] {
-        let refused = collect(&client, body).await.expect_error(400, "UNSUPPORTED");
+        let refused = collect(&client, body).await.expect_error(400, "INVALID");
         let message = refused.error_message();
         assert!(
             message.contains(r#"expected {"repo": "apps/search", "dry_run": true}"#),
             "{message}"
         );
     }
-    let untyped = client.post("/v1/registry/gc").body("{}").await.expect_error(400, "UNSUPPORTED");
+    let untyped = client.post("/v1/registry/gc").body("{}").await.expect_error(400, "INVALID");
     assert!(untyped.error_message().contains("application/json"), "{}", untyped.error_message());
 }
 
