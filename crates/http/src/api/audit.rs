@@ -18,12 +18,16 @@ use super::{
     describe::Description,
     route::{Route, Verb},
 };
+use crate::auth::bad_request;
 
 /// A line of JSON for each entry.
 pub(super) const LINES: &str = "application/x-ndjson";
 
 /// Entries that are read at a time for lines.
 const AT_A_TIME: u32 = 500;
+
+/// The most entries that can be asked for by number.
+const MOST: u32 = 1000;
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -39,6 +43,9 @@ async fn read(call: Call) -> Answer {
     let query: AuditQuery = call.query()?;
     if !wants_lines(&call.head.headers) {
         return ok(&call.access().audit(&query).await?);
+    }
+    if query.limit.is_some_and(|limit| limit > MOST) {
+        return Err(bad_request(&format!("limit: expected 1 to {MOST}; without it, there are all")));
     }
     let rest = query.limit.unwrap_or(u32::MAX);
     let query = AuditQuery { limit: Some(rest.min(AT_A_TIME)), ..query };
