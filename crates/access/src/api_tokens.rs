@@ -7,46 +7,56 @@ use plura_meta::{
     credential::{self, Credential},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
-    Access, Caller, Error,
+    Access, Caller, Error, schema,
     secret::{Secret, SecretKind},
     time, users,
 };
 
 /// A token that a person made for a program.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct ApiToken {
     /// Its key.
+    #[schema(value_type = schema::Key)]
     pub id: String,
     /// What its owner calls it.
     pub name: String,
     /// Whose it is.
+    #[schema(value_type = schema::UserName)]
     pub user: String,
     /// What it is limited to; not limited if there is none.
+    #[schema(value_type = Vec<schema::Scope>)]
     pub scopes: Vec<String>,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
     /// Until when.
+    #[schema(value_type = Option<schema::Instant>)]
     pub expires_at: Option<String>,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<schema::Instant>)]
     pub last_used_at: Option<String>,
 }
 
 /// A token to be made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewApiToken {
     /// What it is called.
+    #[schema(value_type = schema::Label)]
     pub name: String,
     /// What it is limited to, as in `repository:apps/**:pull,push`; not limited if empty.
     #[serde(default)]
+    #[schema(value_type = Vec<schema::Scope>, max_items = 32)]
     pub scopes: Vec<String>,
     /// For how many days it is good; for ever if not given.
+    #[schema(minimum = 1, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 const MOST_SCOPES: usize = 32;
 const LONGEST_LIFE: u32 = 3650;
 

@@ -1,10 +1,11 @@
 use plura_meta::audit::{self, Filter, Outcome};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
-use crate::{Access, Error, time};
+use crate::{Access, Error, schema, time};
 
 /// Which entries are wanted; what is not given does not narrow.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 pub struct AuditQuery {
     /// By this name.
@@ -14,25 +15,31 @@ pub struct AuditQuery {
     /// On exactly this.
     pub target: Option<String>,
     /// About this project.
+    #[param(value_type = Option<schema::ProjectName>)]
     pub project: Option<String>,
     /// `allowed` or `denied`.
+    #[param(value_type = Option<schema::Outcome>)]
     pub outcome: Option<String>,
     /// Not before: a date, or an instant in RFC 3339.
+    #[param(value_type = Option<schema::Since>)]
     pub since: Option<String>,
-    /// Before.
+    /// Before: a date, or an instant in RFC 3339.
+    #[param(value_type = Option<schema::Since>)]
     pub until: Option<String>,
     /// Older than the entry of this id.
     pub before: Option<i64>,
-    /// At most this many.
+    /// At most this many: 100 if not given.
+    #[param(minimum = 1, maximum = 1000)]
     pub limit: Option<u32>,
 }
 
 /// An entry.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AuditEntry {
     /// Its place in the order.
     pub id: i64,
     /// When, to the millisecond.
+    #[schema(value_type = schema::Instant)]
     pub at: String,
     /// What the request is called in the log.
     pub request_id: String,
@@ -47,15 +54,17 @@ pub struct AuditEntry {
     /// On what.
     pub target: String,
     /// `allowed` or `denied`.
+    #[schema(value_type = schema::Outcome)]
     pub outcome: String,
     /// The rule that decided; empty where none had to.
     pub rule: String,
     /// More.
+    #[schema(value_type = Object)]
     pub detail: serde_json::Value,
 }
 
 /// Who did something.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Actor {
     /// What kind of identity.
     pub kind: String,
@@ -64,7 +73,7 @@ pub struct Actor {
 }
 
 /// A page, the newest entry first.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct AuditPage {
     /// The entries.
     pub entries: Vec<AuditEntry>,

@@ -47,10 +47,10 @@ pub struct CertificateNames {
 }
 
 /// How long a password that was verified need not be again.
-const PASSWORD_PROVED: std::time::Duration = std::time::Duration::from_secs(60);
+const PASSWORD_PROVED: std::time::Duration = std::time::Duration::from_mins(1);
 
 /// The names of accounts are noted as used once a minute at most.
-const TOUCH: std::time::Duration = std::time::Duration::from_secs(60);
+const TOUCH: std::time::Duration = std::time::Duration::from_mins(1);
 
 impl Access {
     /// Finds out who is asking. `address` is the client's, for brute force.
@@ -69,10 +69,8 @@ impl Access {
             Credential::None => Ok(Arc::clone(&self.shared.anonymous)),
             Credential::Bearer(text) => self.bearer(text).await,
             Credential::Session(text) => {
-                self.remembered(b"session ", text, || {
-                    self.prove_secret(text, &[SecretKind::Session])
-                })
-                .await
+                let prove = async || Self::prove_secret(text, &[SecretKind::Session]);
+                self.remembered(b"session ", text, prove).await
             }
             Credential::Certificate(names) => {
                 let proof = Proof::Certificate(Arc::clone(names));
@@ -88,7 +86,7 @@ impl Access {
         const KINDS: &[SecretKind] = &[SecretKind::ApiToken, SecretKind::Robot];
         self.remembered(b"bearer ", text, async || {
             if Secret::is_one(text) {
-                return self.prove_secret(text, KINDS).await;
+                return Self::prove_secret(text, KINDS);
             }
             self.prove_token(text)
         })
@@ -165,6 +163,11 @@ impl Access {
         Err(Error::BadCredentials)
     }
 
+    /// Whether somebody goes by that name.
+    pub async fn is_account(&self, name: &str) -> Result<bool, Error> {
+        Ok(account::find_named(&mut self.read_db().await?, name).await?.is_some())
+    }
+
     /// Whether the password is that name's; counts what fails.
     pub(crate) async fn check_password(
         &self,
@@ -188,20 +191,15 @@ impl Access {
         let stored = active.as_ref().and_then(|account| account.password_hash.as_deref());
         // Without a hash the same work is done, so that time does not tell who exists.
         let verified = self.shared.hasher.verify(password, stored).await?;
-        match (active, verified.ok) {
-            (Some(Account { id, password_hash: Some(hash), .. }), true) => {
-                lockout.succeeded(text, address, Instant::now());
-                Ok((id, hash))
-            }
-            _ => {
-                lockout.failed(text, address, Instant::now());
-                Err(Error::BadCredentials)
-            }
+        if let (Some(Account { id, password_hash: Some(hash), .. }), true) = (active, verified.ok) {
+            lockout.succeeded(text, address, Instant::now());
+            return Ok((id, hash));
         }
+        lockout.failed(text, address, Instant::now());
+        Err(Error::BadCredentials)
     }
 
-    pub(crate) async fn prove_secret(
-        &self,
+    pub(crate) fn prove_secret(
         text: &str,
         kinds: &[SecretKind],
     ) -> Result<(Proof, Timestamp), Error> {
@@ -342,8 +340,18 @@ const PASSWORD_MARK: &str = "password:";
 /// it is a hash of a salted hash.
 fn password_mark(stored: &str) -> String {
     let hash = Sha256::digest(stored.as_bytes());
-    let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    format!("{PASSWORD_MARK}{hex}")
+    format!("{PASSWORD_MARK}{}", hex(&hash[..8]))
+}
+
+/// Bytes as hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 pub(crate) async fn of_account(

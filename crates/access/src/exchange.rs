@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use plura_meta::{Connection, Timestamp, Tx, audit::Event, trust};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     Access, Caller, Error, Identity, Method, Principal,
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// What an exchange gives.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct Exchanged {
     /// A token of ours.
     pub token: String,

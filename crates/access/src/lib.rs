@@ -24,6 +24,7 @@ mod random;
 pub mod rate;
 mod rights;
 mod robots;
+pub mod schema;
 pub mod secret;
 mod sessions;
 mod settings;
@@ -41,6 +42,7 @@ use plura_meta::{Db, Timestamp, Tx};
 pub use api_tokens::{ApiToken, NewApiToken};
 pub use audit::{AuditEntry, AuditPage, AuditQuery};
 pub use authenticate::{CertificateNames, Credential};
+pub use change::Change;
 pub use error::Error;
 pub use exchange::Exchanged;
 pub use explain::ExplainAs;
@@ -176,13 +178,14 @@ impl Access {
     /// Looks after what grows with time: keys, ended credentials, used tokens.
     pub async fn tend(&self) -> Result<(), Error> {
         // A robot's ended secret stays for a while, so that its owner sees that it has ended.
-        const REMEMBERED: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+        const REMEMBERED: Duration = Duration::from_hours(30 * 24);
         let access = self.clone();
         let rotated =
             tokio::task::spawn_blocking(move || access.shared.keys.rotate(Timestamp::now()));
         let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
         rotated.map_err(|error| Error::Keys(error.to_string()))?;
         let now = Timestamp::now();
+        self.warn_of_robots(now).await?;
         self.change(move |tx| {
             Box::pin(async move {
                 plura_meta::credential::delete_expired(tx, now.before(REMEMBERED)).await?;
@@ -191,6 +194,20 @@ impl Access {
             })
         })
         .await
+    }
+
+    /// Says which robots' secrets end soon, once a day for each: this is called every hour.
+    async fn warn_of_robots(&self, now: Timestamp) -> Result<(), Error> {
+        const HOUR: i64 = 60 * 60 * 1000;
+        let until = now.after(self.shared.settings.robot_warning);
+        let mut connection = self.read_db().await?;
+        let ending = plura_meta::credential::robots_ending(&mut connection, now, until).await?;
+        let due = |ends: Timestamp| ((ends.0 - now.0) / HOUR) % 24 == 0;
+        for (robot, ends) in ending.into_iter().filter(|(_, ends)| due(*ends)) {
+            let ends = time::rfc3339(ends);
+            tracing::warn!(robot, ends, "the secret of a robot ends soon: `plura robot rotate`");
+        }
+        Ok(())
     }
 
     async fn read_db(&self) -> Result<plura_meta::Connection, Error> {

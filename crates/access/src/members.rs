@@ -11,8 +11,9 @@ use plura_policy::{
     AccountName, Asked, Pattern, Permission, ProjectName, Rights, Role, SpiffePattern, decide,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use utoipa::ToSchema;
 
-use crate::{Access, Caller, Error, RobotGrant, rights, time};
+use crate::{Access, Caller, Error, RobotGrant, rights, schema, time};
 
 /// Whom a role is given to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,33 +43,42 @@ pub enum Subject {
 pub struct ParseSubjectError(String);
 
 /// A role that somebody has.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Member {
     /// Its key.
+    #[schema(value_type = schema::Key)]
     pub id: String,
     /// Who.
+    #[schema(value_type = schema::Subject)]
     pub subject: String,
     /// What.
+    #[schema(value_type = schema::Role)]
     pub role: Role,
     /// In which project; everywhere without.
+    #[schema(value_type = Option<schema::ProjectName>)]
     pub project: Option<String>,
     /// In which repositories there; all without.
+    #[schema(value_type = Option<schema::RepositoryPattern>)]
     pub repositories: Option<String>,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
     /// By whom.
     pub created_by: String,
 }
 
 /// A role to be given.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewMember {
     /// To whom.
+    #[schema(value_type = schema::Subject)]
     pub subject: Subject,
     /// What.
+    #[schema(value_type = schema::Role)]
     pub role: Role,
     /// In which repositories; all without.
+    #[schema(value_type = Option<schema::RepositoryPattern>)]
     pub repositories: Option<Pattern>,
 }
 
@@ -204,7 +214,7 @@ fn changed(action: &'static str, membership: &Membership) -> Event {
 
 impl Member {
     fn of(membership: Membership) -> Result<Self, Error> {
-        let grant = rights::grant(membership.clone())?;
+        let grant = rights::grant(&membership)?;
         Ok(Self {
             id: membership.id,
             subject: grant.origin,

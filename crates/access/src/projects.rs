@@ -17,55 +17,67 @@ use plura_oci::RepositoryName;
 use plura_policy::{ProjectName, Realm};
 use quick_cache::sync::Cache;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-use crate::{Access, Caller, Error, Principal, known::FRESH, time};
+use crate::{Access, Caller, Change, Error, Principal, known::FRESH, schema, time};
 
 /// A project.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Project {
     /// Its name.
+    #[schema(value_type = schema::ProjectName)]
     pub name: String,
     /// Whether everybody may pull.
     pub public: bool,
     /// The most bytes of blobs, each counted once.
+    #[schema(minimum = 0)]
     pub quota_bytes: Option<i64>,
     /// The most tags.
+    #[schema(minimum = 0)]
     pub quota_tags: Option<i64>,
     /// Bytes of blobs, each counted once.
+    #[schema(minimum = 0)]
     pub used_bytes: i64,
     /// Tags.
+    #[schema(minimum = 0)]
     pub used_tags: i64,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
 }
 
 /// A project to be made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewProject {
     /// Its name.
+    #[schema(value_type = schema::ProjectName)]
     pub name: ProjectName,
     /// Whether everybody may pull.
     #[serde(default)]
     pub public: bool,
     /// The most bytes of blobs.
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_bytes: Option<u64>,
     /// The most tags.
+    #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Option<u64>,
 }
 
 /// What is to be different; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeProject {
     /// Whether everybody may pull.
     pub public: Option<bool>,
     /// The most bytes of blobs; `null` for no limit.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub quota_bytes: Option<Option<u64>>,
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Quota>)]
+    pub quota_bytes: Change<u64>,
     /// The most tags; `null` for no limit.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub quota_tags: Option<Option<u64>>,
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Quota>)]
+    pub quota_tags: Change<u64>,
 }
 
 /// What a decision needs to know of a project.
@@ -205,12 +217,8 @@ impl Access {
                 let found = project::find(tx, name.as_str()).await?.ok_or_else(unknown)?;
                 let settings = Settings {
                     is_public: change.public.unwrap_or(found.is_public),
-                    quota_bytes: change
-                        .quota_bytes
-                        .map_or(found.quota_bytes, |quota| quota.map(signed)),
-                    quota_tags: change
-                        .quota_tags
-                        .map_or(found.quota_tags, |quota| quota.map(signed)),
+                    quota_bytes: change.quota_bytes.map(signed).apply(found.quota_bytes),
+                    quota_tags: change.quota_tags.map(signed).apply(found.quota_tags),
                 };
                 project::update(tx, name.as_str(), settings).await?;
                 let event = changed("project.update", &name, settings);

@@ -26,12 +26,12 @@ pub(crate) async fn of_account(
     if account.kind() == Kind::User {
         found.extend(everyone(connection).await?);
     }
-    rights(found)
+    rights(&found)
 }
 
 /// The rights of a workload: those of its trust entry.
 pub(crate) async fn of_trust(connection: &mut Connection, trust: &str) -> Result<Rights, Error> {
-    rights(membership::of_subject(connection, "trust", trust).await?)
+    rights(&membership::of_subject(connection, "trust", trust).await?)
 }
 
 /// The rights of the holder of a certificate: of each pattern that its name matches.
@@ -50,20 +50,20 @@ pub(crate) async fn of_certificate(
     for name in &names.dns_names {
         found.extend(membership::of_subject(connection, "dns", name).await?);
     }
-    rights(found)
+    rights(&found)
 }
 
 async fn everyone(connection: &mut Connection) -> Result<Vec<Membership>, Error> {
     Ok(membership::of_subject(connection, "everyone", "").await?)
 }
 
-fn rights(memberships: Vec<Membership>) -> Result<Rights, Error> {
-    let grants = memberships.into_iter().map(grant).collect::<Result<_, _>>()?;
+fn rights(memberships: &[Membership]) -> Result<Rights, Error> {
+    let grants = memberships.iter().map(grant).collect::<Result<_, _>>()?;
     Ok(Rights { grants, ..Rights::default() })
 }
 
 /// A membership as a decision sees it.
-pub(crate) fn grant(membership: Membership) -> Result<Grant, Error> {
+pub(crate) fn grant(membership: &Membership) -> Result<Grant, Error> {
     let corrupt = |what: &str, text: &str| {
         let message = format!("membership.{what} of {} holds `{text}`", membership.id);
         Error::Metadata(plura_meta::Error::Corrupt(message))
@@ -78,7 +78,7 @@ pub(crate) fn grant(membership: Membership) -> Result<Grant, Error> {
         .as_deref()
         .map(|text| text.parse().map_err(|_| corrupt("repositories", text)));
     let repositories = repositories.transpose()?;
-    Ok(Grant { role, realm, repositories, origin: subject(&membership) })
+    Ok(Grant { role, realm, repositories, origin: subject(membership) })
 }
 
 /// Who has a role, as people write it.

@@ -10,81 +10,98 @@ use plura_meta::{
 };
 use plura_policy::{AccountName, Pattern, ProjectName, Realm, Role};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     Access, Caller, Error,
     members::{self, Subject},
-    rights,
+    rights, schema,
     secret::{Secret, SecretKind},
     time, users,
 };
 
 /// A robot: an account for a machine, whose secret ends.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Robot {
     /// What it goes by: `robot+NAME` or `robot+PROJECT+NAME`.
+    #[schema(value_type = schema::RobotName)]
     pub name: String,
     /// The project that it belongs to.
+    #[schema(value_type = Option<schema::ProjectName>)]
     pub project: Option<String>,
     /// What it is for.
     pub description: String,
     /// May do nothing.
     pub disabled: bool,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
     /// Until when its newest secret is good.
+    #[schema(value_type = Option<schema::Instant>)]
     pub expires_at: Option<String>,
     /// Whether that is soon, or was.
     pub expires_soon: bool,
     /// When it was last used, to the minute.
+    #[schema(value_type = Option<schema::Instant>)]
     pub last_used_at: Option<String>,
     /// What it may do.
     pub grants: Vec<RobotGrant>,
 }
 
 /// What a robot or a trust entry may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Grant)]
 #[serde(deny_unknown_fields)]
 pub struct RobotGrant {
     /// The role.
+    #[schema(value_type = schema::Role)]
     pub role: Role,
     /// In which project; everywhere without. A project's robot has roles in its project only.
+    #[schema(value_type = Option<schema::ProjectName>)]
     pub project: Option<ProjectName>,
     /// In which repositories; all without.
+    #[schema(value_type = Option<schema::RepositoryPattern>)]
     pub repositories: Option<Pattern>,
 }
 
 /// A robot to be made.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewRobot {
     /// The last part of its name.
+    #[schema(value_type = schema::RobotWord)]
     pub name: String,
     /// The project that it belongs to; without, it is one of the whole installation.
+    #[schema(value_type = Option<schema::ProjectName>)]
     pub project: Option<ProjectName>,
     /// What it is for.
+    #[schema(value_type = Option<schema::Text>)]
     pub description: Option<String>,
     /// What it may do.
     #[serde(default)]
     pub grants: Vec<RobotGrant>,
     /// For how many days its secret is good: 90 if not given; 0 for ever, which an administrator may
     /// say.
+    #[schema(minimum = 0, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }
 
 /// What is to be different; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeRobot {
     /// What it is for.
+    #[schema(value_type = Option<schema::Text>)]
     pub description: Option<String>,
     /// May do nothing.
     pub disabled: Option<bool>,
-    /// For how many days from now on its secret is good.
+    /// For how many days from now on its secret is good; 0 for ever, which an administrator may
+    /// say.
+    #[schema(minimum = 0, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }
 
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const DAY: Duration = Duration::from_hours(24);
 const LONGEST_LIFE: u32 = 3650;
 /// A rotated secret may work this much longer.
 const LONGEST_OVERLAP: u64 = 7 * 24 * 60 * 60;
@@ -276,7 +293,7 @@ impl Access {
             expires_soon: ends.is_some_and(|ends| ends < warned),
             expires_at: ends.map(time::rfc3339),
             last_used_at: account.last_used_at.map(time::rfc3339),
-            grants: grants.into_iter().map(RobotGrant::of).collect::<Result<_, _>>()?,
+            grants: grants.iter().map(RobotGrant::of).collect::<Result<_, _>>()?,
         })
     }
 }
@@ -342,7 +359,7 @@ fn event(action: &'static str, account: &Account, project: Option<&ProjectName>)
 }
 
 impl RobotGrant {
-    pub(crate) fn of(membership: Membership) -> Result<Self, Error> {
+    pub(crate) fn of(membership: &Membership) -> Result<Self, Error> {
         let grant = rights::grant(membership)?;
         let project = match grant.realm {
             Realm::Everywhere => None,

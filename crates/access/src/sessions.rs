@@ -23,7 +23,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Logins(Cache<String, Arc<(Begun, Instant, String)>>);
 
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10 * 60);
+const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
 
 impl Default for Logins {
     fn default() -> Self {
@@ -127,7 +127,7 @@ impl Access {
         let mut row = Credential::new(account.id.clone(), credential::Kind::Session, "", now);
         row.expires_at = Some(now.after(self.shared.settings.session_life));
         let mut origin = (*caller.origin).clone();
-        origin.actor_kind = "user".to_owned();
+        "user".clone_into(&mut origin.actor_kind);
         origin.actor.clone_from(&account.name);
         self.change(move |tx| {
             Box::pin(async move {

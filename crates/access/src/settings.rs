@@ -47,11 +47,11 @@ pub struct OidcLogin {
 
 impl Default for Settings {
     fn default() -> Self {
-        const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+        const DAY: Duration = Duration::from_hours(24);
         Self {
             open_without_administrator: true,
             create_projects: None,
-            token_life: Duration::from_secs(5 * 60),
+            token_life: Duration::from_mins(5),
             refresh_life: 30 * DAY,
             session_life: DAY / 2,
             key_rotation: 30 * DAY,

@@ -8,6 +8,7 @@ use plura_meta::{Timestamp, account, audit::Event, credential};
 use plura_oci::RepositoryName;
 use plura_policy::{Asked, Permission, Scope, ScopeAction};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     Access, Caller, Error, ISSUER, Identity, Principal, SERVICE,
@@ -28,7 +29,7 @@ pub struct TokenRequest {
 }
 
 /// What it gets. `token` and `access_token` are the same, for clients of both protocols.
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct IssuedToken {
     /// The token.
     pub token: String,
@@ -37,6 +38,7 @@ pub struct IssuedToken {
     /// How long it is valid, in seconds.
     pub expires_in: u64,
     /// Since when (RFC 3339).
+    #[schema(value_type = crate::schema::Instant)]
     pub issued_at: String,
     /// What to get the next one with, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -77,7 +79,7 @@ impl Access {
 
     /// The caller that a refresh token stands for.
     pub async fn refresh(&self, token: &str) -> Result<Arc<Principal>, Error> {
-        let (proof, _) = self.prove_secret(token, &[SecretKind::Refresh]).await?;
+        let (proof, _) = Self::prove_secret(token, &[SecretKind::Refresh])?;
         Ok(Arc::new(self.read(&proof, Timestamp::now()).await?))
     }
 

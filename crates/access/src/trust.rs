@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Access, Caller, Error, RobotGrant,
+    Access, Caller, Error, RobotGrant, authenticate,
     members::{self, Subject},
     oidc::{Expected, TrustKind, TrustRule},
     time,
@@ -80,8 +80,7 @@ impl Trust {
     /// Which state of the entry it was: a token that was issued under another one has ended.
     pub(crate) fn mark(&self) -> String {
         let hash = Sha256::digest(format!("{}\0{}", self.created_at, self.document).as_bytes());
-        let hex: String = hash.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        format!("trust:{hex}")
+        format!("trust:{}", authenticate::hex(&hash[..8]))
     }
 }
 
@@ -193,6 +192,6 @@ impl Access {
 
 async fn with_grants(connection: &mut Connection, entry: Trust) -> Result<Trust, Error> {
     let grants = membership::of_subject(connection, "trust", &entry.name).await?;
-    let grants = grants.into_iter().map(RobotGrant::of).collect::<Result<_, _>>()?;
+    let grants = grants.iter().map(RobotGrant::of).collect::<Result<_, _>>()?;
     Ok(Trust { grants, ..entry })
 }

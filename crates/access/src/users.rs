@@ -8,17 +8,21 @@ use plura_meta::{
 };
 use plura_policy::AccountName;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
-    Access, Caller, Error,
+    Access, Caller, Change, Error,
     password::{Password, check_strength},
+    schema::{self, LONGEST_TEXT},
+    secret::Secret,
     time,
 };
 
 /// A person.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct User {
     /// What they go by.
+    #[schema(value_type = schema::UserName)]
     pub name: String,
     /// Their full name.
     pub display_name: String,
@@ -29,24 +33,31 @@ pub struct User {
     /// May do nothing.
     pub disabled: bool,
     /// `local`, or `oidc` for people who log in elsewhere.
+    #[schema(value_type = schema::UserSource)]
     pub source: &'static str,
     /// Since when.
+    #[schema(value_type = schema::Instant)]
     pub created_at: String,
     /// When they last showed a credential, to the minute.
+    #[schema(value_type = Option<schema::Instant>)]
     pub last_used_at: Option<String>,
 }
 
 /// A person to be added.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewUser {
     /// What they go by.
+    #[schema(value_type = schema::UserName)]
     pub name: AccountName,
     /// Their password; without one they cannot log in here.
+    #[schema(value_type = Option<schema::NewPassword>)]
     pub password: Option<Password>,
     /// Their address.
+    #[schema(value_type = Option<schema::Text>)]
     pub email: Option<String>,
     /// Their full name.
+    #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<String>,
     /// May do everything.
     #[serde(default)]
@@ -54,22 +65,21 @@ pub struct NewUser {
 }
 
 /// What is to be different; what is not given stays.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeUser {
     /// Their address; `null` for none.
-    #[serde(default, deserialize_with = "crate::change::given")]
-    pub email: Option<Option<String>>,
+    #[serde(default)]
+    #[schema(value_type = Option<schema::Text>)]
+    pub email: Change<String>,
     /// Their full name.
+    #[schema(value_type = Option<schema::Text>)]
     pub display_name: Option<String>,
     /// May do everything.
     pub administrator: Option<bool>,
     /// May do nothing.
     pub disabled: Option<bool>,
 }
-
-/// The longest full name and address.
-const LONGEST_TEXT: usize = 256;
 
 impl Access {
     /// Users behind `after`, by name; at most `limit`.
@@ -125,7 +135,7 @@ impl Access {
         name: &str,
         change: ChangeUser,
     ) -> Result<User, Error> {
-        check_text("email", change.email.as_ref().and_then(Option::as_deref))?;
+        check_text("email", change.email.value().map(String::as_str))?;
         check_text("display_name", change.display_name.as_deref())?;
         let (name, origin, now) = (name.to_owned(), Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
@@ -135,7 +145,7 @@ impl Access {
                     "administrator": change.administrator,
                     "disabled": change.disabled,
                 });
-                account.email = change.email.unwrap_or(account.email);
+                account.email = change.email.apply(account.email);
                 account.display_name = change.display_name.unwrap_or(account.display_name);
                 account.administrator = change.administrator.unwrap_or(account.administrator);
                 account.disabled = change.disabled.unwrap_or(account.disabled);
@@ -215,6 +225,11 @@ impl Access {
 
     async fn hash(&self, password: &Password, name: &str) -> Result<String, Error> {
         check_strength(password, name).map_err(|weak| Error::invalid("password", weak))?;
+        // Where a password is asked for, these are taken for what they look like.
+        if Secret::is_one(password.expose()) || password.expose().starts_with("eyJ") {
+            let reason = "it looks like a token; choose one that does not begin like that";
+            return Err(Error::invalid("password", reason));
+        }
         Ok(self.shared.hasher.hash(password).await?)
     }
 }
@@ -240,8 +255,9 @@ async fn check_administrator(tx: &mut Tx) -> Result<(), Error> {
 
 pub(crate) fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Error> {
     let Some(text) = text else { return Ok(()) };
-    if text.len() > LONGEST_TEXT || text.chars().any(char::is_control) {
-        let reason = format!("expected at most {LONGEST_TEXT} bytes without control characters");
+    if text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
+        let reason =
+            format!("expected at most {LONGEST_TEXT} characters without control characters");
         return Err(Error::invalid(field, reason));
     }
     Ok(())

@@ -3,8 +3,8 @@ use std::{convert::Infallible, sync::Arc, time::Instant};
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
-use plura_access::Access;
-use plura_registry::Registry;
+use plura_access::{Access, Event};
+use plura_registry::{CollectReport, Registry};
 use tower::ServiceExt;
 use tracing::{debug, error, info};
 
@@ -33,6 +33,8 @@ pub struct AppOptions {
     /// The address that clients reach this server by, without a slash at the end. `Location` is
     /// relative without it, which every client understands and every proxy survives.
     pub public_url: Option<String>,
+    /// Whether everybody may read `/metrics`.
+    pub anonymous_metrics: bool,
     /// Counts of the connection layer, for `/metrics`.
     pub connections: Arc<listen::Metrics>,
 }
@@ -92,6 +94,18 @@ impl App {
     /// The counts behind `/metrics`, for those who do something worth counting elsewhere.
     pub fn metrics(&self) -> &Metrics {
         &self.state.metrics
+    }
+
+    /// A collection as the audit has it, whoever asked for it.
+    pub fn collected(report: &CollectReport) -> Event {
+        let detail = serde_json::json!({
+            "manifests": report.manifests,
+            "links": report.links,
+            "blobs": report.blobs,
+            "uploads": report.uploads,
+            "bytes": report.bytes,
+        });
+        Event { detail: detail.to_string(), ..Event::done("collect", "") }
     }
 
     async fn answer(self, mut request: Request<RequestBody>) -> Response<Body> {

@@ -1,21 +1,25 @@
 //! `/auth`: how people, clients and jobs get what they show elsewhere.
 
+mod describe;
+mod extract;
+
 use std::sync::Arc;
 
 use axum::{
-    Json, Router,
-    extract::{Query, State as Extract},
+    Json,
+    extract::State as Extract,
     response::{IntoResponse, Redirect, Response},
-    routing::{get, post},
 };
-use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header, request::Parts};
-use plura_access::{Caller, Error, IssuedToken, TokenRequest, password::Password};
+use plura_access::{Caller, Error, IssuedToken, TokenRequest, password::Password, schema};
 use plura_oci::ErrorCode;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::{IntoParams, ToSchema};
 
+use self::extract::{Queried, Small};
 use crate::{
+    api::{Route, Verb},
     app::State,
     error::ApiError,
     identify::{SESSION_COOKIE, Sender, cookie},
@@ -25,15 +29,22 @@ use crate::{
 type Shared = Extract<Arc<State>>;
 type Answer = Result<Response, ApiError>;
 
-pub(crate) fn router() -> Router<Arc<State>> {
-    Router::new()
-        .route("/auth/token", get(token).post(token_by_form))
-        .route("/auth/keys", get(keys))
-        .route("/auth/exchange", post(exchange))
-        .route("/auth/login", post(login))
-        .route("/auth/logout", post(logout))
-        .route("/auth/oidc/login", get(begin_oidc))
-        .route("/auth/oidc/callback", get(finish_oidc))
+pub(crate) fn routes() -> Vec<Route> {
+    vec![
+        Route::open(Verb::Get, "/auth/token", "auth.token", token).described(describe::token()),
+        Route::open(Verb::Post, "/auth/token", "auth.token_by_form", token_by_form)
+            .described(describe::token_by_form()),
+        Route::open(Verb::Get, "/auth/keys", "auth.keys", keys).described(describe::keys()),
+        Route::open(Verb::Post, "/auth/exchange", "auth.exchange", exchange)
+            .described(describe::exchange()),
+        Route::open(Verb::Post, "/auth/login", "auth.login", login).described(describe::login()),
+        Route::open(Verb::Post, "/auth/logout", "auth.logout", logout)
+            .described(describe::logout()),
+        Route::open(Verb::Get, "/auth/oidc/login", "auth.oidc.login", begin_oidc)
+            .described(describe::begin_oidc()),
+        Route::open(Verb::Get, "/auth/oidc/callback", "auth.oidc.callback", finish_oidc)
+            .described(describe::finish_oidc()),
+    ]
 }
 
 /// The cookie that ties a login at the issuer to the browser that began it: without it, somebody
@@ -61,7 +72,7 @@ async fn token(Extract(state): Shared, head: Parts) -> Answer {
 }
 
 /// `POST`: the same with a form (OAuth 2), and how a refresh token is used.
-async fn token_by_form(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+async fn token_by_form(Extract(state): Shared, head: Parts, Small(body): Small) -> Answer {
     let form = pairs(&body);
     check_service(&form)?;
     let sender = Sender::find(&state, &head).await?;
@@ -130,15 +141,17 @@ async fn keys(Extract(state): Shared) -> Response {
     Json(state.access.jwks()).into_response()
 }
 
-/// What `POST /auth/exchange` takes.
-#[derive(Deserialize)]
+/// A token of another issuer.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Exchange {
+    /// The token (JWT).
     token: String,
+    /// The trust entry that is to accept it; without, any one that does.
     trust: Option<String>,
 }
 
-async fn exchange(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+async fn exchange(Extract(state): Shared, head: Parts, Small(body): Small) -> Answer {
     let request: Exchange = json_body(&body, r#"{"token": "JWT", "trust": "NAME"}"#)?;
     // Who asks is what the token says; anything else that is shown does not matter.
     let sender = Sender::unknown(&head);
@@ -148,21 +161,22 @@ async fn exchange(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
     match exchanged {
         Ok(exchanged) => Ok(no_store(Json(exchanged))),
         Err(error) => {
-            refused(&state, &caller, "token.exchange", request.trust.as_deref(), &error).await?;
+            refused(&state, &caller, "token.exchange", String::new(), &error).await?;
             Err(error.into())
         }
     }
 }
 
-/// What `POST /auth/login` takes.
-#[derive(Deserialize)]
+/// A login with a password.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
     name: String,
+    #[schema(value_type = schema::Password)]
     password: Password,
 }
 
-async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
+async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answer {
     let request: Login = json_body(&body, r#"{"name": "NAME", "password": "..."}"#)?;
     let sender = Sender::unknown(&head);
     state.check_rate(&sender)?;
@@ -174,7 +188,9 @@ async fn login(Extract(state): Shared, head: Parts, body: Bytes) -> Answer {
             Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session)]).into_response())
         }
         Err(error) => {
-            refused(&state, &caller, "login", Some(&request.name), &error).await?;
+            let known = state.access.is_account(&request.name).await?;
+            let target = if known { format!("account:{}", request.name) } else { String::new() };
+            refused(&state, &caller, "login", target, &error).await?;
             Err(error.into())
         }
     }
@@ -190,12 +206,13 @@ async fn logout(Extract(state): Shared, head: Parts) -> Answer {
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Next {
+    /// The path to go on to afterwards.
     next: Option<String>,
 }
 
-async fn begin_oidc(Extract(state): Shared, Query(query): Query<Next>, head: Parts) -> Answer {
+async fn begin_oidc(Extract(state): Shared, Queried(query): Queried<Next>, head: Parts) -> Answer {
     // Only a path of ours: a login page that sends people elsewhere is a gift to thieves.
     let next = query.next.filter(|next| is_path(next)).unwrap_or_else(|| "/".to_owned());
     let begun = state.access.begin_oidc(&next).await?;
@@ -205,14 +222,21 @@ async fn begin_oidc(Extract(state): Shared, Query(query): Query<Next>, head: Par
     Ok(response)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 struct Callback {
+    /// What the issuer answered.
     code: Option<String>,
+    /// What ties the answer to the login that was begun.
     state: Option<String>,
+    /// Why the issuer refused.
     error: Option<String>,
 }
 
-async fn finish_oidc(Extract(state): Shared, Query(query): Query<Callback>, head: Parts) -> Answer {
+async fn finish_oidc(
+    Extract(state): Shared,
+    Queried(query): Queried<Callback>,
+    head: Parts,
+) -> Answer {
     if let Some(error) = query.error {
         let error: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
         return Err(bad_request(&format!("the issuer did not log you in: {error}")));
@@ -252,26 +276,21 @@ pub(crate) fn caller(sender: &Sender, head: &Parts) -> Caller {
     Caller { principal: Arc::clone(&sender.principal), origin: Arc::new(origin) }
 }
 
-/// Every failed login is in the audit, with the name that was tried.
+/// Every failed login is in the audit; with the name that was tried, if there is one like it: any
+/// other may be a password that was typed into the wrong field.
 async fn refused(
     state: &State,
     caller: &Caller,
     action: &'static str,
-    name: Option<&str>,
+    target: String,
     error: &Error,
 ) -> Result<(), ApiError> {
-    let event = denied_event(action, name, &error.to_string());
+    let event = Event {
+        outcome: Outcome::Denied,
+        detail: json!({ "reason": error.to_string() }).to_string(),
+        ..Event::done(action, target)
+    };
     Ok(state.access.record(&caller.origin, event).await?)
-}
-
-fn denied_event(action: &'static str, name: Option<&str>, reason: &str) -> plura_access::Event {
-    // A name may be anything here, even a password that was typed into the wrong field.
-    let known = name.filter(|name| name.parse::<plura_policy::AccountName>().is_ok());
-    plura_access::Event {
-        outcome: plura_access::Outcome::Denied,
-        detail: json!({ "reason": reason }).to_string(),
-        ..plura_access::Event::done(action, known.unwrap_or_default())
-    }
 }
 
 /// A body as JSON, whatever type the client says it is.

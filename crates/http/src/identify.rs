@@ -52,11 +52,21 @@ impl Sender {
             let event = Event {
                 outcome: Outcome::Denied,
                 detail: json!({ "reason": error.message() }).to_string(),
-                ..Event::done("login", "")
+                ..Event::done("login", Self::tried(state, head).await?)
             };
             state.access.record(&unknown.origin(&RequestId::of(head)), event).await?;
         }
         found
+    }
+
+    /// The account that was tried, if there is one: any other name may be a password that was typed
+    /// into the wrong field.
+    async fn tried(state: &State, head: &Parts) -> Result<String, ApiError> {
+        let Ok(Shown::Basic { name, .. }) = Shown::of(&head.headers, false) else {
+            return Ok(String::new());
+        };
+        let known = state.access.is_account(&name).await?;
+        Ok(if known { format!("account:{name}") } else { String::new() })
     }
 
     /// The sender of a request, whatever it shows.
@@ -100,9 +110,8 @@ impl Sender {
         let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
         let same = match (site, origin) {
             (Some(b"same-origin" | b"none"), _) => true,
-            (Some(_), _) => false,
             (None, Some(origin)) => Some(origin) == host,
-            (None, None) => false,
+            _ => false,
         };
         if same {
             return Ok(());

@@ -16,6 +16,7 @@ mod request;
 mod respond;
 mod v2;
 
+pub use api::{Need, RouteFacts, Verb, routes};
 pub use app::{App, AppOptions};
 pub use health::Health;
 pub use metrics::Metrics;

@@ -173,3 +173,22 @@ pub async fn set_newest_expiry(
     sqlx::query(SQL).bind(account).bind(until).execute(tx.sqlite()).await?;
     Ok(())
 }
+
+/// Robots whose newest secret ends from `from` on and before `until`, with when.
+pub async fn robots_ending(
+    connection: &mut Connection,
+    from: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<(String, Timestamp)>, Error> {
+    const SQL: &str = "
+        select account.name, credential.expires_at
+        from credential join account on account.id = credential.account_id
+        where credential.kind = 'robot' and account.disabled = 0
+          and credential.expires_at >= $1 and credential.expires_at < $2
+          and not exists (
+            select 1 from credential as newer
+            where newer.account_id = account.id and newer.kind = 'robot' and newer.id > credential.id
+          )
+        order by credential.expires_at";
+    Ok(sqlx::query_as(SQL).bind(from).bind(until).fetch_all(connection.sqlite()).await?)
+}

@@ -146,18 +146,24 @@ pub(crate) async fn find_or_create(
 /// added something, which is then not committed.
 pub async fn over_quota(tx: &mut Tx, repository: RepositoryId) -> Result<Option<OverQuota>, Error> {
     const SQL: &str = "
-        select project.name, quota_bytes, quota_tags, used_bytes, used_tags
+        select project.id, project.name, is_public, quota_bytes, quota_tags, used_bytes, used_tags,
+               project.created_at
         from project join repository on repository.project_id = project.id
-        where repository.id = $1 and (used_bytes > quota_bytes or used_tags > quota_tags)";
-    let row: Option<(String, Option<i64>, Option<i64>, i64, i64)> =
+        where repository.id = $1";
+    let project: Option<Project> =
         sqlx::query_as(SQL).bind(repository).fetch_optional(tx.sqlite()).await?;
-    Ok(row.and_then(|(project, bytes, tags, used_bytes, used_tags)| match (bytes, tags) {
-        (Some(quota), _) if used_bytes > quota => {
-            Some(OverQuota { project, what: "bytes", quota, wanted: used_bytes })
-        }
-        (_, Some(quota)) => Some(OverQuota { project, what: "tags", quota, wanted: used_tags }),
-        _ => None,
-    }))
+    Ok(project.and_then(Project::excess))
+}
+
+impl Project {
+    fn excess(self) -> Option<OverQuota> {
+        let over = |what, quota: Option<i64>, wanted: i64| {
+            let quota = quota.filter(|quota| wanted > *quota)?;
+            Some(OverQuota { project: self.name.clone(), what, quota, wanted })
+        };
+        over("bytes", self.quota_bytes, self.used_bytes)
+            .or_else(|| over("tags", self.quota_tags, self.used_tags))
+    }
 }
 
 /// Counts a blob that a repository links from now on.

@@ -44,7 +44,7 @@ enum Login {
 }
 
 /// A question.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ask {
     method: Method,
     path: Vec<String>,
@@ -118,12 +118,11 @@ impl ApiClient {
     }
 
     /// The items of a list that the server gives out in pages.
-    pub(crate) async fn all(&self, name: &str) -> anyhow::Result<Vec<Value>> {
+    pub(crate) async fn all(&self, name: &str, ask: Ask) -> anyhow::Result<Vec<Value>> {
         let mut items = Vec::new();
         let mut after: Option<String> = None;
         loop {
-            let ask = Ask::api(Method::GET, [name]).query("after", after.as_ref());
-            let mut page = self.ask(ask).await?;
+            let mut page = self.ask(ask.clone().query("after", after.as_ref())).await?;
             items.extend(listed(&mut page, name)?);
             let next = page["next"].as_str().map(str::to_owned);
             match next {

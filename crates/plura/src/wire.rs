@@ -4,7 +4,7 @@ use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration
 
 use anyhow::{Context, anyhow};
 use plura_access::{
-    Access, OidcLogin,
+    Access, OidcLogin, Origin,
     oidc::{ClientSecret, LoginProvider},
     rate::Rate,
 };
@@ -47,6 +47,7 @@ impl Server {
         let public_url = settings.server.public_url.as_ref().map(|url| url.url().as_str());
         let app_options = AppOptions {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
+            anonymous_metrics: settings.access.anonymous_metrics,
             connections: Arc::clone(&options.metrics),
         };
         let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);
@@ -72,7 +73,8 @@ impl Server {
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, access, health, app, settings } = self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
-        let collecting = collect(registry.clone(), app.clone(), settings.collection.clone());
+        let collecting =
+            collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
         let background =
             [tokio::spawn(probing), tokio::spawn(collecting), tokio::spawn(tend(access))];
         let drained = listen::serve(listener, options, app, shutdown).await;
@@ -208,7 +210,7 @@ fn tls(
 
 /// Looks after keys and ended credentials, every hour, for ever.
 async fn tend(access: Access) {
-    const PAUSE: Duration = Duration::from_secs(60 * 60);
+    const PAUSE: Duration = Duration::from_hours(1);
     let mut ticks = tokio::time::interval(PAUSE);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -224,7 +226,7 @@ async fn watch_health(health: Arc<Health>, registry: Registry, settings: setting
 }
 
 /// Collects at every interval, for ever. What failed is tried again with the next.
-async fn collect(registry: Registry, app: App, settings: settings::Collection) {
+async fn collect(registry: Registry, access: Access, app: App, settings: settings::Collection) {
     if !settings.enabled {
         return;
     }
@@ -238,16 +240,22 @@ async fn collect(registry: Registry, app: App, settings: settings::Collection) {
         app.metrics().collection(collected.as_ref().ok(), now);
         match collected {
             Ok(report) if report.items.is_empty() && report.uploads == 0 => {}
-            Ok(report) => info!(
-                manifests = report.manifests,
-                links = report.links,
-                blobs = report.blobs,
-                uploads = report.uploads,
-                bytes = report.bytes,
-                kept = report.kept,
-                waiting = report.waiting,
-                "collected"
-            ),
+            Ok(report) => {
+                info!(
+                    manifests = report.manifests,
+                    links = report.links,
+                    blobs = report.blobs,
+                    uploads = report.uploads,
+                    bytes = report.bytes,
+                    kept = report.kept,
+                    waiting = report.waiting,
+                    "collected"
+                );
+                let event = App::collected(&report);
+                if let Err(error) = access.record(&Origin::system(), event).await {
+                    error!(%error, "cannot record what was collected");
+                }
+            }
             Err(error) => error!(%error, "collection failed; trying again at the next interval"),
         }
     }

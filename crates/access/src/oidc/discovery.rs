@@ -43,10 +43,7 @@ pub(super) async fn fetch(web: &Web, issuer: &str) -> Result<(Endpoints, KeySet)
 }
 
 fn parse(url: &Url, bytes: &[u8]) -> Result<Document, FetchError> {
-    serde_json::from_slice(bytes).map_err(|error| FetchError::Malformed {
-        address: url.to_string(),
-        reason: error.to_string(),
-    })
+    serde_json::from_slice(bytes).map_err(|error| FetchError::malformed(url.as_str(), &error))
 }
 
 impl Document {

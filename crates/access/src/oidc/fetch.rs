@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::header::ACCEPT;
 use reqwest::redirect::{Attempt, Policy};
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use serde_json::error::Category;
 
 /// How often an issuer may send us on, within its own host.
 const MOST_REDIRECTS: usize = 3;
@@ -17,7 +18,7 @@ const MOST_REDIRECTS: usize = 3;
 pub enum FetchError {
     /// The address is not one that may be asked.
     #[error(
-        "`{0}` is not an https address (http is for loopback only) without user, query and fragment"
+        "{0:?} is not an https address (http is for loopback only) without user, query and fragment"
     )]
     Address(String),
     /// There was no whole answer.
@@ -53,7 +54,7 @@ pub enum FetchError {
         reason: String,
     },
     /// The document belongs to another issuer.
-    #[error("{address} says that the issuer is `{found}`")]
+    #[error("{address} says that the issuer is {found:?}")]
     WrongIssuer {
         /// What was asked.
         address: String,
@@ -160,6 +161,18 @@ impl Web {
             body.extend_from_slice(&chunk);
         }
         Ok(Some(body))
+    }
+}
+
+impl FetchError {
+    /// Says where a document is wrong and not what is there: a file may be anything.
+    pub(super) fn malformed(address: &str, error: &serde_json::Error) -> Self {
+        let what = match error.classify() {
+            Category::Data => "it is another kind of document",
+            Category::Io | Category::Syntax | Category::Eof => "it is not JSON",
+        };
+        let reason = format!("{what} (line {}, column {})", error.line(), error.column());
+        Self::Malformed { address: address.to_owned(), reason }
     }
 }
 

@@ -45,12 +45,12 @@ impl KeySet {
         struct Set {
             keys: Vec<Value>,
         }
-        let malformed = |reason| FetchError::Malformed { address: address.to_owned(), reason };
-        let set: Set =
-            serde_json::from_slice(bytes).map_err(|error| malformed(error.to_string()))?;
+        let set: Set = serde_json::from_slice(bytes)
+            .map_err(|error| FetchError::malformed(address, &error))?;
         let keys: Vec<_> = set.keys.into_iter().take(MOST_KEYS).filter_map(Key::parse).collect();
         if keys.is_empty() {
-            return Err(malformed("it has no key that can verify a signature".to_owned()));
+            let reason = "it has no key that can verify a signature".to_owned();
+            return Err(FetchError::Malformed { address: address.to_owned(), reason });
         }
         Ok(Self(keys))
     }

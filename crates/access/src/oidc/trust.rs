@@ -20,7 +20,7 @@ const SHOWN: usize = 200;
 
 /// What kind of workload an issuer vouches for; each has claims that nobody can take over by creating
 /// something of the same name, and a rule must name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TrustKind {
     /// GitHub Actions: `repository_id` and `repository_owner_id`.

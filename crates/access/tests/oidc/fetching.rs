@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use plura_access::oidc::{Claims, Expected, FetchError, Issuers, Options, TokenError};
-use plura_testkit::{Issuer, Mishap};
+use plura_testkit::{Issuer, Mishap, eventually};
 use serde_json::json;
 
 use crate::{AUDIENCE, NOW, claims, expected, issuers, with};
@@ -54,14 +54,21 @@ async fn many_tokens_at_once_are_one_question_that_fails_too() {
 }
 
 #[tokio::test]
-async fn a_caller_who_gives_up_takes_nothing_from_the_others() {
+async fn a_question_goes_on_when_the_one_who_caused_it_gives_up() {
     let issuer = Issuer::start().await;
-    let issuers = issuers();
+    issuer.misbehave(Mishap::Silent);
+    let patience = Duration::from_secs(1);
+    let issuers = Issuers::new(Options { patience, ..Options::default() });
     let (token, expected) = (lasting(&issuer), expected(&issuer));
-    let first = issuers.verify(&token, &expected, NOW);
-    // Polled once, so that it has asked, and then dropped.
-    assert!(tokio::time::timeout(Duration::ZERO, first).await.is_err());
-    issuers.verify(&token, &expected, NOW).await.unwrap();
+    let asked =
+        eventually("the issuer is asked", async || (issuer.discovery_fetches() == 1).then_some(()));
+    tokio::select! {
+        verified = issuers.verify(&token, &expected, NOW) => panic!("{verified:?}"),
+        () = asked => {}
+    }
+    // The first one has gone; the second one waits for the same answer, which does not come.
+    let error = reason(issuers.verify(&token, &expected, NOW).await);
+    assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
     assert_eq!(issuer.discovery_fetches(), 1);
 }
 
@@ -270,6 +277,11 @@ async fn a_file_with_keys_is_bounded_and_a_file() {
     std::fs::write(&path, "x".repeat(300 << 10)).unwrap();
     let error = reason(issuers().verify(&token, &from_file(&path), NOW).await);
     assert!(matches!(error, FetchError::TooLarge { .. }), "{error}");
+    let path = directory.path().join("other.json");
+    std::fs::write(&path, r#""what nobody should read""#).unwrap();
+    let error = reason(issuers().verify(&token, &from_file(&path), NOW).await);
+    assert!(matches!(error, FetchError::Malformed { .. }), "{error}");
+    assert!(!format!("{error} {error:?}").contains("nobody"), "{error}");
     for path in [directory.path(), Path::new("/dev/zero")] {
         let error = reason(issuers().verify(&token, &from_file(path), NOW).await);
         assert!(matches!(error, FetchError::File { .. }), "{error}");

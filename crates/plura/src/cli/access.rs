@@ -22,12 +22,13 @@ The answer is that of the rules by which requests are decided. Exit status: 0 al
 
 Examples:
   plura access explain --as user:alice --action push --repo apps/web
-  plura access explain --as robot:robot+apps+ci --action pull --repo base/debian --json";
+  plura access explain --as trust:github-main --action pull --repo base/debian --json
+  plura access explain --as anonymous --action pull --repo base/debian";
 
 /// Who wants to do what
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArgs {
-    /// Who: `user:alice`, `robot:robot+apps+ci`, `group:sre`, ...
+    /// Who: `user:NAME`, `robot:NAME`, `trust:NAME`, `spiffe://...`, `anonymous`
     #[arg(long = "as", value_name = "SUBJECT")]
     pub(crate) subject: String,
 
@@ -35,9 +36,9 @@ pub(crate) struct ExplainArgs {
     #[arg(long, value_name = "ACTION")]
     pub(crate) action: String,
 
-    /// Where
+    /// In which repository; otherwise, on the whole installation
     #[arg(long, value_name = "NAME")]
-    pub(crate) repo: RepositoryName,
+    pub(crate) repo: Option<RepositoryName>,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

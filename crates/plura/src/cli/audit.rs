@@ -1,7 +1,7 @@
 //! `plura audit`: who did what.
 
 use clap::{Args, ValueEnum};
-use jiff::civil::Date;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,7 +25,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) actor: Option<String>,
 
-    /// Of this kind, such as `manifest.push`
+    /// Of this kind, such as `manifest.push`, or with a dot at the end, all that begin so
     #[arg(long, value_name = "ACTION")]
     pub(crate) action: Option<String>,
 
@@ -93,14 +93,16 @@ impl Outcome {
     }
 }
 
-/// A time, the midnight before a day (UTC), or a span before now.
+/// A time, UTC unless it says otherwise, the midnight before a day, or a span before now.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let span = || {
         let span = SignedDuration::try_from(text.parse::<Span>().ok()?.duration()).ok()?;
         Timestamp::now().checked_sub(span).ok()
     };
-    let day = || Some(text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
-    let time = text.parse().ok().or_else(span).or_else(day);
+    // The name of a time zone in brackets would be read over.
+    let plain = || text.parse::<DateTime>().ok().filter(|_| !text.contains('['));
+    let plain = || Some(plain()?.to_zoned(TimeZone::UTC).ok()?.timestamp());
+    let time = text.parse().ok().or_else(span).or_else(plain);
     time.ok_or(format!(
         "expected a time such as \"2026-07-01\" or \"2026-07-01T12:00:00Z\", or how long ago, such \
          as \"24h\", found {text:?}"
@@ -115,6 +117,7 @@ mod tests {
     fn moments_are_times_days_and_spans() {
         for (text, expected) in [
             ("2026-07-01", "2026-07-01T00:00:00Z"),
+            ("2026-07-01T12:30:00", "2026-07-01T12:30:00Z"),
             ("2026-07-01T12:30:00Z", "2026-07-01T12:30:00Z"),
             ("2026-07-01T12:30:00+02:00", "2026-07-01T10:30:00Z"),
         ] {
@@ -123,7 +126,9 @@ mod tests {
         let hour_ago = moment("1h").expect("a span");
         let ago = Timestamp::now().duration_since(hour_ago).as_secs();
         assert!((3600..3700).contains(&ago), "{ago}");
-        for text in ["", "yesterday", "2026-07-01T12:30:00", "-1h", "18446744073709551615ms"] {
+        for text in
+            ["", "yesterday", "-1h", "18446744073709551615ms", "2026-07-01T12:30:00[Europe/Berlin]"]
+        {
             assert!(moment(text).is_err(), "{text}");
         }
     }

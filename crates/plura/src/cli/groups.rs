@@ -28,6 +28,9 @@ impl InstallationArgs {
     }
 }
 
+/// The options of every command that asks a server have a heading of their own in its help.
+const SERVER: &str = "Server options";
+
 /// Which server to ask.
 #[derive(Debug, Args)]
 pub(crate) struct ServerArgs {
@@ -37,13 +40,20 @@ pub(crate) struct ServerArgs {
         value_name = "URL",
         env = "PLURA_SERVER",
         hide_env_values = true,
+        help_heading = SERVER,
         default_value = "http://127.0.0.1:5000"
     )]
     pub(crate) server: BaseUrl,
 
     /// An API token, instead of the login that `plura login` keeps; others on this machine can see
     /// flags, but not variables
-    #[arg(long, value_name = "TOKEN", env = "PLURA_TOKEN", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "PLURA_TOKEN",
+        hide_env_values = true,
+        help_heading = SERVER
+    )]
     pub(crate) token: Option<Secret>,
 
     #[command(flatten)]
@@ -54,7 +64,13 @@ pub(crate) struct ServerArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AuthorityArgs {
     /// Trust the certificate authorities in this PEM file, and no others
-    #[arg(long, value_name = "FILE", env = "PLURA_CA_FILE", hide_env_values = true)]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "PLURA_CA_FILE",
+        hide_env_values = true,
+        help_heading = SERVER
+    )]
     pub(crate) ca_file: Option<PathBuf>,
 }
 

@@ -44,7 +44,7 @@ The token is printed once, on standard output, and cannot be shown again. It nev
 user is allowed. Use it as a password, or as PLURA_TOKEN.
 
 Examples:
-  plura token create laptop --scope 'repository:apps/*:pull' --expires-in-days 30 > token
+  plura token create laptop --scope 'repository:apps/**:pull' --expires-in-days 30 > token
   plura token create deploy --scope 'repository:apps/web:pull,push'";
 
 /// Which token to create

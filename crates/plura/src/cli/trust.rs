@@ -65,16 +65,17 @@ pub(crate) struct TrustArgs {
 
 const ADD_HELP: &str = "\
 A token must fulfil every condition; a condition that is given several times, one of its values. `*` in a \
-value stands for anything. Repositories and owners are named by their ids, because names can be taken \
-over by others.
+value stands for anything, but not in ids. Repositories, owners and accounts are named by ids, because \
+names can be taken over by others.
 
 Examples:
   plura trust add github-main --github --repository-id 1296269 --owner-id 9919 \\
       --ref refs/heads/main --role developer --project apps
   plura trust add gitlab-tags --gitlab --issuer https://gitlab.example.com --project-id 42 \\
-      --ref-type tag --role promoter --project apps
-  plura trust add cluster --kubernetes --issuer https://kubernetes.default.svc \\
-      --namespace web --service-account puller --role reader --project apps
+      --namespace-id 7 --ref-type tag --role promoter --project apps
+  plura trust add puller --kubernetes --issuer https://kubernetes.default.svc \\
+      --service-account-uid $(kubectl get sa puller -o jsonpath={.metadata.uid}) \\
+      --role reader --project apps
   plura trust add github-main --file trust.json --replace";
 
 /// What to trust
@@ -140,23 +141,43 @@ pub(crate) struct TrustTerms {
     pub(crate) audience: Option<String>,
 
     /// GitHub: the id of the repository; can be repeated
-    #[arg(long, value_name = "ID", requires = "github")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_if_eq("github", "true"),
+        conflicts_with_all = ["gitlab", "kubernetes", "generic"]
+    )]
     pub(crate) repository_id: Vec<String>,
 
     /// GitHub: the id of the owner of the repository; can be repeated
-    #[arg(long, value_name = "ID", requires = "github")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_if_eq("github", "true"),
+        conflicts_with_all = ["gitlab", "kubernetes", "generic"]
+    )]
     pub(crate) owner_id: Vec<String>,
 
     /// GitLab: the id of the project; can be repeated
-    #[arg(long, value_name = "ID", requires = "gitlab")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_if_eq("gitlab", "true"),
+        conflicts_with_all = ["github", "kubernetes", "generic"]
+    )]
     pub(crate) project_id: Vec<String>,
 
     /// GitLab: the id of the group or user that the project is in; can be repeated
-    #[arg(long, value_name = "ID", requires = "gitlab")]
+    #[arg(
+        long,
+        value_name = "ID",
+        required_if_eq("gitlab", "true"),
+        conflicts_with_all = ["github", "kubernetes", "generic"]
+    )]
     pub(crate) namespace_id: Vec<String>,
 
     /// GitLab: `branch` or `tag`
-    #[arg(long, value_name = "TYPE", requires = "gitlab")]
+    #[arg(long, value_name = "TYPE", conflicts_with_all = ["github", "kubernetes", "generic"])]
     pub(crate) ref_type: Vec<String>,
 
     /// GitHub and GitLab: the branch or tag; can be repeated
@@ -167,21 +188,36 @@ pub(crate) struct TrustTerms {
     #[arg(long, value_name = "NAME")]
     pub(crate) environment: Vec<String>,
 
+    /// Kubernetes: the uid of the service account; can be repeated
+    #[arg(
+        long,
+        value_name = "UID",
+        required_if_eq("kubernetes", "true"),
+        conflicts_with_all = ["github", "gitlab", "generic"]
+    )]
+    pub(crate) service_account_uid: Vec<String>,
+
     /// Kubernetes: the namespace of the service account; can be repeated
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["github", "gitlab", "generic"])]
     pub(crate) namespace: Vec<String>,
 
-    /// Kubernetes: the name of the service account; can be repeated
-    #[arg(long, value_name = "NAME", requires = "kubernetes")]
-    pub(crate) service_account: Vec<String>,
+    /// Others: the subject of the tokens; can be repeated
+    #[arg(
+        long,
+        value_name = "SUB",
+        required_if_eq("generic", "true"),
+        conflicts_with_all = ["github", "gitlab", "kubernetes"]
+    )]
+    pub(crate) subject: Vec<String>,
 
-    /// What any other claim of the token must be; can be repeated
+    /// What any other claim of the token must be; can be repeated; `/` leads into a claim, as in
+    /// `kubernetes.io/node/name=n1`
     #[arg(long, value_name = "CLAIM=VALUE", value_parser = condition)]
     pub(crate) condition: Vec<(String, String)>,
 
     /// GitHub: also accept jobs that run for pull requests from elsewhere with the rights of the
     /// repository
-    #[arg(long, requires = "github")]
+    #[arg(long, conflicts_with_all = ["gitlab", "kubernetes", "generic"])]
     pub(crate) allow_pull_request_target: bool,
 
     /// The keys of the issuer in a file on the server, which then does not fetch them

@@ -39,7 +39,7 @@ async fn explain(args: &ExplainArgs, printer: &Printer) -> anyhow::Result<ExitSt
     let ask = Ask::api(Method::GET, ["access", "explain"])
         .query("as", Some(&args.subject))
         .query("action", Some(&args.action))
-        .query("repository", Some(&args.repo));
+        .query("repository", args.repo.as_ref());
     let decision = ApiClient::of(&args.server).await?.ask(ask).await?;
     if args.output.json {
         printer.json(&decision)?;

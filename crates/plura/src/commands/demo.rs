@@ -1,5 +1,6 @@
 //! `plura demo`: the life of an image, step by step, on a server of its own.
 
+mod access;
 mod client;
 mod image;
 mod steps;
@@ -31,6 +32,9 @@ pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
         let (address, running) = start(settings).await?;
         let client = client.moved_to(&address);
         steps::survive(&client, &image).await?;
+        let client = access::close(client).await?;
+        access::robot(&client).await?;
+        access::explain(&client).await?;
         steps::collect(&client, &image).await?;
         running.stop().await?;
         printer.data("\nDone. Run your own: plura serve\n")

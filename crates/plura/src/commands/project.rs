@@ -35,7 +35,8 @@ pub(super) fn run(command: &ProjectCommand, printer: &Printer) -> anyhow::Result
     runtime()?.block_on(async {
         match command {
             ProjectCommand::List(args) => {
-                let projects = ApiClient::of(&args.server).await?.all("projects").await?;
+                let ask = Ask::api(Method::GET, ["projects"]);
+                let projects = ApiClient::of(&args.server).await?.all("projects", ask).await?;
                 answers::list(&args.output, "projects", &projects, COLUMNS, printer)
             }
             ProjectCommand::Create(args) => create(args, printer).await,

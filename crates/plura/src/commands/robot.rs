@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Map, Value};
 
 use super::answers;
-use crate::api_client::{ApiClient, Ask, listed};
+use crate::api_client::{ApiClient, Ask};
 use crate::cli::{RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
@@ -36,8 +36,7 @@ pub(super) fn run(command: &RobotCommand, printer: &Printer) -> anyhow::Result<E
         match command {
             RobotCommand::List(args) => {
                 let ask = Ask::api(Method::GET, ["robots"]).query("project", args.project.as_ref());
-                let mut answer = ApiClient::of(&args.server).await?.ask(ask).await?;
-                let robots = listed(&mut answer, "robots")?;
+                let robots = ApiClient::of(&args.server).await?.all("robots", ask).await?;
                 answers::list(&args.output, "robots", &robots, COLUMNS, printer)
             }
             RobotCommand::Create(args) => create(args, printer).await,

@@ -151,8 +151,9 @@ fn conditions_of(terms: &TrustTerms) -> Map<String, Value> {
         ("ref_type", &terms.ref_type),
         ("ref", &terms.git_ref),
         ("environment", &terms.environment),
-        ("namespace", &terms.namespace),
-        ("service_account", &terms.service_account),
+        ("kubernetes.io/serviceaccount/uid", &terms.service_account_uid),
+        ("kubernetes.io/namespace", &terms.namespace),
+        ("sub", &terms.subject),
     ];
     let known =
         known.into_iter().flat_map(|(claim, values)| values.iter().map(move |v| (claim, v)));

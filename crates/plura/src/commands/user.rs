@@ -38,7 +38,8 @@ pub(super) fn run(command: &UserCommand, printer: &Printer) -> anyhow::Result<Ex
     runtime()?.block_on(async {
         match command {
             UserCommand::List(args) => {
-                let users = ApiClient::of(&args.server).await?.all("users").await?;
+                let ask = Ask::api(Method::GET, ["users"]);
+                let users = ApiClient::of(&args.server).await?.all("users", ask).await?;
                 answers::list(&args.output, "users", &users, COLUMNS, printer)
             }
             UserCommand::Create(args) => create(args, printer).await,

@@ -249,7 +249,7 @@ fn robots_are_listed_with_what_they_may() {
     assert_snapshot!(Place::empty().ask(&server, &["robot", "list", "--project", "apps"]), @r"
     exit: 0
     --- stdout
-    NAME           STATE   MAY                                                    EXPIRES               LAST USED  DESCRIPTION
+    NAME           STATE   MAY                                              EXPIRES               LAST USED  DESCRIPTION
     robot+apps+ci  active  developer in apps on apps/web-*, reader in apps  2026-09-29T08:00:00Z  -          GitLab
     --- stderr
     ");

@@ -201,24 +201,26 @@ fn trust_is_added_by_flags() {
             "grants": [{ "role": "developer", "project": "apps", "repositories": null }],
         })
     );
-    let gitlab = "trust add tags --gitlab --issuer https://gitlab.test --project-id 42 --ref-type \
-                  tag --condition ref_protected=true --role promoter --token-lifetime 5m \
+    let gitlab = "trust add tags --gitlab --issuer https://gitlab.test --project-id 42 --namespace-id 7 \
+                  --ref-type tag --condition ref_protected=true --role promoter --token-lifetime 5m \
                   --audience plura";
     assert_eq!(
         added(gitlab),
         json!({
             "name": "tags", "kind": "gitlab", "issuer": "https://gitlab.test", "audience": "plura",
             "conditions": {
-                "project_id": ["42"], "ref_type": ["tag"], "ref_protected": ["true"],
+                "project_id": ["42"], "namespace_id": ["7"], "ref_type": ["tag"], "ref_protected": ["true"],
             },
             "allow_pull_request_target": false, "token_seconds": 300,
             "grants": [{ "role": "promoter", "project": null, "repositories": null }],
         })
     );
     let kubernetes = "trust add cluster --kubernetes --issuer https://k8s.test --namespace web \
-                      --service-account puller --jwks-file /etc/plura/k8s.json --role reader";
+                      --service-account-uid u-1 --jwks-file /etc/plura/k8s.json --role reader";
     let body = added(kubernetes);
-    let conditions = json!({ "namespace": ["web"], "service_account": ["puller"] });
+    let conditions = json!({
+        "kubernetes.io/namespace": ["web"], "kubernetes.io/serviceaccount/uid": ["u-1"],
+    });
     assert_eq!(
         (&body["conditions"], &body["jwks_file"]),
         (&conditions, &json!("/etc/plura/k8s.json"))
@@ -230,11 +232,18 @@ fn flags_of_trust_that_do_not_go_together_are_misuse() {
     for (words, missing) in [
         ("trust add x --role reader", "--github"),
         ("trust add x --github --gitlab --role reader", "--gitlab"),
-        ("trust add x --github", "--role"),
+        ("trust add x --github --repository-id 1 --owner-id 2", "--role"),
+        ("trust add x --github --repository-id 1 --role reader", "--owner-id"),
+        ("trust add x --gitlab --project-id 1 --role reader", "--namespace-id"),
         ("trust add x --kubernetes --role reader", "--issuer"),
-        ("trust add x --gitlab --repository-id 1 --role reader", "--github"),
+        ("trust add x --kubernetes --issuer https://a --role reader", "--service-account-uid"),
+        ("trust add x --generic --issuer https://a --role reader", "--subject"),
+        ("trust add x --gitlab --repository-id 1 --role reader", "--gitlab"),
         ("trust add x --file trust.json --ref main", "--file"),
-        ("trust add x --generic --issuer https://a --role reader --condition =x", "sub=deploy"),
+        (
+            "trust add x --generic --issuer https://a --subject s --role reader --condition =x",
+            "sub=deploy",
+        ),
     ] {
         let said = Place::empty().run(&words.split(' ').collect::<Vec<_>>());
         assert!(said.starts_with("exit: 2") && said.contains(missing), "{words}: {said}");

@@ -298,7 +298,11 @@ async fn rows_that_are_too_many_or_too_few() {
         ("delete from review where kind = 'blob'".to_owned(), ForgottenGarbage, "review"),
         ("update total set value = value + 1 where name = 'blobs'".to_owned(), WrongTotal, "total"),
         ("update total set value = 0 where name = 'blob_bytes'".to_owned(), WrongTotal, "total"),
-        ("update project set used_bytes = used_bytes + 1 where id = 1".to_owned(), WrongTotal, "project"),
+        (
+            "update project set used_bytes = used_bytes + 1 where id = 1".to_owned(),
+            WrongTotal,
+            "project",
+        ),
         ("update project set used_tags = 9 where id = 1".to_owned(), WrongTotal, "project"),
         (
             format!("update project_blob set links = 7 where project_id = 1 and blob_id = {blob}"),

@@ -13,6 +13,15 @@ pub(super) struct Client<'a> {
     http: reqwest::Client,
     base: String,
     printer: &'a Printer,
+    shows: Shows,
+}
+
+/// Who the client says it is.
+#[derive(Clone)]
+enum Shows {
+    Nothing,
+    Password(String, String),
+    Token(String),
 }
 
 /// A request to be made.
@@ -21,17 +30,34 @@ pub(super) struct Ask {
     pub(super) path: String,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) body: Vec<u8>,
+    /// Whether the body has a password in it, which is not printed.
+    secret: bool,
     pub(super) expected: StatusCode,
 }
 
 impl Ask {
     pub(super) fn new(method: Method, path: impl Into<String>, expected: StatusCode) -> Self {
-        Self { method, path: path.into(), headers: Vec::new(), body: Vec::new(), expected }
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            secret: false,
+            expected,
+        }
     }
 
     pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
+    }
+
+    pub(super) fn json(self, body: &serde_json::Value) -> Self {
+        self.header("Content-Type", "application/json").body(body.to_string())
+    }
+
+    pub(super) fn secret_json(self, body: &serde_json::Value) -> Self {
+        Self { secret: true, ..self.json(body) }
     }
 
     pub(super) fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
@@ -43,12 +69,31 @@ impl Ask {
 impl<'a> Client<'a> {
     pub(super) fn new(address: &str, printer: &'a Printer) -> Self {
         let http = reqwest::Client::new();
-        Self { http, base: format!("http://{address}"), printer }
+        Self { http, base: format!("http://{address}"), printer, shows: Shows::Nothing }
     }
 
     /// The same client for a server that was started again.
     pub(super) fn moved_to(self, address: &str) -> Self {
         Self { base: format!("http://{address}"), ..self }
+    }
+
+    /// The same client, logged in.
+    pub(super) fn logged_in(self, name: &str, password: &str) -> Self {
+        Self { shows: Shows::Password(name.to_owned(), password.to_owned()), ..self }
+    }
+
+    /// Somebody else at the same server.
+    pub(super) fn as_other(&self, name: &str, password: &str) -> Self {
+        self.showing(Shows::Password(name.to_owned(), password.to_owned()))
+    }
+
+    /// Somebody with a token at the same server.
+    pub(super) fn with_token(&self, token: &str) -> Self {
+        self.showing(Shows::Token(token.to_owned()))
+    }
+
+    fn showing(&self, shows: Shows) -> Self {
+        Self { http: self.http.clone(), base: self.base.clone(), printer: self.printer, shows }
     }
 
     /// A step of the story.
@@ -65,11 +110,16 @@ impl<'a> Client<'a> {
     /// Makes a request; another status than expected ends the demo.
     pub(super) async fn ask(&self, ask: Ask) -> anyhow::Result<Response> {
         let line = self.as_curl(&ask);
-        let Ask { method, path, headers, body, expected } = ask;
+        let Ask { method, path, headers, body, expected, .. } = ask;
         let mut request = self.http.request(method, format!("{}{path}", self.base)).body(body);
         for (name, value) in headers {
             request = request.header(name, value);
         }
+        request = match &self.shows {
+            Shows::Nothing => request,
+            Shows::Password(name, password) => request.basic_auth(name, Some(password)),
+            Shows::Token(token) => request.bearer_auth(token),
+        };
         let started = Instant::now();
         let response = request.send().await.with_context(|| line.clone())?;
         let took = started.elapsed();
@@ -97,13 +147,19 @@ impl<'a> Client<'a> {
             ref other => format!(" -X {other}"),
         };
         let headers = ask.headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'"));
+        let shows = match &self.shows {
+            Shows::Nothing => String::new(),
+            Shows::Password(name, _) => format!(" -u {name}:$PASSWORD"),
+            Shows::Token(_) => " -H 'Authorization: Bearer $TOKEN'".to_owned(),
+        };
         let body = match ask.body.len() {
+            _ if ask.secret => " -d @FILE".to_owned(),
             0 => String::new(),
             1..200 => format!(" -d '{}'", String::from_utf8_lossy(&ask.body)),
             _ => " --data-binary @FILE".to_owned(),
         };
         let headers: String = headers.collect();
-        format!("curl{method}{headers}{body} '{}{}'", self.base, ask.path)
+        format!("curl{method}{shows}{headers}{body} '{}{}'", self.base, ask.path)
     }
 }
 

@@ -1,0 +1,151 @@
+//! Forms of values as the description of the API has them (JSON Schema). Each says what is enforced
+//! where the value is parsed, so that a client can check before it asks.
+
+use std::borrow::Cow;
+
+use plura_policy::{AccountName, Pattern, Permission as Action, ProjectName as Project};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{AnyOf, KnownFormat, Object, ObjectBuilder, SchemaFormat, Type},
+    },
+};
+
+use crate::password;
+
+/// The longest text that people write: descriptions, full names.
+pub const LONGEST_TEXT: usize = 256;
+/// The largest quota: the largest whole number that every reader of JSON takes for itself.
+pub const LARGEST_QUOTA: i64 = (1 << 53) - 1;
+/// What a robot's name begins with takes this much of the length of a name.
+const ROBOT: usize = "robot+".len();
+
+macro_rules! forms {
+    ($($(#[doc = $text:literal])+ $name:ident = $schema:expr;)+) => {$(
+        $(#[doc = $text])+
+        #[derive(Debug)]
+        pub struct $name;
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let schema: Object = $schema.description(Some(concat!($($text),+).trim())).build();
+                schema.into()
+            }
+        }
+
+        impl ToSchema for $name {
+            fn name() -> Cow<'static, str> {
+                stringify!($name).into()
+            }
+        }
+    )+};
+}
+
+macro_rules! word {
+    () => {
+        "[a-z0-9]+([._@-][a-z0-9]+)*"
+    };
+}
+
+macro_rules! component {
+    () => {
+        r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+    };
+}
+
+macro_rules! pattern {
+    () => {
+        r"\**([a-z0-9._/-]+(\*+[a-z0-9._/-]+){0,7})?\**"
+    };
+}
+
+forms! {
+    /// The name of a user.
+    UserName = text(1, AccountName::MAX_LENGTH, concat!("^", word!(), "$"));
+    /// The name of a robot: `robot+NAME`, or `robot+PROJECT+NAME`.
+    RobotName = text(
+        1,
+        AccountName::MAX_LENGTH,
+        concat!(r"^robot\+(", component!(), r"\+)?", word!(), "$"),
+    );
+    /// The last part of a robot's name.
+    RobotWord = text(1, AccountName::MAX_LENGTH - ROBOT, concat!("^", word!(), "$"));
+    /// The name of a project: the first segment of the names of its repositories.
+    ProjectName = text(1, Project::MAX_LENGTH, concat!("^", component!(), "$"));
+    /// The name of a repository.
+    RepositoryName = text(
+        1,
+        plura_oci::RepositoryName::MAX_LENGTH,
+        concat!("^", component!(), "(/", component!(), ")*$"),
+    );
+    /// Which repositories: `*` stands for characters within a path segment, `**` for any characters.
+    RepositoryPattern = text(1, Pattern::MAX_LENGTH, concat!("^", pattern!(), "$"));
+    /// The name of a trust entry.
+    TrustName = text(1, 64, "^[a-z0-9]+([._-][a-z0-9]+)*$");
+    /// What a token is limited to: `repository:NAME:pull,push,delete`, where the name may be a
+    /// pattern, or `registry:catalog:*`.
+    Scope = string().pattern(Some(concat!(
+        r"^(repository(\([^:]*)?:(?=[^:])", pattern!(), r":[^:]*|registry(\([^:]*)?:catalog:[^:]*)$"
+    )));
+    /// Whom a role is given to: `user:NAME`, `robot:NAME`, `group:NAME`, `spiffe:spiffe://DOMAIN/PATH`,
+    /// `dns:NAME`, `trust:NAME` or `everyone`.
+    Subject = string().pattern(Some(concat!(
+        "^(everyone|user:", word!(), r"|robot:robot\+(", component!(), r"\+)?", word!(),
+        r"|(group|dns|trust):[^\s\x00-\x1f\x7f-\x9f]{1,256}|spiffe:spiffe://[a-z0-9._-]{1,255}(/.+)?)$"
+    )));
+    /// Words for people, without control characters.
+    Text = text(0, LONGEST_TEXT, r"^[^\x00-\x1f\x7f-\x9f]*$");
+    /// The same, with a character at least.
+    Label = text(1, LONGEST_TEXT, r"^[^\x00-\x1f\x7f-\x9f]+$");
+    /// The key of something that has no name.
+    Key = text(36, 36, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
+        .format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    /// An instant (RFC 3339).
+    Instant = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
+    /// A password to be set. It is also refused if it is a common one, or has the name in it.
+    NewPassword = string()
+        .min_length(Some(password::SHORTEST))
+        .max_length(Some(password::LONGEST))
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
+    /// A password.
+    Password = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
+    /// A secret. It is told once.
+    Secret = string().pattern(Some("^plura_[a-z]{2}_[0-9A-Za-z]+$"));
+    /// How much there may be.
+    Quota = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0_i64))
+        .maximum(Some(LARGEST_QUOTA));
+    /// What a member may do.
+    Role = string().enum_values(Some(plura_policy::Role::ALL.map(plura_policy::Role::as_str)));
+    /// Something that one may or may not do.
+    Permission = string().enum_values(Some(Action::ALL.map(Action::as_str)));
+    /// Where a user's password is: here, or with the issuer that they log in at.
+    UserSource = string().enum_values(Some(["local", "oidc"]));
+    /// Whether it was done or refused.
+    Outcome = string().enum_values(Some(["allowed", "denied"]));
+}
+
+/// A date, or an instant (RFC 3339).
+#[derive(Debug)]
+pub struct Since;
+
+impl PartialSchema for Since {
+    fn schema() -> RefOr<Schema> {
+        let form = |format| string().format(Some(SchemaFormat::KnownFormat(format)));
+        let forms =
+            AnyOf::builder().item(form(KnownFormat::DateTime)).item(form(KnownFormat::Date));
+        forms.description(Some("A date, or an instant (RFC 3339).")).into()
+    }
+}
+
+impl ToSchema for Since {}
+
+fn string() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn text(shortest: usize, longest: usize, pattern: &str) -> ObjectBuilder {
+    string().min_length(Some(shortest)).max_length(Some(longest)).pattern(Some(pattern))
+}

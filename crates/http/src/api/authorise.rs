@@ -1,0 +1,189 @@
+//! Whether the sender of a request may do what it asks: the one place where the API decides.
+//!
+//! A decision is made from names and roles alone, before anything is looked up. Who may not even see a
+//! project learns that there is none of that name, like everybody who asks for one that there is not.
+
+use http::StatusCode;
+use plura_access::{Event, ExplainAs, Identity, Outcome};
+use plura_oci::ErrorCode;
+use plura_policy::{AccountName, Asked, Decision, Permission, ProjectName};
+use serde_json::json;
+
+use super::call::Call;
+use crate::{error::ApiError, v2::authorise::denied};
+
+/// What a route needs of who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// Nothing; what is shown is not looked at.
+    Nothing,
+    /// To have shown who one is.
+    Login,
+    /// A permission on the whole installation.
+    Installation(Permission),
+    /// To see the project in the path: to have a role in it, or that it is public.
+    SeeProject,
+    /// A permission on the project in the path.
+    Project(Permission),
+    /// To manage the robots of the project that the robot's name or the query names. Robots of no
+    /// project are the administrators'.
+    Robots,
+    /// The same for a robot that is to be made: the body names the project.
+    NewRobot,
+    /// To be the user that the path or the query names; else to administer the installation.
+    Oneself,
+    /// The same for the question what somebody may do (`as`).
+    Explain,
+    /// To read the audit of the project in the query; without, of everything.
+    Audit,
+    /// To operate the installation, unless the figures are everybody's.
+    Figures,
+}
+
+/// Refuses a request that its sender may not make.
+pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
+    match need {
+        Need::Nothing => Ok(()),
+        Need::SeeProject => see(call, &call.parameter("project")?).await,
+        Need::Figures if call.state.options.anonymous_metrics => Ok(()),
+        _ if call.caller.principal.is_anonymous() => Err(login_required()),
+        // The handler asks `robots` when it has read the body.
+        Need::Login | Need::NewRobot => Ok(()),
+        Need::Installation(permission) => installation(call, permission).await,
+        Need::Project(permission) => project(call, permission, &call.parameter("project")?).await,
+        Need::Robots => named_robots(call).await,
+        Need::Oneself => oneself(call).await,
+        Need::Explain => explain(call).await,
+        Need::Audit => match call.asked::<ProjectName>("project")? {
+            Some(name) => project(call, Permission::ReadAudit, &name).await,
+            None => installation(call, Permission::ReadAudit).await,
+        },
+        Need::Figures => installation(call, Permission::Operate).await,
+    }
+}
+
+/// For what is about no project.
+pub(super) async fn installation(call: &Call, permission: Permission) -> Result<(), ApiError> {
+    let decision = decide(call, permission, Asked::Installation);
+    if decision.is_allowed() { Ok(()) } else { Err(refuse(call, None, &decision).await) }
+}
+
+/// For the robots of a project, or those of none.
+pub(super) async fn robots(call: &Call, name: Option<&ProjectName>) -> Result<(), ApiError> {
+    match name {
+        Some(name) => project(call, Permission::ManageRobots, name).await,
+        None => installation(call, Permission::Administer).await,
+    }
+}
+
+async fn project(call: &Call, permission: Permission, name: &ProjectName) -> Result<(), ApiError> {
+    let decision = decide(call, permission, Asked::Project(name));
+    if decision.is_allowed() {
+        return Ok(());
+    }
+    let refusal = refuse(call, Some(name), &decision).await;
+    if sees(call, name).await? { Err(refusal) } else { Err(no_project(name)) }
+}
+
+async fn see(call: &Call, name: &ProjectName) -> Result<(), ApiError> {
+    if sees(call, name).await? {
+        return Ok(());
+    }
+    if call.caller.principal.is_anonymous() {
+        return Err(login_required());
+    }
+    let decision = decide(call, Permission::ViewProject, Asked::Project(name));
+    // It is in the audit; the answer does not tell that there is something.
+    refuse(call, Some(name), &decision).await;
+    Err(no_project(name))
+}
+
+async fn sees(call: &Call, name: &ProjectName) -> Result<bool, ApiError> {
+    if decide(call, Permission::ViewProject, Asked::Project(name)).is_allowed() {
+        return Ok(true);
+    }
+    // Every name of a project is one of a repository.
+    let Ok(repository) = name.as_str().parse() else { return Ok(false) };
+    Ok(call.access().is_public(&repository).await?)
+}
+
+async fn named_robots(call: &Call) -> Result<(), ApiError> {
+    match call.named::<AccountName>("robot")? {
+        Some(robot) => robots(call, plura_access::robot_project(&robot).as_ref()).await,
+        None => robots(call, call.asked("project")?.as_ref()).await,
+    }
+}
+
+async fn oneself(call: &Call) -> Result<(), ApiError> {
+    let named = match call.named::<AccountName>("user")? {
+        Some(name) => Some(name),
+        None => call.asked("user")?,
+    };
+    let is_oneself = match (&call.caller.principal.identity, &named) {
+        (Identity::User(_, own), Some(name)) => own == name,
+        (_, named) => named.is_none(),
+    };
+    if !is_oneself {
+        return installation(call, Permission::Administer).await;
+    }
+    if call.caller.principal.rights.ceiling.is_none() {
+        return Ok(());
+    }
+    // What is limited to repositories is no way to more.
+    let decision = Decision::deny(
+        "scope of the token",
+        "the token is limited to repositories",
+        "use a credential that is not limited",
+    );
+    Err(refuse(call, None, &decision).await)
+}
+
+async fn explain(call: &Call) -> Result<(), ApiError> {
+    let subject = call.asked::<ExplainAs>("as")?;
+    let is_oneself = match (subject, &call.caller.principal.identity) {
+        (Some(ExplainAs::Account(name)), Identity::User(_, own) | Identity::Robot(_, own)) => {
+            name == *own
+        }
+        (Some(ExplainAs::Trust(name)), Identity::Workload { trust, .. }) => name == *trust,
+        (Some(ExplainAs::Spiffe(id)), Identity::Certificate(own)) => id.as_str() == own,
+        _ => false,
+    };
+    if is_oneself { Ok(()) } else { installation(call, Permission::Administer).await }
+}
+
+fn decide(call: &Call, permission: Permission, asked: Asked<'_>) -> Decision {
+    call.access().decide(&call.caller.principal, permission, asked)
+}
+
+/// 403, and an entry in the audit; or, where that cannot be written, the error.
+async fn refuse(call: &Call, project: Option<&ProjectName>, decision: &Decision) -> ApiError {
+    match record(call, project, decision).await {
+        Ok(()) => denied(decision),
+        Err(error) => error,
+    }
+}
+
+/// Notes in the audit that something was refused.
+pub(super) async fn record(
+    call: &Call,
+    project: Option<&ProjectName>,
+    decision: &Decision,
+) -> Result<(), ApiError> {
+    let event = Event {
+        outcome: Outcome::Denied,
+        rule: decision.rule.clone(),
+        detail: json!({ "reason": decision.reason }).to_string(),
+        ..Event::done(call.action, call.target())
+            .of_project(project.map(ProjectName::as_str).unwrap_or_default())
+    };
+    Ok(call.access().record(&call.caller.origin, event).await?)
+}
+
+fn login_required() -> ApiError {
+    plura_access::Error::LoginRequired.into()
+}
+
+fn no_project(name: &ProjectName) -> ApiError {
+    let message = format!("there is no project `{name}`");
+    ApiError::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, message)
+}
