@@ -2,18 +2,9 @@
 # containerd: what a Kubernetes node does. ctr pulls an index with all its platforms, pushes it
 # elsewhere with every digest unchanged, and runs a container of it.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/daemons.sh"
 
-cat >config.toml <<END
-version = 2
-root = "$WORK/root"
-state = "/run/containerd"
-disabled_plugins = ["io.containerd.grpc.v1.cri"]
-[grpc]
-address = "/run/containerd/containerd.sock"
-END
-containerd --config config.toml >containerd.log 2>&1 &
-trap 'status=$?; [ $status -eq 0 ] || tail -n 50 "$WORK/containerd.log"; exit $status' EXIT
-wait_until 30 ctr version
+start_containerd
 
 # exported REFERENCE DIR: an image of containerd as an OCI layout.
 exported() {

@@ -1,27 +1,7 @@
 #!/usr/bin/env bash
 # docker: a real dockerd loads, pushes, pulls by tag and digest, builds on a pulled image, and runs.
-#
-# The daemon has no bridge and touches no packet filter. Registries on loopback may use plain HTTP.
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
-
-export DOCKER_HOST=unix:///run/docker.sock
-# The builder without BuildKit: the other one is a plugin that Debian 12 does not have.
-export DOCKER_BUILDKIT=0
-
-start_dockerd() {
-    local driver=overlay2
-    [ "$(storage_driver)" = overlay ] || driver=vfs
-    jq -n --arg work "$WORK" --arg driver "$driver" --arg cgroup "/$CGROUP" '{
-        "data-root": "\($work)/docker", "exec-root": "/run/docker", "pidfile": "/run/docker.pid",
-        "hosts": ["unix:///run/docker.sock"], "storage-driver": $driver,
-        "iptables": false, "ip6tables": false, "bridge": "none", "ip-forward": false,
-        "ip-masq": false, "userland-proxy": false, "cgroup-parent": $cgroup,
-        "exec-opts": ["native.cgroupdriver=cgroupfs"], "insecure-registries": ["127.0.0.0/8"]
-    }' >daemon.json
-    dockerd --config-file "$WORK/daemon.json" >dockerd.log 2>&1 &
-    trap 'status=$?; [ $status -eq 0 ] || tail -n 50 "$WORK/dockerd.log"; exit $status' EXIT
-    wait_until 30 docker version
-}
+. "$(dirname "${BASH_SOURCE[0]}")/daemons.sh"
 
 forget_everything() {
     docker image prune --all --force >/dev/null

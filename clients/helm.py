@@ -1,4 +1,4 @@
-"""The few `helm` commands that helm.sh needs, on Helm's library; always plain HTTP."""
+"""The few `helm` commands that the scripts need, on Helm's library; always plain HTTP."""
 
 import sys
 
@@ -11,6 +11,16 @@ def create(name):
 
 def package(name, version):
     chart.package(name, destination=".", version=version)
+
+
+def login(host, user):
+    with registry.RegistryClient(plain_http=True) as client:
+        client.login(host, user, sys.stdin.readline().rstrip("\n"), plain_http=True)
+
+
+def logout(host):
+    with registry.RegistryClient(plain_http=True) as client:
+        client.logout(host)
 
 
 def push(archive, remote):
@@ -38,7 +48,10 @@ def digest(reference):
         print(client.resolve(reference.removeprefix("oci://"))["digest"])
 
 
-COMMANDS = {f.__name__: f for f in (create, package, push, pull, show, versions, digest)}
+COMMANDS = {
+    f.__name__: f
+    for f in (create, package, login, logout, push, pull, show, versions, digest)
+}
 
 if __name__ == "__main__":
     COMMANDS[sys.argv[1]](*sys.argv[2:])

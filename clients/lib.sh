@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What the client scripts share: the addresses they work on, and the checks.
 #
-# Sourced by every clients/NAME.sh, which scripts/clients runs one by one with these variables set:
+# Sourced by every clients/NAME.sh and, through clients/login/lib.sh, every clients/login/NAME.sh.
+# scripts/clients runs them one by one with these variables set:
 #
 #   REGISTRY    HOST:PORT of the registry under test, plain HTTP
 #   NAMESPACE   prefix for every repository of this client in this run; nothing is stored there yet
@@ -23,6 +24,11 @@ shopt -s inherit_errexit
 # Where this client's repositories are, as most clients want to be told.
 # shellcheck disable=SC2034  # used by the scripts that source this file
 base=$REGISTRY/$NAMESPACE
+
+# How the checks reach the registry; with a login, clients/login/lib.sh adds credentials.
+scheme=http
+curl_flags=()
+skopeo_flags=()
 
 # Every manifest type there is: a registry may refuse to answer with a type not asked for.
 manifest_types='application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json'
@@ -91,14 +97,14 @@ blob_path() {
 http_status() {
     local path=$1
     shift
-    curl -sS -o /dev/null -w '%{http_code}\n' -H "Accept: $manifest_types" "$@" \
-        "http://$REGISTRY/v2/$path"
+    curl -sS -o /dev/null -w '%{http_code}\n' -H "Accept: $manifest_types" "${curl_flags[@]}" "$@" \
+        "$scheme://$REGISTRY/v2/$path"
 }
 
 # fetch PATH FILE: an answer of the registry below /v2/, which must be 200.
 fetch() {
-    curl -sS --fail-with-body -o "$2" -H "Accept: $manifest_types" "http://$REGISTRY/v2/$1" ||
-        fail "GET /v2/$1: $(cat "$2")"
+    curl -sS --fail-with-body -o "$2" -H "Accept: $manifest_types" "${curl_flags[@]}" \
+        "$scheme://$REGISTRY/v2/$1" || fail "GET /v2/$1: $(cat "$2")"
 }
 
 # remote_digest REPOSITORY REFERENCE: the digest of the manifest bytes the registry gives.
@@ -151,7 +157,8 @@ same_layout() {
 
 # seed IMAGE REPOSITORY:TAG: puts an image there for clients that want to start with a pull.
 seed() {
-    skopeo copy --quiet --all --preserve-digests "oci:$IMAGES/$1" "docker://$base/$2"
+    skopeo copy --quiet --all --preserve-digests "${skopeo_flags[@]}" \
+        "oci:$IMAGES/$1" "docker://$base/$2"
 }
 
 # Gives buildah and podman a storage of this client's own.

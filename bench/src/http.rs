@@ -23,6 +23,8 @@ const SILENCE: Duration = Duration::from_mins(5);
 /// A keep-alive connection to a server on the loopback interface.
 pub(crate) struct Connection {
     port: u16,
+    /// The header of that name in every request, on a server that wants a login.
+    authorization: Option<String>,
     stream: Option<TcpStream>,
     buffer: Vec<u8>,
     /// The part of `buffer` that has been read from the socket but not consumed.
@@ -72,10 +74,16 @@ impl Head {
 impl Connection {
     /// Connects at once, so that the handshake is never part of what is timed.
     pub(crate) fn open(port: u16) -> Result<Self> {
+        let buffer = vec![0; READ_BUFFER];
         let mut connection =
-            Self { port, stream: None, buffer: vec![0; READ_BUFFER], start: 0, end: 0 };
+            Self { port, authorization: None, stream: None, buffer, start: 0, end: 0 };
         connection.reconnect()?;
         Ok(connection)
+    }
+
+    /// The same connection, with an `Authorization` header in every request.
+    pub(crate) fn authorized(self, authorization: &str) -> Self {
+        Self { authorization: Some(authorization.to_owned()), ..self }
     }
 
     /// Sends a request and reads the whole answer, which must have the expected status.
@@ -158,7 +166,7 @@ impl Connection {
     fn write(&mut self, request: &Request<'_>) -> Result<()> {
         let stream = self.stream.as_mut().context("the connection is closed")?;
         let length: u64 = request.body.iter().map(|slice| slice.len() as u64).sum();
-        let mut head = request_head(request, length);
+        let mut head = request_head(request, self.authorization.as_deref(), length);
         let written = if length <= SMALL_BODY {
             request.body.iter().for_each(|slice| head.extend_from_slice(slice));
             stream.write_all(&head)
@@ -269,7 +277,7 @@ fn is_hang_up(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-fn request_head(request: &Request<'_>, length: u64) -> Vec<u8> {
+fn request_head(request: &Request<'_>, authorization: Option<&str>, length: u64) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
     let mut line = |name: &str, value: &dyn Display| {
         // Writing to a string cannot fail.
@@ -278,6 +286,9 @@ fn request_head(request: &Request<'_>, length: u64) -> Vec<u8> {
     line("Host", &"127.0.0.1");
     for (name, value) in request.headers {
         line(name, value);
+    }
+    if let Some(authorization) = authorization {
+        line("Authorization", &authorization);
     }
     if length > 0 || matches!(request.method, "POST" | "PUT" | "PATCH") {
         line("Content-Length", &length);

@@ -13,6 +13,7 @@ mod render;
 mod report;
 mod scenario;
 mod seed;
+mod wrk;
 
 use std::fs;
 use std::io::Write as _;

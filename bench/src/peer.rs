@@ -3,14 +3,14 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
@@ -82,6 +82,28 @@ impl Launcher {
         let temporary = self.temporary()?;
         let directory = temporary.path().to_owned();
         self.launch(kind, &directory, &[], Some(temporary))
+    }
+
+    /// Starts a plura that wants everybody to log in, with one administrator.
+    pub(crate) fn start_with_login(&self, name: &str, password: &str) -> Result<Peer> {
+        ensure!(self.stand_in.is_none(), "no other program makes administrators as plura does");
+        let temporary = self.temporary()?;
+        let directory = temporary.path().to_owned();
+        self.make_administrator(&directory.join("data"), name, password)?;
+        let projects = ("PLURA_ACCESS__CREATE_PROJECTS", "true");
+        self.launch(Kind::Plura, &directory, &[projects], Some(temporary))
+    }
+
+    fn make_administrator(&self, data: &Path, name: &str, password: &str) -> Result<()> {
+        let mut command = Command::new(&self.plura);
+        command.args(["init", "--quiet", "--password-stdin", "--name", name, "--data"]).arg(data);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("running `plura init`")?;
+        child.stdin.take().context("it has no input")?.write_all(password.as_bytes())?;
+        let output = child.wait_with_output()?;
+        let errors = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "`plura init` ended with {}: {errors}", output.status);
+        Ok(())
     }
 
     /// Starts a server on a directory that outlives it, with extra environment variables.
@@ -234,8 +256,13 @@ fn wait_until_ready(process: &mut Process, port: u16) -> Result<()> {
     let deadline = Instant::now() + START_DEADLINE;
     let request = Request { method: "GET", target: "/v2/", ..Request::default() };
     loop {
-        let answer = Connection::open(port).and_then(|mut c| c.expect(200, &request));
-        let Err(error) = answer else { return Ok(()) };
+        let answer = Connection::open(port).and_then(|mut c| c.send(&request));
+        let error = match answer.map(|answer| answer.head.status) {
+            // Who asks for a login is ready, too.
+            Ok(200 | 401) => return Ok(()),
+            Ok(status) => anyhow!("GET /v2/ is answered {status}"),
+            Err(error) => error,
+        };
         if let Some(status) = process.0.try_wait()? {
             bail!("it ended with {status}");
         }

@@ -4,6 +4,7 @@ use anyhow::{Context as _, Result};
 
 use crate::content::Content;
 use crate::http::{Connection, Request, Response};
+use crate::image::Image;
 
 pub(crate) const MANIFEST_TYPE: &str = "application/vnd.oci.image.manifest.v1+json";
 
@@ -46,6 +47,18 @@ pub(crate) fn push_in_chunks(
         location = location_of(&connection.expect(202, &request)?)?;
     }
     finish_upload(connection, &location, &content.digest, &[])
+}
+
+/// Pushes an image under its tag.
+pub(crate) fn push_image(
+    connection: &mut Connection,
+    repository: &str,
+    image: &Image,
+) -> Result<()> {
+    for blob in [&image.config, &image.layer] {
+        push_bytes(connection, repository, &blob.digest, &blob.bytes)?;
+    }
+    put_manifest(connection, repository, &image.tag, &image.manifest.bytes)
 }
 
 /// Puts a manifest under a tag or its digest.

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::host::Host;
-use crate::report::{Report, Row, SUBJECT, Verdict, number};
+use crate::report::{Report, Row, SUBJECT, Verdict, WITHOUT_LOGIN, number};
 
 /// The order of columns; peers that were not measured have none.
-const COLUMNS: [&str; 5] = [SUBJECT, "docker-registry", "nginx", "disk", "machine"];
+const COLUMNS: [&str; 6] = [SUBJECT, WITHOUT_LOGIN, "docker-registry", "nginx", "disk", "machine"];
 
 /// The whole document.
 pub(crate) fn document(host: &Host, settings: &str, reports: &[Report]) -> String {

@@ -7,6 +7,9 @@ use serde::Serialize;
 /// The column that every target is about.
 pub(crate) const SUBJECT: &str = "plura";
 
+/// The column of a plura that is open to everybody.
+pub(crate) const WITHOUT_LOGIN: &str = "plura without login";
+
 /// The measurements of one scenario.
 #[derive(Serialize)]
 pub(crate) struct Report {

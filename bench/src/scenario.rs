@@ -1,5 +1,6 @@
 //! The scenarios, and what they all need.
 
+mod access;
 mod blob_get;
 mod blob_push;
 mod collect;
@@ -27,6 +28,8 @@ pub(crate) enum Scenario {
     /// Manifests read by tag and by digest
     #[value(alias = "1")]
     ManifestGet,
+    /// Manifests read with a login, against the same without
+    Access,
     /// Large blobs read from the page cache
     #[value(alias = "2")]
     BlobGet,
@@ -141,6 +144,7 @@ impl Scenario {
         match self {
             Self::Machine => "machine",
             Self::ManifestGet => "manifest-get",
+            Self::Access => "access",
             Self::BlobGet => "blob-get",
             Self::BlobPush => "blob-push",
             Self::SmallPush => "small-push",
@@ -154,6 +158,7 @@ impl Scenario {
         match self {
             Self::Machine => "The machine itself",
             Self::ManifestGet => "Manifest GET, 32 connections",
+            Self::Access => "What a login costs: manifest GET by tag, 32 connections",
             Self::BlobGet => "Blob GET, page cache warm",
             Self::BlobPush => "Blob push",
             Self::SmallPush => "Pushes of small images",
@@ -169,6 +174,7 @@ impl Scenario {
         let result = match self {
             Self::Machine => machine::run(bench, &mut report),
             Self::ManifestGet => manifest_get::run(bench, &mut report),
+            Self::Access => access::run(bench, &mut report),
             Self::BlobGet => blob_get::run(bench, &mut report),
             Self::BlobPush => blob_push::run(bench, &mut report),
             Self::SmallPush => small_push::run(bench, &mut report),

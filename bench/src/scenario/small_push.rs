@@ -6,7 +6,6 @@ use std::time::Instant;
 use anyhow::{Context as _, Result};
 
 use super::{Bench, rotated};
-use crate::http::Connection;
 use crate::image::Image;
 use crate::peer::{Kind, Peer, REGISTRIES};
 use crate::report::{Report, Target, percentile};
@@ -51,7 +50,7 @@ fn push_all(
     physical::settle(0)?;
     let elapsed = parallel::for_each(peer, clients, images.len(), |number, connection| {
         let started = Instant::now();
-        push(connection, &images[number])?;
+        registry::push_image(connection, REPOSITORY, &images[number])?;
         let time = milliseconds(started.elapsed());
         times.lock().ok().context("a client panicked")?.push(time);
         Ok(())
@@ -66,11 +65,4 @@ fn push_all(
         report.record(&format!("{case}, {label}"), "ms", name, time);
     }
     Ok(())
-}
-
-fn push(connection: &mut Connection, image: &Image) -> Result<()> {
-    for blob in [&image.config, &image.layer] {
-        registry::push_bytes(connection, REPOSITORY, &blob.digest, &blob.bytes)?;
-    }
-    registry::put_manifest(connection, REPOSITORY, &image.tag, &image.manifest.bytes)
 }
