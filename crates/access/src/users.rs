@@ -250,7 +250,8 @@ async fn check_administrator(tx: &mut Tx) -> Result<(), Error> {
 pub(crate) fn check_text(field: &'static str, text: Option<&str>) -> Result<(), Error> {
     let Some(text) = text else { return Ok(()) };
     if text.chars().count() > LONGEST_TEXT || text.chars().any(char::is_control) {
-        let reason = format!("expected at most {LONGEST_TEXT} characters without control characters");
+        let reason =
+            format!("expected at most {LONGEST_TEXT} characters without control characters");
         return Err(Error::invalid(field, reason));
     }
     Ok(())

@@ -70,8 +70,7 @@ pub(super) fn token_by_form() -> Description {
 }
 
 pub(super) fn keys() -> Description {
-    Description::new("Gives the keys that verify tokens of this server (JWK set)")
-        .gives_an_object()
+    Description::new("Gives the keys that verify tokens of this server (JWK set)").gives_an_object()
 }
 
 pub(super) fn exchange() -> Description {
