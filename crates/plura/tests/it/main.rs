@@ -1,4 +1,5 @@
 //! Tests of the binary from outside: over HTTP, over signals, over its files.
 
+mod access;
 mod distribution;
 mod operating;
