@@ -1,9 +1,6 @@
 //! Tests of the binary from outside: over HTTP, over signals, over its files.
 
-<<<<<<< HEAD
-mod api;
-=======
 mod access;
->>>>>>> attacks
+mod api;
 mod distribution;
 mod operating;
