@@ -54,8 +54,8 @@ helm push hello-1.2.3.tgz "oci://$base/charts"
 stored charts/hello 1.2.3 "$(remote_digest charts/hello 1.2.3)"
 
 step "plura itself, which says what a developer may not do"
-refused 'administrator' plura user list
-plura project list --json | jq -e --arg name "$NAMESPACE" '.projects // . | any(.name == $name)' >/dev/null ||
+refused 'administ' plura user list
+plura project list --json | jq -e --arg name "$NAMESPACE" 'any(.[]; .name == $name)' >/dev/null ||
     fail "the project is not listed"
 
 step "logout"
@@ -67,10 +67,10 @@ refused "$unauthorized" podman pull --quiet "$base/busybox:v1"
 
 step "an administrator"
 log_in admin "$ADMIN_PASSWORD"
-plura user list --json | jq -e --arg name "$developer" '.users // . | any(.name == $name)' >/dev/null ||
+plura user list --json | jq -e --arg name "$developer" 'any(.[]; .name == $name)' >/dev/null ||
     fail "the developer is not listed"
 plura project create "by-plura-$client"
-plura member add --project "by-plura-$client" "user:$developer" developer
+plura member add --project "by-plura-$client" --role developer "user:$developer"
 plura user list
 
 step "docker's login serves plura"
