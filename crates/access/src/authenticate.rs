@@ -140,14 +140,21 @@ impl Access {
         let key = self.shared.password_key.digest(name, password);
         let now = Timestamp::now();
         let (memory, generation) = (&self.shared.memory, self.shared.memory.generation());
-        let (proof, until) = match memory.look(&key, now) {
+        match memory.look(&key, now) {
             Known::Fresh(principal) => return Ok(principal),
-            Known::Proved(proof, until) => (proof, until),
-            Known::Nothing => {
-                let (account, hash) = self.check_password(name, password, address).await?;
-                (Proof::Password { account, hash }, now.after(PASSWORD_PROVED))
-            }
-        };
+            Known::Proved(proof, until) => match self.read(&proof, now).await {
+                // The hash is another one now, perhaps of the same password.
+                Err(Error::BadCredentials) => memory.forget(&key),
+                read => {
+                    let principal = Arc::new(read?);
+                    memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
+                    return Ok(principal);
+                }
+            },
+            Known::Nothing => {}
+        }
+        let (account, hash) = self.check_password(name, password, address).await?;
+        let (proof, until) = (Proof::Password { account, hash }, now.after(PASSWORD_PROVED));
         let principal = Arc::new(self.read(&proof, now).await?);
         memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
         Ok(principal)

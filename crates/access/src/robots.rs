@@ -137,6 +137,10 @@ impl Access {
         caller: &Caller,
         new: NewRobot,
     ) -> Result<(Robot, Secret), Error> {
+        if new.name.contains('+') {
+            let reason = "the project is a field of its own; expected the last part of the name";
+            return Err(Error::invalid("name", reason));
+        }
         let name = AccountName::robot(new.project.as_ref(), &new.name);
         let name = name.map_err(|error| Error::invalid("name", error))?;
         users::check_text("description", new.description.as_deref())?;

@@ -14,7 +14,7 @@ use utoipa::{
 
 use crate::password;
 
-/// The longest text that people write: descriptions, full names.
+/// The most characters of what people write: descriptions, full names.
 pub const LONGEST_TEXT: usize = 256;
 /// The largest quota: the largest whole number that every reader of JSON takes for itself.
 pub const LARGEST_QUOTA: i64 = (1 << 53) - 1;
@@ -93,6 +93,12 @@ forms! {
     Subject = string().pattern(Some(concat!(
         "^(everyone|user:", word!(), r"|robot:robot\+(", component!(), r"\+)?", word!(),
         r"|(group|dns|trust):[^\s\x00-\x1f\x7f-\x9f]{1,256}|spiffe:spiffe://[a-z0-9._-]{1,255}(/.+)?)$"
+    )));
+    /// As whom something is explained: a name, `user:NAME`, `robot:NAME`, `trust:NAME`,
+    /// `spiffe://DOMAIN/PATH` or `anonymous`.
+    Explained = string().pattern(Some(concat!(
+        "^(anonymous|(user:)?", word!(), r"|(robot:)?robot\+(", component!(), r"\+)?", word!(),
+        r"|trust:[^\s\x00-\x1f\x7f-\x9f]{1,256}|(spiffe:)?spiffe://[a-z0-9._-]{1,255}(/.+)?)$"
     )));
     /// Words for people, without control characters.
     Text = text(0, LONGEST_TEXT, r"^[^\x00-\x1f\x7f-\x9f]*$");

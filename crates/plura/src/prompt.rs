@@ -47,8 +47,7 @@ pub(crate) fn new_password(printer: &Printer) -> anyhow::Result<Secret> {
 pub(crate) fn secrets_from_stdin(count: usize) -> anyhow::Result<Vec<Secret>> {
     let mut text = String::new();
     let read = io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
-    // The error of the standard library would quote nothing, but neither must ours.
-    read.map_err(io::Error::from).context("cannot read a password from standard input")?;
+    read.context("cannot read a password from standard input")?;
     ensure!(text.len() as u64 <= LONGEST, "standard input is too long to be a password");
     let secrets: Vec<Secret> = text.lines().map(Secret::new).collect();
     let complete = secrets.len() == count && secrets.iter().all(|secret| !secret.is_empty());

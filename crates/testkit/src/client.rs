@@ -6,9 +6,12 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::redirect::Policy;
 use reqwest::{ClientBuilder, Method};
+use serde_json::Value;
 
 use crate::{Answer, Repository};
 
@@ -35,6 +38,7 @@ impl Address {
 pub struct Client {
     http: reqwest::Client,
     address: Address,
+    headers: Vec<(String, String)>,
 }
 
 impl Client {
@@ -44,14 +48,32 @@ impl Client {
     }
 
     pub(crate) fn at(address: Address) -> Self {
-        Self { http: build(|builder| builder), address }
+        Self { http: build(|builder| builder), address, headers: Vec::new() }
     }
 
     /// A client of the same registry whose transport is set up differently, with connections of
     /// its own: another version of HTTP, another trusted certificate.
     #[must_use]
     pub fn with(&self, set_up: impl FnOnce(ClientBuilder) -> ClientBuilder) -> Self {
-        Self { http: build(set_up), address: self.address.clone() }
+        Self { http: build(set_up), ..self.clone() }
+    }
+
+    /// A client of the same registry that sends this header with every request.
+    pub fn sending(&self, name: &str, value: &str) -> Self {
+        let mut client = self.clone();
+        client.headers.push((name.to_owned(), value.to_owned()));
+        client
+    }
+
+    /// A client that shows a name and a password, or whatever stands for one.
+    pub fn basic(&self, name: &str, password: &str) -> Self {
+        let encoded = STANDARD.encode(format!("{name}:{password}"));
+        self.sending("authorization", &format!("Basic {encoded}"))
+    }
+
+    /// A client that shows a token.
+    pub fn bearer(&self, token: &str) -> Self {
+        self.sending("authorization", &format!("Bearer {token}"))
     }
 
     /// Scheme, host and port of the registry.
@@ -76,7 +98,7 @@ impl Client {
         let path = target.strip_prefix(&base).unwrap_or(target);
         assert!(path.starts_with('/'), "{target} is not on {base}");
         let path = path.to_owned();
-        let (http, headers) = (self.http.clone(), Vec::new());
+        let (http, headers) = (self.http.clone(), self.headers.clone());
         Request { http, base, method, path, headers, body: Payload::None }
     }
 
@@ -141,7 +163,7 @@ fn build(set_up: impl FnOnce(ClientBuilder) -> ClientBuilder) -> reqwest::Client
 }
 
 /// The strings of a JSON array.
-fn strings(array: &serde_json::Value) -> Vec<String> {
+fn strings(array: &Value) -> Vec<String> {
     let items = array.as_array().unwrap_or_else(|| panic!("expected a list, got {array}"));
     items.iter().map(|item| item.as_str().expect("a list of strings").to_owned()).collect()
 }
@@ -182,6 +204,17 @@ impl Request {
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = Payload::Sized(body.into());
         self
+    }
+
+    /// Sets a body of JSON.
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json").body(body.to_string())
+    }
+
+    /// Sets a body as forms of web pages send it.
+    pub fn form(self, fields: &[(&str, &str)]) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.header("content-type", "application/x-www-form-urlencoded").body(body)
     }
 
     /// Sets a body of unannounced length, sent in several pieces.

@@ -1,6 +1,7 @@
 //! The binary as a command: started, waited for, and everything it said.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -28,10 +29,25 @@ impl Outcome {
         environment: &BTreeMap<String, String>,
         directory: &Path,
     ) -> Self {
+        Self::with_input(binary, arguments, environment, directory, "")
+    }
+
+    /// [`Self::of`] with this on standard input: a line or two, which fit a pipe that nobody reads.
+    pub fn with_input(
+        binary: &Path,
+        arguments: &[&str],
+        environment: &BTreeMap<String, String>,
+        directory: &Path,
+        input: &str,
+    ) -> Self {
         let mut command = Command::new(binary);
         without_ours(&mut command).args(arguments).envs(environment).current_dir(directory);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut stdin = child.stdin.take().expect("stdin is piped");
+        // A command that asks for nothing may be gone already.
+        drop(stdin.write_all(input.as_bytes()));
+        drop(stdin);
         let stdout = Collected::of(child.stdout.take().expect("stdout is piped"));
         let stderr = Collected::of(child.stderr.take().expect("stderr is piped"));
         let Some(status) = wait(&mut child) else {

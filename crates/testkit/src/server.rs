@@ -15,7 +15,7 @@ use tempfile::TempDir;
 
 use crate::Client;
 use crate::client::Address;
-use crate::command::without_ours;
+use crate::command::{Outcome, without_ours};
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +33,7 @@ pub struct Builder {
     environment: BTreeMap<String, String>,
     arguments: Vec<String>,
     data: Option<PathBuf>,
+    administrator: Option<(String, String)>,
 }
 
 impl Builder {
@@ -58,6 +59,14 @@ impl Builder {
         self
     }
 
+    /// Gives the installation its first administrator (`plura init`) before the server starts, with
+    /// which login is needed.
+    #[must_use]
+    pub fn administrator(mut self, name: &str, password: &str) -> Self {
+        self.administrator = Some((name.to_owned(), password.to_owned()));
+        self
+    }
+
     /// Starts the server and waits until it listens.
     pub fn start(self) -> Server {
         let temporary = self.data.is_none().then(|| TempDir::new().expect("a temporary directory"));
@@ -66,6 +75,9 @@ impl Builder {
             (None, Some(temporary)) => temporary.path().join("data"),
             (None, None) => unreachable!("one of the two is there"),
         };
+        if let Some((name, password)) = &self.administrator {
+            self.make_administrator(&data, name, password);
+        }
         let mut server = Server {
             settings: self,
             data,
@@ -78,6 +90,14 @@ impl Builder {
             Err(_) => server.start_again(),
         }
         server
+    }
+
+    fn make_administrator(&self, data: &Path, name: &str, password: &str) {
+        let data = data.to_str().expect("temporary paths are UTF-8");
+        let arguments = ["init", "--name", name, "--password-stdin", "--data", data];
+        let (directory, input) = (std::env::temp_dir(), format!("{password}\n"));
+        let environment = &self.environment;
+        Outcome::with_input(&self.binary, &arguments, environment, &directory, &input).expect(0);
     }
 }
 
@@ -99,6 +119,7 @@ impl Server {
             environment: BTreeMap::new(),
             arguments: Vec::new(),
             data: None,
+            administrator: None,
         }
     }
 

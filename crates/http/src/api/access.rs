@@ -89,6 +89,7 @@ impl<'p> From<&'p Grant> for OwnRole<'p> {
 struct Question {
     /// As whom: a name, `user:NAME`, `robot:NAME`, `trust:NAME`, `spiffe://...` or `anonymous`.
     #[serde(rename = "as")]
+    #[param(value_type = schema::Explained)]
     subject: String,
     /// What they would do.
     #[param(value_type = schema::Permission)]

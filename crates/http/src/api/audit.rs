@@ -45,7 +45,9 @@ async fn read(call: Call) -> Answer {
         return ok(&call.access().audit(&query).await?);
     }
     if query.limit.is_some_and(|limit| limit > MOST) {
-        return Err(bad_request(&format!("limit: expected 1 to {MOST}; without it, there are all")));
+        return Err(bad_request(&format!(
+            "limit: expected 1 to {MOST}; without it, there are all"
+        )));
     }
     let rest = query.limit.unwrap_or(u32::MAX);
     let query = AuditQuery { limit: Some(rest.min(AT_A_TIME)), ..query };

@@ -139,7 +139,8 @@ async fn oneself(call: &Call) -> Result<(), ApiError> {
 }
 
 async fn explain(call: &Call) -> Result<(), ApiError> {
-    let subject = call.asked::<ExplainAs>("as")?;
+    let subject: Option<ExplainAs> =
+        call.asked::<String>("as")?.map(|subject| subject.parse()).transpose()?;
     let is_oneself = match (subject, &call.caller.principal.identity) {
         (Some(ExplainAs::Account(name)), Identity::User(_, own) | Identity::Robot(_, own)) => {
             name == *own

@@ -89,8 +89,8 @@ struct NewEntry {
     #[schema(value_type = schema::TrustName)]
     name: String,
     kind: TrustKind,
-    /// The issuer, exactly as its tokens write it.
-    #[schema(pattern = "^https?://", max_length = 1024)]
+    /// The issuer, exactly as its tokens write it: an `https` address; `http` is for loopback only.
+    #[schema(pattern = r"^(https://[^/?#@\s]|http://(localhost|127\.|\[))")]
     issuer: String,
     /// The audience that tokens must be made for.
     #[schema(min_length = 1, max_length = 1024)]

@@ -25,7 +25,7 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
-pub(crate) use self::audit::{AuditArgs, AuditOutputArgs};
+pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ShowArgs};
 pub(crate) use self::groups::{

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use crate::api_client::{ApiClient, Ask, listed};
-use crate::cli::{AuditArgs, AuditOutputArgs};
+use crate::cli::{AuditArgs, AuditOutputArgs, Outcome};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::runtime::runtime;
@@ -39,7 +39,8 @@ async fn read(args: &AuditArgs, printer: &Printer) -> anyhow::Result<ExitStatus>
         page.truncate(usize::try_from(left).unwrap_or(usize::MAX));
         left = left.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
         if args.output.jsonl {
-            printer.data(page.iter().map(|entry| format!("{entry}\n")).collect::<String>())?;
+            let lines = page.iter().flat_map(|entry| [entry.to_string(), "\n".to_owned()]);
+            printer.data(lines.collect::<String>())?;
         } else {
             entries.append(&mut page);
         }
@@ -79,7 +80,7 @@ fn ask(args: &AuditArgs, limit: u32, before: Option<&String>) -> Ask {
         .query("actor", args.actor.as_ref())
         .query("action", args.action.as_ref())
         .query("target", args.target.as_ref())
-        .query("outcome", args.outcome.map(|outcome| outcome.name()))
+        .query("outcome", args.outcome.map(Outcome::name))
         .query("project", args.project.as_ref())
         .query("since", args.since)
         .query("until", args.until)

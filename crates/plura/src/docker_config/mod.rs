@@ -84,16 +84,13 @@ impl Logins {
     pub(crate) fn keep(&self, host: &str, credentials: &Credentials) -> anyhow::Result<String> {
         let mut file = ConfigFile::read(&self.docker)?;
         let helper = file.helper(host).map(str::to_owned);
-        let place = match helper {
-            Some(name) => {
-                self.helper(&name).store(key_of(host), credentials)?;
-                file.insert(host, None);
-                format!("the credential helper `{name}`")
-            }
-            None => {
-                file.insert(host, Some(credentials));
-                format!("`{}`", file.path().display())
-            }
+        let place = if let Some(name) = helper {
+            self.helper(&name).store(key_of(host), credentials)?;
+            file.insert(host, None);
+            format!("the credential helper `{name}`")
+        } else {
+            file.insert(host, Some(credentials));
+            format!("`{}`", file.path().display())
         };
         file.write()?;
         Ok(place)

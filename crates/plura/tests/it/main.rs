@@ -1,5 +1,6 @@
 //! Tests of the binary from outside: over HTTP, over signals, over its files.
 
+mod access;
 mod api;
 mod distribution;
 mod operating;

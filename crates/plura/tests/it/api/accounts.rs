@@ -95,10 +95,10 @@ async fn people_change_themselves_and_nobody_else() {
 
 #[tokio::test]
 async fn a_password_is_changed_by_who_knows_it() {
-    let site = Site::start().await;
-    let alice = site.user("alice").await;
     const PATH: &str = "/api/v1/users/alice/password";
     const NEXT: &str = "staple and paper clip";
+    let site = Site::start().await;
+    let alice = site.user("alice").await;
     alice.put(PATH, &json!({ "new": NEXT })).await.expect_error(400, "INVALID");
     let wrong = json!({ "current": "not this one at all", "new": NEXT });
     let wrong = alice.put(PATH, &wrong).await.expect_error(403, "DENIED");
@@ -116,9 +116,9 @@ async fn a_password_is_changed_by_who_knows_it() {
 
 #[tokio::test]
 async fn the_last_administrator_stays_one() {
+    const PATH: &str = "/api/v1/users/root";
     let site = Site::start().await;
     let root = site.root();
-    const PATH: &str = "/api/v1/users/root";
     for change in [json!({ "administrator": false }), json!({ "disabled": true })] {
         root.patch(PATH, &change).await.expect_error(409, "CONFLICT");
     }
@@ -240,11 +240,11 @@ async fn maintainers_have_robots_in_their_project() {
 
 #[tokio::test]
 async fn a_robot_is_rotated_disabled_and_removed() {
+    const PATH: &str = "/api/v1/robots/robot+ci";
     let site = Site::start().await;
     let root = site.root();
     let made = root.post("/api/v1/robots", &json!({ "name": "ci" })).await.expect(201).json();
     let first = site.bearer(made["secret"].as_str().expect("a secret"));
-    const PATH: &str = "/api/v1/robots/robot+ci";
     let rotate = root.with(root.client.post(&format!("{PATH}/rotate")));
     let rotated = rotate.await.expect(200).json();
     let second = site.bearer(rotated["secret"].as_str().expect("a secret"));

@@ -71,6 +71,7 @@ async fn a_project_that_may_not_be_seen_is_as_one_that_is_not_there() {
 
 #[tokio::test]
 async fn maintainers_manage_members_but_not_quotas() {
+    const PATH: &str = "/api/v1/projects/apps/members";
     let site = Site::start().await;
     site.project("apps").await;
     let alice = site.user("alice").await;
@@ -82,7 +83,6 @@ async fn maintainers_manage_members_but_not_quotas() {
     alice.post("/api/v1/projects", &json!({ "name": "x" })).await.expect_error(403, "DENIED");
     alice.delete("/api/v1/projects/apps").await.expect_error(403, "DENIED");
 
-    const PATH: &str = "/api/v1/projects/apps/members";
     let bob = json!({ "subject": "user:bob", "role": "developer", "repositories": "apps/b-*" });
     let given = alice.post(PATH, &bob).await.expect(201).json();
     assert_json_contains(&given, &bob);
@@ -110,6 +110,7 @@ async fn maintainers_manage_members_but_not_quotas() {
 
 #[tokio::test]
 async fn a_trust_entry_is_made_replaced_and_removed() {
+    const PATH: &str = "/api/v1/trust/github-main";
     let site = Site::start().await;
     site.project("apps").await;
     let root = site.root();
@@ -137,7 +138,6 @@ async fn a_trust_entry_is_made_replaced_and_removed() {
     let listed = root.get("/api/v1/trust").await.expect(200);
     assert_eq!(names(&listed, "trust"), ["github-main"]);
 
-    const PATH: &str = "/api/v1/trust/github-main";
     let mut changed = new.clone();
     changed["token_seconds"] = json!(60);
     let changed = root.put(PATH, &changed).await.expect(200).json();

@@ -1,0 +1,10 @@
+//! Who may do what: a server with an administrator, met by everybody who is not supposed to get in,
+//! and by those who are.
+//!
+//! What is expected is written down here and never asked of the code under test. Every test has a
+//! server of its own.
+
+mod closed;
+mod table;
+
+use closed::Closed;
