@@ -1,11 +1,12 @@
 //! argon2id, a few at a time, away from the threads that serve connections.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::{LONGEST, Password};
 use crate::random::{self, NoRandomness};
@@ -25,11 +26,16 @@ const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$cGx1cmEgbm9ib2R5IQ$\
 const MOST: (u32, u32, u32) = (256 * 1024, 16, 16);
 
 /// Hashes and verifies passwords with argon2id (19 MiB, two passes, one lane), as PHC strings.
+///
+/// On threads of its own: the allocator keeps the 19 MiB for each thread that ever hashed, and the
+/// runtime has a hundred that may block.
 #[derive(Clone, Debug)]
 pub struct Hasher {
-    working: Arc<Semaphore>,
+    jobs: mpsc::Sender<Job>,
     waiting: Arc<Semaphore>,
 }
+
+type Job = Box<dyn FnOnce() + Send>;
 
 /// The outcome of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,10 +69,24 @@ pub enum HasherError {
 
 impl Default for Hasher {
     fn default() -> Self {
-        Self {
-            working: Arc::new(Semaphore::new(AT_ONCE)),
-            waiting: Arc::new(Semaphore::new(WAITING)),
+        let (jobs, queue) = mpsc::channel::<Job>();
+        let queue = Arc::new(Mutex::new(queue));
+        for _ in 0..AT_ONCE {
+            let queue = Arc::clone(&queue);
+            // They end when the last hasher is gone. Where no thread can be had, the others do it; where
+            // none is there, nobody answers, and that is an error of its own.
+            let _ = thread::Builder::new().name("password".into()).spawn(move || work(&queue));
         }
+        Self { jobs, waiting: Arc::new(Semaphore::new(AT_ONCE + WAITING)) }
+    }
+}
+
+/// Does what is queued, one after the other.
+fn work(queue: &Mutex<mpsc::Receiver<Job>>) {
+    loop {
+        let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(job) = job else { return };
+        job();
     }
 }
 
@@ -96,21 +116,16 @@ impl Hasher {
         &self,
         work: impl FnOnce() -> Result<T, HasherError> + Send + 'static,
     ) -> Result<T, HasherError> {
-        let working = self.turn().await?;
-        let work = move || {
-            let _working = working;
-            work()
-        };
-        tokio::task::spawn_blocking(work).await.map_err(|_| HasherError::Failed)?
-    }
-
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, HasherError> {
-        if let Ok(permit) = Arc::clone(&self.working).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _waiting = self.waiting.try_acquire().map_err(|_| HasherError::Busy)?;
-        // Neither semaphore is ever closed.
-        Arc::clone(&self.working).acquire_owned().await.map_err(|_| HasherError::Failed)
+        let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| HasherError::Busy)?;
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move || {
+            let result = work();
+            drop(place);
+            // Nobody listens if the caller went away.
+            let _ = answer.send(result);
+        });
+        self.jobs.send(job).map_err(|_| HasherError::Failed)?;
+        answered.await.map_err(|_| HasherError::Failed)?
     }
 }
 
@@ -221,10 +236,10 @@ mod tests {
     #[tokio::test]
     async fn a_flood_is_turned_away() {
         let hasher = Hasher::default();
-        let working = Arc::clone(&hasher.working).acquire_many_owned(2).await.unwrap();
-        let waiting = hasher.waiting.acquire_many(u32::try_from(WAITING).unwrap()).await.unwrap();
+        let places = u32::try_from(AT_ONCE + WAITING).unwrap();
+        let waiting = hasher.waiting.acquire_many(places).await.unwrap();
         assert_eq!(hasher.verify(&password(), None).await, Err(HasherError::Busy));
-        drop((working, waiting));
+        drop(waiting);
         assert_eq!(hasher.verify(&password(), None).await, Ok(Verified::NO));
     }
 }
