@@ -8,6 +8,8 @@ mod api_table;
 mod closed;
 mod grid;
 mod people;
+mod revocation;
 mod table;
+mod tokens;
 
 use closed::Closed;
