@@ -85,7 +85,6 @@ impl Access {
         principal.credential = Some(entry.mark());
         let until = Timestamp(claims.expires_at.saturating_mul(1000));
         principal.until = Some(until);
-        let principal = Arc::new(principal);
         let proof = Proof::Secret { hash: String::new() };
         Ok(memory.keep(&key, generation, (proof, until), principal))
     }
