@@ -242,7 +242,7 @@ impl Access {
 
     pub(crate) fn prove_token(&self, text: &str) -> Result<(Proof, Timestamp), Error> {
         let claims = self.verify_own(text)?;
-        let until = Timestamp(claims.exp.saturating_mul(1000));
+        let until = ends(&claims);
         Ok((Proof::Token(Arc::new(claims)), until))
     }
 
@@ -304,6 +304,7 @@ impl Access {
         principal.method = Method::Bearer;
         principal.credential.clone_from(&claims.credential);
         principal.rights.ceiling = claims.ceiling();
+        principal.until = Some(ends(claims));
         Ok(principal)
     }
 
@@ -333,6 +334,11 @@ impl Access {
             }
         });
     }
+}
+
+/// When a token of ours ends.
+fn ends(claims: &TokenClaims) -> Timestamp {
+    Timestamp(claims.exp.saturating_mul(1000))
 }
 
 /// The account, if it may do anything.

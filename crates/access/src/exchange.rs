@@ -84,6 +84,7 @@ impl Access {
         let mut principal = Principal::without_credential(identity, Method::Oidc, rights);
         principal.credential = Some(entry.mark());
         let until = Timestamp(claims.expires_at.saturating_mul(1000));
+        principal.until = Some(until);
         let proof = Proof::Secret { hash: String::new() };
         Ok(memory.keep(&key, generation, (proof, until), principal))
     }

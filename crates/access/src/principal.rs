@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plura_meta::{account::AccountId, audit::Origin};
+use plura_meta::{Timestamp, account::AccountId, audit::Origin};
 use plura_policy::{AccountName, Rights};
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ pub struct Principal {
     pub rights: Rights,
     /// The credential that was shown, where there is one that can be ended.
     pub credential: Option<String>,
+    /// When what was shown ends by itself: what is got with it ends no later.
+    pub until: Option<Timestamp>,
     /// Until when all of this is believed.
     pub(crate) freshness: Freshness,
 }
@@ -156,7 +158,8 @@ impl Principal {
 
     pub(crate) fn without_credential(identity: Identity, method: Method, rights: Rights) -> Self {
         let freshness = Freshness::default();
-        Self { identity, method, groups: Vec::new(), rights, credential: None, freshness }
+        let (groups, credential, until) = (Vec::new(), None, None);
+        Self { identity, method, groups, rights, credential, until, freshness }
     }
 
     /// Whether it showed who it is.

@@ -2,7 +2,7 @@
 //!
 //! Sources: <https://distribution.github.io/distribution/spec/auth/token/> and `.../oauth/`.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use plura_meta::{Timestamp, account, audit::Event, credential};
 use plura_oci::RepositoryName;
@@ -11,7 +11,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
-    Access, Caller, Error, ISSUER, Identity, Principal, SERVICE,
+    Access, Caller, Error, ISSUER, Identity, Method, Principal, SERVICE,
     secret::{Secret, SecretKind},
     signing::{AccessEntry, Expected, TokenClaims},
 };
@@ -68,11 +68,12 @@ impl Access {
         for scope in &request.scopes {
             entries.extend(self.granted(&caller.principal, scope).await?);
         }
-        let refresh_token = match caller.principal.identity.account() {
-            Some(_) if request.refresh => Some(self.refresh_token(caller, &request.client).await?),
-            _ => None,
+        let refresh_token = if request.refresh && may_stay(&caller.principal) {
+            Some(self.refresh_token(caller, &request.client).await?)
+        } else {
+            None
         };
-        let life = self.shared.settings.token_life.as_secs();
+        let life = life(&caller.principal, self.shared.settings.token_life);
         let token = self.mint(&caller.principal, Some(entries), life)?;
         Ok(issued(token, life, refresh_token))
     }
@@ -107,6 +108,10 @@ impl Access {
         scope: &Scope,
     ) -> Result<Option<AccessEntry>, Error> {
         let Scope::Repositories(pattern, wanted) = scope else {
+            let ceiling = principal.rights.ceiling.as_ref();
+            if ceiling.is_some_and(|ceiling| !ceiling.contains(&Scope::Catalog)) {
+                return Ok(None);
+            }
             let entry = AccessEntry {
                 resource: "registry".to_owned(),
                 name: "catalog".to_owned(),
@@ -201,6 +206,21 @@ impl Access {
         .await?;
         Ok(secret.expose().to_owned())
     }
+}
+
+/// Whether a refresh token is given for what was shown: for a password, which the client need not keep
+/// then. Other credentials have an end of their own, which a refresh token would outlive.
+fn may_stay(principal: &Principal) -> bool {
+    principal.method == Method::Password && principal.identity.is_account()
+}
+
+/// How long a token is good, in seconds: not longer than what it is got with. Otherwise one that was
+/// stolen would be good for ever.
+fn life(principal: &Principal, wanted: Duration) -> u64 {
+    let wanted = wanted.as_secs();
+    let Some(until) = principal.until else { return wanted };
+    let left = until.0.saturating_sub(Timestamp::now().0).max(0) / 1000;
+    wanted.min(left.unsigned_abs())
 }
 
 pub(crate) fn issued(token: String, life: u64, refresh_token: Option<String>) -> IssuedToken {

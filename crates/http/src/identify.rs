@@ -108,7 +108,8 @@ impl Sender {
         let showed = !matches!(credential, Credential::None);
         let by_cookie = matches!(shown, Shown::Session(_));
         let principal = access.authenticate(credential, address).await?;
-        if let Some(text) = authorization {
+        // Only what the header proves: behind an empty one stands the certificate, or nobody.
+        if let (Some(text), Shown::Basic { .. } | Shown::Bearer(_)) = (authorization, &shown) {
             access.note(text, &principal);
         }
         Ok(Self { principal, address, showed, by_cookie })

@@ -4,7 +4,12 @@
 //! What is expected is written down here and never asked of the code under test. Every test has a
 //! server of its own.
 
+mod api_table;
 mod closed;
+mod grid;
+mod people;
+mod revocation;
 mod table;
+mod tokens;
 
 use closed::Closed;

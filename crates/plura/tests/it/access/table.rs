@@ -1,23 +1,19 @@
 //! Every kind of identity, every action of `/v2`, every kind of place.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use plura_oci::Action;
 use plura_testkit::{Answer, Client, Image, Issuer, Random, digest, media_type};
 use reqwest::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::Closed;
-use super::closed::{docker_token, exchange, text};
+use super::grid::{Grid, Line, OUTSIDERS, check_alike};
+use super::people;
 
-/// Where something is asked for. The names are of one length, so that answers can be compared.
-const PLACES: [&str; 4] = [
-    // A repository of a private project.
-    "apps/web", // A repository of a public project.
-    "open/web", // The private project, and no such repository.
-    "apps/non", // No such project.
-    "none/web",
-];
+/// Where something is asked for: a repository of a private project; one of a public project; one that
+/// the private project does not have; one of a project that there is not.
+pub(super) const PLACES: [&str; 4] = ["apps/web", "open/web", "apps/non", "none/web"];
 
 /// What is expected for each action and identity in each of the places, in their order.
 ///
@@ -27,7 +23,7 @@ const PLACES: [&str; 4] = [
 /// What is let through is made so that it changes nothing: it is answered with the statuses at the end
 /// of the row, first in a repository that there is, then in one that there is not.
 const TABLE: &str = "
-request              anonymous nobody stranger reader developer promoter maintainer reader-all maintainer-all root robot robot-all limited docker workload there missing
+request -            anonymous nobody stranger reader developer promoter maintainer reader-all maintainer-all root robot robot-all limited docker workload there missing
 HEAD ping            L         +      +        +      +         +        +          +          +              +    +     +         +       +      +        200   -
 GET  ping            L         +      +        +      +         +        +          +          +              +    +     +         +       +      +        200   -
 HEAD catalog         L         +      +        +      +         +        +          +          +              +    +     +         S       S      +        200   -
@@ -57,9 +53,6 @@ DELETE manifest      LLLL      SSSS   ----     ----   ----      ----     +-+-   
 DELETE manifest@     LLLL      SSSS   ----     ----   ----      ----     +-+-       ----       ++++           ++++ ----  ----      S-S-    ----   ----     404   404
 DELETE blob          LLLL      SSSS   ----     ----   ----      ----     +-+-       ----       ++++           ++++ ----  ----      S-S-    ----   ----     404   404
 ";
-
-/// The identities who may not know whether there is a private project.
-const OUTSIDERS: [&str; 3] = ["anonymous", "nobody", "stranger"];
 
 /// Every action of `/v2` by its name in the log.
 const ACTIONS: [&str; 14] = [
@@ -110,19 +103,19 @@ struct Row {
 }
 
 fn rows() -> (Vec<&'static str>, Vec<Row>) {
-    let mut lines = TABLE.lines().filter(|line| !line.is_empty());
-    let head: Vec<&str> = lines.next().expect("a head").split_whitespace().collect();
-    let identities = head[1..head.len() - 2].to_vec();
-    let row = |line: &'static str| {
-        let mut words = line.split_whitespace();
-        let mut next = || words.next().unwrap_or_else(|| panic!("too short: {line}"));
-        let (method, what) = (next().parse().expect("a method"), next());
-        let cells = identities.iter().map(|_| next()).collect();
-        let (there, missing) = (next().parse().expect("a status"), next().parse().unwrap_or(0));
-        Row { method, what, cells, there, missing }
+    let grid = Grid::read(TABLE, 2);
+    let row = |line: Line| {
+        let [method, what] = line.request[..] else { unreachable!("as many as were asked for") };
+        let (there, missing) = (status(line.rest[0]), status(line.rest[1]));
+        let method = method.parse().expect("a method");
+        Row { method, what, cells: line.cells, there, missing }
     };
-    let rows = lines.map(row).collect();
-    (identities, rows)
+    (grid.identities, grid.lines.into_iter().map(row).collect())
+}
+
+/// A status, or none.
+fn status(text: &str) -> u16 {
+    text.parse().unwrap_or(0)
 }
 
 /// What the requests are made of.
@@ -197,60 +190,6 @@ impl Row {
     }
 }
 
-/// Somebody of each kind, by the names of the columns.
-async fn everybody(closed: &mut Closed, issuer: &Issuer) -> BTreeMap<&'static str, Client> {
-    let mut all =
-        BTreeMap::from([("anonymous", closed.client.clone()), ("root", closed.root.clone())]);
-    let scopes = PLACES.map(|name| format!("repository:{name}:pull,push,delete"));
-    let scopes: Vec<&str> =
-        scopes.iter().map(String::as_str).chain(["registry:catalog:*"]).collect();
-    all.insert("nobody", closed.client.bearer(&docker_token(&closed.client, &scopes).await));
-    all.insert("stranger", closed.user("sam").await.client);
-    all.insert("reader", closed.member("rita", "reader", "apps").await.client);
-    let developer = closed.member("dora", "developer", "apps").await;
-    let token = docker_token(&developer.client, &["repository:apps/web:pull,push"]).await;
-    all.insert("docker", closed.client.bearer(&token));
-    all.insert("developer", developer.client);
-    all.insert("promoter", closed.member("paul", "promoter", "apps").await.client);
-    let maintainer = closed.member("mary", "maintainer", "apps").await;
-    let (_, limited) = closed.api_token(&maintainer, &["repository:apps/web:pull"]).await;
-    all.insert("limited", closed.client.bearer(&limited));
-    // An API token of its own, so that these are in the table, too.
-    let (_, unlimited) = closed.api_token(&maintainer, &[]).await;
-    all.insert("maintainer", closed.client.bearer(&unlimited));
-    for (column, name, role) in
-        [("reader-all", "rolf", "reader"), ("maintainer-all", "mike", "maintainer")]
-    {
-        let account = closed.user(name).await;
-        closed.give(None, json!({"subject": format!("user:{name}"), "role": role})).await;
-        all.insert(column, account.client);
-    }
-    let body = json!({"name": "ci", "project": "apps", "grants": [{"role": "developer"}]});
-    all.insert("robot", closed.robot(body).await.client);
-    let everywhere = json!({"name": "scanner", "grants": [{"role": "reader"}]});
-    let scanner = closed.robot(everywhere).await;
-    all.insert("robot-all", closed.client.bearer(&scanner.secret));
-    all.insert("workload", workload(closed, issuer).await);
-    all
-}
-
-/// A job at another issuer, with the role developer in one repository.
-async fn workload(closed: &Closed, issuer: &Issuer) -> Client {
-    let entry = json!({
-        "name": "jobs",
-        "kind": "generic",
-        "issuer": issuer.url(),
-        "audience": "plura",
-        "conditions": {"sub": ["job:web"]},
-        "grants": [{"role": "developer", "project": "apps", "repositories": "apps/web"}],
-    });
-    closed.trust(&entry).await;
-    let mut claims = issuer.github_claims("plura");
-    claims["sub"] = json!("job:web");
-    let exchanged = exchange(&closed.client, &issuer.sign(&claims)).await.expect(200);
-    closed.client.bearer(&text(&exchanged, "/token"))
-}
-
 #[test]
 fn every_action_has_a_row() {
     let image = Image::random(&mut Random::seeded(1));
@@ -276,7 +215,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
     let (_, image) = closed.image("apps/web").await;
     closed.root.repository("open/web").push_image_as("v1", &image).await;
     let content = Content { image, absent: digest(b"absent") };
-    let everybody = everybody(&mut closed, &issuer).await;
+    let everybody = people::everybody(&mut closed, &issuer).await;
     let (identities, rows) = rows();
     let mut wrong = Vec::new();
     for row in &rows {
@@ -299,20 +238,4 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     assert!(wrong.is_empty(), "{} wrong answers:\n{}", wrong.len(), wrong.join("\n\n"));
-}
-
-/// Panics if answers about what one may not know differ in more than the names that were asked for.
-#[track_caller]
-fn check_alike(identity: &str, one: &Answer, other: &Answer) {
-    let plain = |answer: &Answer| {
-        let mut headers = answer.headers.clone();
-        headers.remove("date");
-        headers.remove("x-request-id");
-        let text = format!("{} {headers:?} {:?}", answer.status, answer.body);
-        let text = PLACES.iter().fold(text, |text, name| text.replace(name, "NAME"));
-        ["apps", "none"].iter().fold(text, |text, project| {
-            text.replace(&format!("project {project}"), "project PROJECT")
-        })
-    };
-    assert_eq!(plain(one), plain(other), "{identity}: {}", one.request);
 }

@@ -1,0 +1,207 @@
+//! Every kind of identity and everything beside `/v2`.
+
+use std::collections::BTreeSet;
+
+use plura_testkit::{Answer, Client, Issuer};
+use reqwest::Method;
+
+use super::Closed;
+use super::grid::{Grid, Line, OUTSIDERS, check_alike};
+use super::people;
+
+/// A private project, a public one, and one that there is not.
+const PROJECTS: [&str; 3] = ["apps", "open", "none"];
+
+/// What is expected for each request and identity; where a project is asked about, of each of
+/// [`PROJECTS`] in their order.
+///
+/// `+` let through; `L` 401, to log in; `-` 403; `?` 404, as if there were no such project.
+///
+/// What is let through is made so that it changes nothing: it is answered with the status at the end
+/// of the row.
+const TABLE: &str = r#"
+verb    path                                                              body                               anonymous nobody stranger reader developer promoter maintainer maintainer-all admin-all root robot root-limited root-docker job there
+GET    /                                                                  -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /healthz                                                           -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /readyz                                                            -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /metrics                                                           -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /v1/registry/gc                                                    []                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /auth/token                                                        -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /auth/token                                                        -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   400
+GET    /auth/keys                                                         -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /auth/exchange                                                     {}                                 +         +      +        +      +         +        +          +              +         +    +     +            +           +   400
+POST   /auth/login                                                        {}                                 +         +      +        +      +         +        +          +              +         +    +     +            +           +   400
+POST   /auth/logout                                                       -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   204
+GET    /auth/oidc/login                                                   -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   404
+GET    /auth/oidc/callback                                                -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   400
+GET    /api/v1/openapi.json                                               -                                  +         +      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /api/v1/me                                                         -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /api/v1/access/explain?as=user:sam&action=pull&repository=apps/web -                                  L         L      +        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /api/v1/users                                                      -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/users                                                      {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /api/v1/users/sam                                                  -                                  L         L      +        -      -         -        -          -              +         +    -     -            -           -   200
+PATCH  /api/v1/users/sam                                                  {}                                 L         L      +        -      -         -        -          -              +         +    -     -            -           -   200
+PATCH  /api/v1/users/sam                                                  {"disabled":false}                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+PATCH  /api/v1/users/sam                                                  {"administrator":false}            L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+DELETE /api/v1/users/absent                                               -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+PUT    /api/v1/users/sam/password                                         {}                                 L         L      +        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/users/sam/sessions                                         -                                  L         L      +        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /api/v1/tokens                                                     -                                  L         L      +        +      +         +        +          +              +         +    +     -            -           +   200
+GET    /api/v1/tokens?user=sam                                            -                                  L         L      +        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/tokens                                                     {}                                 L         L      +        +      +         +        +          +              +         +    +     -            -           +   400
+DELETE /api/v1/tokens/absent                                              -                                  L         L      +        +      +         +        +          +              +         +    +     -            -           +   400
+GET    /api/v1/projects                                                   -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /api/v1/projects                                                   {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /api/v1/projects/PROJECT                                           -                                  L+L       L+L    ?+?      ++?    ++?       ++?      ++?        ++?            ++?       ++?  ++?   ?+?          ?+?         ++? 200
+PATCH  /api/v1/projects/PROJECT                                           {}                                 LLL       LLL    ?-?      --?    --?       --?      +-?        ++?            ++?       ++?  --?   ?-?          ?-?         +-? 200
+PATCH  /api/v1/projects/PROJECT                                           {"quota_tags":null}                LLL       LLL    ?-?      --?    --?       --?      --?        ---            ++?       ++?  --?   ?-?          ?-?         --? 200
+DELETE /api/v1/projects/PROJECT                                           -                                  LLL       LLL    ---      ---    ---       ---      ---        ---            ++?       ++?  ---   ---          ---         --- 409
+GET    /api/v1/members                                                    -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/members                                                    {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/members/absent                                             -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /api/v1/projects/PROJECT/members                                   -                                  LLL       LLL    ?-?      +-?    +-?       +-?      +-?        ++?            ++?       ++?  +-?   ?-?          ?-?         +-? 200
+POST   /api/v1/projects/PROJECT/members                                   {}                                 LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 400
+DELETE /api/v1/projects/PROJECT/members/absent                            -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 400
+GET    /api/v1/robots                                                     -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /api/v1/robots?project=PROJECT                                     -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        ++?            ++?       ++?  --?   ?-?          ?-?         +-? 200
+POST   /api/v1/robots                                                     {"name":"a+b"}                     L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+POST   /api/v1/robots                                                     {"name":"a+b","project":"PROJECT"} LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 400
+GET    /api/v1/robots/robot+scanner                                       -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /api/v1/robots/robot+PROJECT+ci                                    -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        ++?            ++?       ++?  --?   ?-?          ?-?         +-? 200
+PATCH  /api/v1/robots/robot+scanner                                       {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+PATCH  /api/v1/robots/robot+PROJECT+ci                                    {}                                 LLL       LLL    ?-?      --?    --?       --?      +-?        ++?            ++?       ++?  --?   ?-?          ?-?         +-? 200
+DELETE /api/v1/robots/robot+absent                                        -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+DELETE /api/v1/robots/robot+PROJECT+absent                                -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 404
+POST   /api/v1/robots/robot+scanner/rotate                                []                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+POST   /api/v1/robots/robot+PROJECT+ci/rotate                             []                                 LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 400
+GET    /api/v1/trust                                                      -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/trust                                                      {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /api/v1/trust/absent                                               -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+PUT    /api/v1/trust/absent                                               {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/trust/absent                                               -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /api/v1/audit                                                      -                                  L         L      -        -      -         -        -          +              +         +    -     -            -           -   200
+GET    /api/v1/audit?project=PROJECT                                      -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 200
+"#;
+
+/// A row of the table.
+struct Row {
+    method: Method,
+    target: &'static str,
+    body: Option<&'static str>,
+    cells: Vec<&'static str>,
+    allowed: u16,
+}
+
+fn rows() -> (Vec<&'static str>, Vec<Row>) {
+    let grid = Grid::read(TABLE, 3);
+    let row = |line: Line| {
+        let [method, target, body] = line.request[..] else { unreachable!("that many") };
+        let method = method.parse().expect("a method");
+        let body = (body != "-").then_some(body);
+        let allowed = line.rest[0].parse().expect("a status");
+        Row { method, target, body, cells: line.cells, allowed }
+    };
+    (grid.identities, grid.lines.into_iter().map(row).collect())
+}
+
+impl Row {
+    async fn ask(&self, client: &Client, project: &str) -> Answer {
+        let target = self.target.replace("PROJECT", project);
+        let request = client.request(self.method.clone(), &target);
+        match self.body {
+            Some(body) => {
+                let request = request.header("content-type", "application/json");
+                request.body(body.replace("PROJECT", project)).await
+            }
+            None if self.method == Method::POST => request.body("").await,
+            None => request.await,
+        }
+    }
+
+    /// What an answer says, in a letter of the table.
+    fn letter(&self, answer: &Answer) -> char {
+        let challenge = answer.header_if_any("www-authenticate").is_some();
+        let message = if answer.status == 404 { answer.error_message() } else { String::new() };
+        let is_code = |code: &str| answer.error_codes() == [code];
+        match answer.status {
+            401 if challenge && is_code("UNAUTHORIZED") => 'L',
+            403 if !challenge && is_code("DENIED") => '-',
+            404 if message.starts_with("there is no project") => '?',
+            404 if self.allowed != 404 && is_code("NOT_FOUND") => '?',
+            status if status == self.allowed => '+',
+            _ => '!',
+        }
+    }
+
+    /// Method and path, the names in the path replaced by what the route calls them.
+    fn is_about(&self, method: &str, path: &str) -> bool {
+        let own = self.target.split('?').next().unwrap_or_default();
+        let matches = |(own, route): (&str, &str)| own == route || route.starts_with('{');
+        self.method.as_str() == method
+            && own.split('/').count() == path.split('/').count()
+            && own.split('/').zip(path.split('/')).all(matches)
+    }
+}
+
+#[test]
+fn every_route_has_a_row() {
+    let (_, rows) = rows();
+    let without: Vec<_> = plura_http::routes()
+        .into_iter()
+        .filter(|route| !rows.iter().any(|row| row.is_about(route.verb.as_str(), route.path)))
+        .collect();
+    assert!(without.is_empty(), "add rows for {without:#?}");
+}
+
+#[tokio::test]
+async fn everything_that_the_description_names_has_a_row() {
+    let closed = Closed::start();
+    let (_, rows) = rows();
+    let description = closed.client.get("/api/v1/openapi.json").await.expect(200).json();
+    let paths = description["paths"].as_object().expect("paths");
+    assert!(paths.len() > 20, "{paths:?}");
+    for (path, item) in paths {
+        for method in item.as_object().expect("methods").keys().map(|key| key.to_uppercase()) {
+            if ["SUMMARY", "DESCRIPTION", "PARAMETERS", "SERVERS"].contains(&method.as_str()) {
+                continue;
+            }
+            let found = rows.iter().any(|row| row.is_about(&method, path));
+            assert!(found, "add a row for {method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn everybody_may_do_what_the_table_says_and_nothing_else() {
+    let mut closed = Closed::start();
+    let issuer = Issuer::start().await;
+    closed.project("apps").await;
+    closed.public_project("open").await;
+    closed.image("apps/web").await;
+    closed.image("open/web").await;
+    let everybody = people::everybody(&mut closed, &issuer).await;
+    closed.robot(serde_json::json!({"name": "ci", "project": "open"})).await;
+    let (identities, rows) = rows();
+    let mut wrong = Vec::new();
+    let mut seen = BTreeSet::new();
+    for row in &rows {
+        for (identity, cell) in identities.iter().zip(&row.cells) {
+            let mut answers = Vec::new();
+            for (project, expected) in PROJECTS.iter().zip(cell.chars()) {
+                let answer = row.ask(&everybody[identity], project).await;
+                let got = row.letter(&answer);
+                if got != expected {
+                    let what = answer.describe();
+                    wrong.push(format!("{identity}: expected {expected}, got {got}: {what}"));
+                }
+                seen.insert(got);
+                answers.push(answer);
+            }
+            if OUTSIDERS.contains(identity) && answers.len() == PROJECTS.len() {
+                check_alike(identity, &answers[0], &answers[2]);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong answers:\n{}", wrong.len(), wrong.join("\n\n"));
+    assert_eq!(seen, BTreeSet::from(['+', 'L', '-', '?']));
+}

@@ -1,0 +1,407 @@
+//! The token protocol of container clients, and tokens that nobody should accept.
+
+use plura_testkit::{Answer, Client, Jwt};
+use serde_json::{Value, json};
+
+use super::Closed;
+use super::closed::{ADMINISTRATOR, Account, ask_for_token, docker_token, text};
+
+/// The parameters of a `Bearer` challenge.
+#[track_caller]
+fn challenge(answer: &Answer) -> impl Fn(&str) -> Option<String> + use<> {
+    let text = answer.header("www-authenticate").to_owned();
+    let parameters = text.strip_prefix("Bearer ").expect("a Bearer challenge").to_owned();
+    move |name: &str| {
+        let (_, rest) = parameters.split_once(&format!("{name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    }
+}
+
+/// What a token allows, as `apps/web:pull,push`.
+fn allowed(token: &str) -> Vec<String> {
+    let claims = Jwt::of(token).claims;
+    let entries = claims["access"].as_array().expect("a token for clients is limited").clone();
+    let entry = |entry: Value| {
+        let actions = entry["actions"].as_array().expect("actions").clone();
+        let actions: Vec<_> = actions.iter().map(|action| action.as_str().unwrap()).collect();
+        format!("{}:{}", entry["name"].as_str().unwrap(), actions.join(","))
+    };
+    entries.into_iter().map(entry).collect()
+}
+
+/// A server with `apps/web`, and a developer there.
+async fn with_developer() -> (Closed, Account) {
+    let mut closed = Closed::start();
+    closed.project("apps").await;
+    closed.image("apps/web").await;
+    let developer = closed.member("dora", "developer", "apps").await;
+    (closed, developer)
+}
+
+const PULL: &str = "repository:apps/web:pull";
+const TAGS: &str = "/v2/apps/web/tags/list";
+
+#[tokio::test]
+async fn a_client_that_follows_the_challenge_gets_in() {
+    let (closed, developer) = with_developer().await;
+    for (method, path, scope) in [
+        (reqwest::Method::GET, TAGS, PULL),
+        (reqwest::Method::POST, "/v2/apps/web/blobs/uploads/", "repository:apps/web:pull,push"),
+    ] {
+        let refused = closed.client.request(method.clone(), path).body("").await;
+        let challenge = challenge(&refused.expect_error(401, "UNAUTHORIZED"));
+        let realm = challenge("realm").expect("a realm");
+        assert_eq!(realm, format!("{}/auth/token", closed.server.base()));
+        assert_eq!(challenge("scope").as_deref(), Some(scope));
+        assert_eq!(challenge("error"), None, "nothing was wrong with what was shown");
+        let service = challenge("service").expect("a service");
+        let answer = developer.client.get(&realm).query("service", &service).query("scope", scope);
+        let answer = answer.await.expect(200).expect_header("cache-control", "no-store");
+        assert_eq!(answer.json()["token"], answer.json()["access_token"]);
+        assert!(
+            answer.json()["expires_in"].as_u64().is_some_and(|life| (60..=600).contains(&life))
+        );
+        let client = closed.client.bearer(&text(&answer, "/token"));
+        client.request(method, path).body("").await.expect_one_of(&[200, 202]);
+    }
+    let wrong = developer.client.get("/auth/token").query("service", "another registry");
+    wrong.await.expect(400);
+}
+
+#[tokio::test]
+async fn a_token_has_of_several_scopes_what_one_may_do() {
+    let (closed, developer) = with_developer().await;
+    closed.project("charts").await;
+    closed.public_project("open").await;
+    closed.give(Some("charts"), json!({"subject": "user:dora", "role": "reader"})).await;
+    let asked = [
+        "repository:apps/web:delete,pull,push",
+        "repository:charts/db:pull,push repository:open/web:pull,push",
+        "repository:secret/x:*",
+        "repository:apps/*:pull",
+        "repository(plugin):apps/api:*",
+        "registry:catalog:*",
+        "nonsense",
+    ];
+    let token = docker_token(&developer.client, &asked).await;
+    assert_eq!(
+        allowed(&token),
+        [
+            "apps/web:pull,push",
+            "charts/db:pull",
+            "open/web:pull",
+            "secret/x:",
+            "apps/api:pull,push",
+            "catalog:*"
+        ]
+    );
+    let many: Vec<String> = (0..65).map(|n| format!("repository:apps/r{n}:pull")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    ask_for_token(&developer.client, &many).await.expect(400);
+}
+
+#[tokio::test]
+async fn who_shows_nothing_gets_a_token_for_what_is_public() {
+    let mut closed = Closed::start();
+    closed.project("apps").await;
+    closed.public_project("open").await;
+    closed.image("apps/web").await;
+    closed.image("open/web").await;
+    let scopes = ["repository:open/web:pull,push,delete", "repository:apps/web:pull"];
+    let answer = closed.client.get("/auth/token").query("offline_token", "true");
+    let answer = scopes.iter().fold(answer, |answer, scope| answer.query("scope", scope));
+    let answer = answer.await.expect(200);
+    assert_eq!(answer.json()["refresh_token"], Value::Null, "nobody needs none again");
+    let token = text(&answer, "/token");
+    assert_eq!(allowed(&token), ["open/web:pull", "apps/web:"]);
+    let client = closed.client.bearer(&token);
+    client.get("/v2/open/web/manifests/v1").await.expect(200);
+    client.get("/v2/apps/web/manifests/v1").await.expect_error(401, "UNAUTHORIZED");
+    // Who says nothing in this way says nothing.
+    let empty = closed.client.basic("", "");
+    empty.get("/v2/open/web/manifests/v1").await.expect(200);
+    empty.get("/v2/apps/web/manifests/v1").await.expect_error(401, "UNAUTHORIZED");
+}
+
+#[tokio::test]
+async fn passwords_tokens_and_secrets_are_good_for_basic_everywhere() {
+    let (closed, developer) = with_developer().await;
+    let (_, api_token) = closed.api_token(&developer, &[]).await;
+    let grants = json!([{"role": "reader", "repositories": "apps/web"}]);
+    let robot = json!({"name": "ci", "project": "apps", "grants": grants});
+    let robot = closed.robot(robot).await;
+    let jwt = docker_token(&developer.client, &[PULL]).await;
+    for (name, secret) in [
+        ("dora", developer.secret.as_str()),
+        ("dora", &api_token),
+        ("token", &api_token),
+        ("", &api_token),
+        ("robot+apps+ci", &robot.secret),
+        ("anything", &jwt),
+    ] {
+        let client = closed.client.basic(name, secret);
+        client.get(TAGS).await.expect(200);
+        docker_token(&client, &[PULL]).await;
+    }
+    for (name, secret) in [
+        (ADMINISTRATOR, api_token.as_str()),
+        (ADMINISTRATOR, &robot.secret),
+        (ADMINISTRATOR, &developer.secret),
+        ("dora", &robot.secret),
+        ("", &developer.secret),
+        ("dora", ""),
+        ("dora", &api_token[..api_token.len() - 1]),
+        ("dora", &api_token.to_uppercase()),
+        ("dora", &format!("{} ", developer.secret)),
+        ("DORA", &developer.secret),
+    ] {
+        let client = closed.client.basic(name, secret);
+        let refused = client.get(TAGS).await.expect_error(401, "UNAUTHORIZED");
+        assert_eq!(challenge(&refused)("error").as_deref(), Some("invalid_token"), "{name}");
+        ask_for_token(&client, &[PULL]).await.expect_error(401, "UNAUTHORIZED");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_gets_tokens_and_is_none() {
+    let (closed, developer) = with_developer().await;
+    let by_get = developer.client.get("/auth/token").query("offline_token", "true").await;
+    let form = [
+        ("grant_type", "password"),
+        ("service", "plura"),
+        ("client_id", "test"),
+        ("access_type", "offline"),
+        ("username", "dora"),
+        ("password", &developer.secret),
+        ("scope", PULL),
+    ];
+    let by_post = closed.client.post("/auth/token").form(&form).await;
+    assert_eq!(allowed(&text(&by_post.clone().expect(200), "/token")), ["apps/web:pull"]);
+    for answer in [by_get, by_post] {
+        let refresh = text(&answer.expect(200), "/refresh_token");
+        let form = [("grant_type", "refresh_token"), ("refresh_token", &refresh), ("scope", PULL)];
+        let answer = closed.client.post("/auth/token").form(&form).await.expect(200);
+        assert_eq!(text(&answer, "/refresh_token"), refresh);
+        let token = text(&answer, "/token");
+        closed.client.bearer(&token).get(TAGS).await.expect(200);
+        for client in [closed.client.bearer(&refresh), closed.client.basic("dora", &refresh)] {
+            client.get(TAGS).await.expect_error(401, "UNAUTHORIZED");
+            ask_for_token(&client, &[PULL]).await.expect_error(401, "UNAUTHORIZED");
+        }
+    }
+    let (_, api_token) = closed.api_token(&developer, &[]).await;
+    for other in ["", "nonsense", &api_token, &developer.secret] {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", other)];
+        closed.client.post("/auth/token").form(&form).await.expect_error(401, "UNAUTHORIZED");
+    }
+}
+
+/// What does not change with a password comes to an end with itself, and not with something that was
+/// got with it and lives longer.
+#[tokio::test]
+async fn only_a_password_is_exchanged_for_a_refresh_token() {
+    let (closed, developer) = with_developer().await;
+    let (_, api_token) = closed.api_token(&developer, &[]).await;
+    let robot = json!({"name": "ci", "project": "apps", "grants": [{"role": "reader"}]});
+    let robot = closed.robot(robot).await;
+    let jwt = docker_token(&developer.client, &[PULL]).await;
+    for client in [
+        closed.client.basic("dora", &api_token),
+        closed.client.bearer(&api_token),
+        robot.client,
+        closed.client.bearer(&jwt),
+        closed.client.basic("dora", &jwt),
+    ] {
+        let answer = client.get("/auth/token").query("offline_token", "true");
+        let answer = answer.query("scope", PULL).await.expect(200);
+        assert_eq!(answer.json()["refresh_token"], Value::Null);
+    }
+}
+
+/// Else a token that was stolen is good for ever.
+#[tokio::test]
+async fn a_token_that_is_got_with_a_token_ends_with_it() {
+    let (closed, developer) = with_developer().await;
+    let first = docker_token(&developer.client, &[PULL]).await;
+    let key = signing_key(&closed);
+    let soon = Jwt::of(&first).claims["iat"].as_i64().expect("a time") + 30;
+    let first = Jwt::of(&first).with("exp", json!(soon)).signed_with_key(&key);
+    for client in [closed.client.bearer(&first), closed.client.basic("dora", &first)] {
+        let answer = ask_for_token(&client, &[PULL]).await.expect(200);
+        let ends = Jwt::of(&text(&answer, "/token")).claims["exp"].as_i64();
+        assert!(ends.is_some_and(|ends| ends <= soon), "{ends:?} is later than {soon}");
+        assert!(answer.json()["expires_in"].as_u64().is_some_and(|life| life <= 30));
+    }
+}
+
+#[tokio::test]
+async fn no_way_leads_from_a_narrow_token_to_a_wider_one() {
+    let (closed, developer) = with_developer().await;
+    closed.project("charts").await;
+    closed.give(Some("charts"), json!({"subject": "user:dora", "role": "developer"})).await;
+    let jwt = docker_token(&developer.client, &[PULL]).await;
+    let (_, api_token) = closed.api_token(&developer, &[PULL]).await;
+    for narrow in [jwt, api_token] {
+        for client in [closed.client.bearer(&narrow), closed.client.basic("dora", &narrow)] {
+            client.get(TAGS).await.expect(200);
+            let others = [
+                client.get("/v2/apps/other/tags/list").await,
+                client.get("/v2/charts/db/tags/list").await,
+                client.post("/v2/apps/web/blobs/uploads/").body("").await,
+                client.get("/v2/_catalog").await,
+            ];
+            for other in others {
+                let refused = other.expect_error(401, "UNAUTHORIZED");
+                assert_eq!(challenge(&refused)("error").as_deref(), Some("insufficient_scope"));
+            }
+            let wider = [
+                "repository:apps/web:pull,push,delete",
+                "repository:apps/other:pull",
+                "repository:charts/db:*",
+                "registry:catalog:*",
+            ];
+            let token = docker_token(&client, &wider).await;
+            let entries: Vec<String> =
+                allowed(&token).into_iter().filter(|entry| !entry.ends_with(':')).collect();
+            assert_eq!(entries, ["apps/web:pull"]);
+            let body = json!({"name": "wider"});
+            client.post("/api/v1/tokens").json(&body).await.expect_error(403, "DENIED");
+        }
+    }
+}
+
+/// The file of the key that the server signs with.
+fn signing_key(closed: &Closed) -> String {
+    let keys = std::fs::read_dir(closed.server.data().join("keys")).expect("the keys");
+    let mut paths: Vec<_> = keys.map(|entry| entry.expect("an entry").path()).collect();
+    paths.sort();
+    std::fs::read_to_string(paths.last().expect("a key")).expect("a key")
+}
+
+async fn check_refused(closed: &Closed, what: &str, token: &str) {
+    for client in [closed.client.bearer(token), closed.client.basic("dora", token)] {
+        for path in [TAGS, "/v2/", "/api/v1/me", "/auth/token"] {
+            let answer = client.get(path).await;
+            assert_eq!(answer.status, 401, "{what}: {}", answer.describe());
+        }
+    }
+}
+
+#[tokio::test]
+async fn forged_tokens_are_refused() {
+    let (closed, developer) = with_developer().await;
+    let good = Jwt::of(&docker_token(&developer.client, &[PULL]).await);
+    let jwks = closed.client.get("/auth/keys").await.expect(200).json();
+    let public = jwks["keys"][0]["x"].as_str().expect("a public key").to_owned();
+    let raw = base64_url(&public);
+    let root = closed.audit("").await;
+    assert!(!root.is_empty());
+    let mut forged = Vec::new();
+    for algorithm in ["none", "None", "NONE", "nOnE", ""] {
+        let header = good.with_header("alg", json!(algorithm));
+        forged.push((format!("alg {algorithm}"), header.without_signature()));
+        forged.push((format!("alg {algorithm}, signed"), header.unsigned_again()));
+    }
+    for algorithm in ["HS256", "HS384", "EdDSA", "ES256"] {
+        let header = good.with_header("alg", json!(algorithm));
+        for secret in [raw.as_slice(), public.as_bytes(), jwks["keys"][0].to_string().as_bytes()] {
+            let token = header.signed_with_secret(secret);
+            forged.push((format!("{algorithm} with the public key"), token));
+        }
+    }
+    for kid in [
+        json!("../../../../dev/null"),
+        json!("/proc/self/environ"),
+        json!("keys/token"),
+        json!("' or 1=1 --"),
+        json!("A".repeat(43)),
+        json!("A".repeat(100_000)),
+        json!(7),
+        Value::Null,
+    ] {
+        let header = good.with_header("kid", kid.clone());
+        let kid: String = kid.to_string().chars().take(30).collect();
+        forged.push((format!("kid {kid}"), header.unsigned_again()));
+        forged.push((format!("kid {kid}, other key"), header.signed_by_a_stranger()));
+    }
+    for (field, value) in [
+        ("jwk", jwks["keys"][0].clone()),
+        ("jku", json!("http://127.0.0.1:1/keys")),
+        ("crit", json!(["exp"])),
+    ] {
+        let header = good.with_header(field, value);
+        forged.push((format!("header {field}"), header.signed_by_a_stranger()));
+    }
+    let wider = json!([{"type": "repository", "name": "apps/web", "actions": ["*"]}]);
+    forged.push(("wider".into(), good.with("access", wider).unsigned_again()));
+    forged.push(("unlimited".into(), good.with("access", Value::Null).unsigned_again()));
+    forged.push(("somebody else".into(), good.with("sub", json!("root")).unsigned_again()));
+    let whole = good.unsigned_again();
+    closed.client.bearer(&whole).get("/v2/").await.expect_one_of(&[200, 401]);
+    for text in ["", ".", "..", "...", "a.b.c", "eyJ", "eyJhbGciOiJub25lIn0.e30.", "\u{7f}"] {
+        forged.push((format!("no token: {text:?}"), format!("eyJ{text}")));
+    }
+    forged.push(("two in one".into(), format!("{whole}.{whole}")));
+    for (what, token) in &forged {
+        check_refused(&closed, what, token).await;
+    }
+    closed.client.get("/v2/").await.expect(401);
+}
+
+fn base64_url(text: &str) -> Vec<u8> {
+    // A key is 32 bytes; the tests' own decoder is behind `Jwt`.
+    let header = format!("e30.e30.{text}");
+    Jwt::of(&header).signature
+}
+
+/// Everything that is checked beside the signature, one by one: these tokens are signed with the
+/// server's own key.
+#[tokio::test]
+async fn tokens_for_others_and_for_other_times_are_refused() {
+    let (closed, developer) = with_developer().await;
+    let good = Jwt::of(&docker_token(&developer.client, &[PULL]).await);
+    let key = signing_key(&closed);
+    let client = closed.client.bearer(&good.signed_with_key(&key));
+    client.get(TAGS).await.expect(200);
+    let now = good.claims["iat"].as_i64().expect("a time");
+    let wrong = [
+        ("aud", json!("another registry")),
+        ("aud", Value::Null),
+        ("aud", json!(["another registry"])),
+        ("iss", json!("another registry")),
+        ("iss", Value::Null),
+        ("exp", json!(now - 1)),
+        ("exp", json!(0)),
+        ("exp", json!(-1)),
+        ("exp", Value::Null),
+        ("exp", json!("tomorrow")),
+        ("nbf", json!(now + 3600)),
+        ("sub", json!("somebody")),
+        ("sub", json!("")),
+        ("sub", Value::Null),
+        ("kind", json!("administrator")),
+        ("kind", json!("local")),
+        ("kind", json!("workload")),
+        ("kind", json!("certificate")),
+        ("credential", json!("password:0000000000000000")),
+        ("credential", json!("nothing")),
+    ];
+    for (claim, value) in wrong {
+        let what = format!("{claim}: {value}");
+        check_refused(&closed, &what, &good.with(claim, value).signed_with_key(&key)).await;
+    }
+}
+
+/// A client of everything that stands for an account: itself, and what was got with it.
+pub(super) async fn with_derived(closed: &Closed, client: &Client) -> Vec<(&'static str, Client)> {
+    let token = docker_token(client, &[PULL]).await;
+    let answer = client.get("/auth/token").query("offline_token", "true").await.expect(200);
+    let mut all = vec![("itself", client.clone()), ("a token", closed.client.bearer(&token))];
+    if let Some(refresh) = answer.json()["refresh_token"].as_str() {
+        let form = [("grant_type", "refresh_token"), ("refresh_token", refresh), ("scope", PULL)];
+        let refreshed = closed.client.post("/auth/token").form(&form).await.expect(200);
+        let token = text(&refreshed, "/token");
+        all.push(("a refreshed token", closed.client.bearer(&token)));
+    }
+    all
+}
