@@ -33,3 +33,12 @@ def before_call(context, case, kwargs):
     changes_user = case.operation.definition.raw.get("operationId") in ("user.delete", "user.update")
     if changes_user and case.path_parameters.get("user") == "admin":
         case.path_parameters["user"] = "bob"
+
+
+@schemathesis.hook
+def filter_failure(context, failure, case, response):
+    """Accepts that wrong credentials are refused with 429, too.
+
+    A long run shows the same wrong name a hundred times, and then it is the name that is locked.
+    """
+    return not (failure.code == "ST401" and "got `429 " in failure.message)

@@ -21,6 +21,7 @@ const CREDENTIALS: [S; 5] = [
 #[expect(dead_code, reason = "it describes a query whose parameters may be repeated")]
 struct TokenQuery {
     /// `plura`, as the challenge names it.
+    #[param(pattern = "^(plura)?$")]
     service: Option<String>,
     /// `repository:NAME:pull,push`; may be given again.
     scope: Option<Vec<String>>,
@@ -40,6 +41,7 @@ struct TokenForm {
     #[schema(pattern = "^(password|refresh_token)$")]
     grant_type: String,
     /// `plura`, as the challenge names it.
+    #[schema(pattern = "^(plura)?$")]
     service: Option<String>,
     /// `repository:NAME:pull,push`; several are separated by spaces.
     scope: Option<String>,
