@@ -8,3 +8,6 @@ mod closed;
 mod table;
 
 use closed::Closed;
+pub(crate) use closed::{
+    ADMINISTRATOR, Account, Closed as ClosedServer, ask_for_token, docker_token, exchange, text,
+};
