@@ -41,5 +41,10 @@ daemon_logs=()
 
 show_if_failed() {
     daemon_logs+=("$1")
-    trap 'status=$?; [ $status -eq 0 ] || tail -n 50 "${daemon_logs[@]}"; exit $status' EXIT
+    trap 'show_daemon_logs $?' EXIT
+}
+
+show_daemon_logs() {
+    [ "$1" -eq 0 ] || tail -n 20 "${daemon_logs[@]}"
+    exit "$1"
 }

@@ -1,8 +1,11 @@
-"""The few `helm` commands that the scripts need, on Helm's library; always plain HTTP."""
+"""The few `helm` commands that the scripts need, on Helm's library: plain HTTP, unless HELM_SCHEME is https."""
 
+import os
 import sys
 
 from helm_python import chart, registry
+
+PLAIN = os.environ.get("HELM_SCHEME") != "https"
 
 
 def create(name):
@@ -14,37 +17,37 @@ def package(name, version):
 
 
 def login(host, user):
-    with registry.RegistryClient(plain_http=True) as client:
-        client.login(host, user, sys.stdin.readline().rstrip("\n"), plain_http=True)
+    with registry.RegistryClient(plain_http=PLAIN) as client:
+        client.login(host, user, sys.stdin.readline().rstrip("\n"), plain_http=PLAIN)
 
 
 def logout(host):
-    with registry.RegistryClient(plain_http=True) as client:
+    with registry.RegistryClient(plain_http=PLAIN) as client:
         client.logout(host)
 
 
 def push(archive, remote):
-    with registry.RegistryClient(plain_http=True) as client:
-        client.push(archive, remote, plain_http=True)
+    with registry.RegistryClient(plain_http=PLAIN) as client:
+        client.push(archive, remote, plain_http=PLAIN)
 
 
 def pull(reference, version, directory):
-    with registry.RegistryClient(plain_http=True) as client:
-        client.pull(reference, version=version, destination=directory, plain_http=True)
+    with registry.RegistryClient(plain_http=PLAIN) as client:
+        client.pull(reference, version=version, destination=directory, plain_http=PLAIN)
 
 
 def show(reference):
-    with registry.RegistryClient(plain_http=True) as client:
-        print(client.show(reference, output_format="chart", plain_http=True))
+    with registry.RegistryClient(plain_http=PLAIN) as client:
+        print(client.show(reference, output_format="chart", plain_http=PLAIN))
 
 
 def versions(reference):
-    with registry.RegistryClient(plain_http=True) as client:
+    with registry.RegistryClient(plain_http=PLAIN) as client:
         print(*client.tags(reference.removeprefix("oci://")), sep="\n")
 
 
 def digest(reference):
-    with registry.RegistryClient(plain_http=True) as client:
+    with registry.RegistryClient(plain_http=PLAIN) as client:
         print(client.resolve(reference.removeprefix("oci://"))["digest"])
 
 

@@ -19,10 +19,10 @@ start_containerd
 
 step "without a login: pull what is public, and nothing else"
 pull "$public/busybox:v1" >/dev/null
-ctr images tag "$public/busybox:v1" "$base/busybox:v1"
+ctr images tag "$public/busybox:v1" "$base/busybox:v1" "$public/pushed:v1" >/dev/null
 refused "$unauthorized" pull "$base/multi:v1"
 refused "$unauthorized|$denied" push "$base/busybox:v1"
-refused "$unauthorized|$denied" push "$public/busybox:v1"
+refused "$unauthorized|$denied" push "$public/pushed:v1"
 refused "$unauthorized" pull "$base/multi:v1" --user "$developer:wrong-password"
 
 step "a user and password"
@@ -31,7 +31,8 @@ stored busybox v1 "$(layout_digest "$IMAGES/busybox")"
 pull "$base/multi:v1" --user "$reader:$password" >/dev/null
 equal "output of a container" works \
     "$(ctr run --rm --snapshotter native --cgroup "/$CGROUP/login" "$base/multi:v1" login echo works)"
-refused "$denied|$unauthorized" push "$base/busybox:v1" --user "$reader:$password"
+ctr images tag "$base/busybox:v1" "$base/other:v1" >/dev/null
+refused "$denied|$unauthorized" push "$base/other:v1" --user "$reader:$password"
 refused "$denied|$unauthorized" pull "$base/multi:v1" --user "$stranger:$password"
 
 step "a robot of the project"

@@ -36,7 +36,8 @@ step "a reader verifies and does not sign"
 log_in "$reader" "$password"
 cosign verify "${verify_flags[@]}" "$base/busybox:v1"
 COSIGN_EXPERIMENTAL=1 cosign verify "${verify_flags[@]}" --experimental-oci11 "$base/busybox@$digest"
-refused "$denied" cosign sign "${sign_flags[@]}" "$base/busybox@$digest"
+# With an annotation: what is signed already is not pushed again.
+refused "$denied" cosign sign "${sign_flags[@]}" -a by=reader "$base/busybox@$digest"
 
 step "what is public is verified without a login"
 log_in admin "$ADMIN_PASSWORD"

@@ -20,9 +20,9 @@ docker tag busybox:archive "$public/pushed:v1"
 
 step "without a login: pull what is public, and nothing else"
 docker pull --quiet "$public/busybox:v1"
-refused "$unauthorized" docker push "$base/busybox:v1"
-refused "$unauthorized" docker push "$public/pushed:v1"
-refused "$unauthorized" docker pull "$base/busybox:v1"
+refused "$denied" docker push "$base/busybox:v1"
+refused "$denied" docker push "$public/pushed:v1"
+refused "$denied" docker pull "$base/busybox:v1"
 
 step "a wrong password"
 refused "$unauthorized" log_in "$developer" wrong-password
@@ -50,7 +50,7 @@ refused "$denied" docker push "$REGISTRY/nowhere-$client/busybox:v1"
 step "logout"
 docker logout "$REGISTRY"
 equal "logins left" '{}' "$(jq -c .auths "$logins")"
-refused "$unauthorized" docker pull "$base/busybox:v1"
+refused "$denied" docker pull "$base/busybox:v1"
 
 step "a reader, and a stranger"
 log_in "$reader" "$password"

@@ -31,24 +31,29 @@ curl_flags=(-u "admin:$ADMIN_PASSWORD")
 # shellcheck disable=SC2034  # used by ../lib.sh
 skopeo_flags=(--dest-creds "admin:$ADMIN_PASSWORD")
 
-# Where clients keep their logins: nothing is there yet, and nothing of it is anybody else's.
-export DOCKER_CONFIG=$WORK/docker-config REGISTRY_AUTH_FILE=$WORK/auth.json
+# Where docker and those that do as it does keep their logins. `HOME` is empty at the start.
 # shellcheck disable=SC2034  # used by the scripts that source this file
-logins=$DOCKER_CONFIG/config.json
+logins=$HOME/.docker/config.json
 
-# What clients say when they are refused. `unauthorized` is no login or a wrong one, `denied` one that
-# may not do this.
+# What clients say when they are refused: `unauthorized` without a login or with a wrong one, `denied`
+# with one that may not do this. Some say the latter of the former, too.
 # shellcheck disable=SC2034  # used by the scripts that source this file
-unauthorized='unauthorized|authentication required|401|no basic auth credentials|incorrect username or password'
+unauthorized='unauthorized|authentication required|authorization failed|401|incorrect username or password'
 # shellcheck disable=SC2034  # used by the scripts that source this file
 denied='denied|forbidden|403'
 
 # api METHOD PATH [JSON]: asks as the administrator, prints the answer.
 api() {
-    local body=()
-    [ $# -lt 3 ] || body=(-H 'Content-Type: application/json' --data-binary "$3")
-    curl -sS --fail-with-body -X "$1" "${curl_flags[@]}" "${body[@]}" \
-        "$scheme://$REGISTRY/api/v1/$2" || fail "$1 $2 was refused"
+    api_as "admin:$ADMIN_PASSWORD" "$@"
+}
+
+# api_as NAME:PASSWORD METHOD PATH [JSON]
+api_as() {
+    local answer body=()
+    [ $# -lt 4 ] || body=(-H 'Content-Type: application/json' --data-binary "$4")
+    answer=$(curl -sS --fail-with-body -u "$1" -X "$2" "${body[@]}" "$scheme://$REGISTRY/api/v1/$3") ||
+        fail "$2 $3: $answer"
+    printf '%s\n' "$answer"
 }
 
 # Makes the projects and the accounts, and puts an image where everybody may pull it.

@@ -48,8 +48,8 @@ step "credentials for one command: a reader, and an API token in place of a pass
 podman pull --quiet --creds "$reader:$password" "$base/busybox:v1"
 refused "$denied" podman push --quiet --creds "$reader:$password" "$base/busybox:v1"
 refused "$denied" podman pull --quiet --creds "$stranger:$password" "$base/busybox:v1"
-token=$(api POST "tokens?user=$developer" "{\"name\": \"laptop\", \"scopes\": [\"repository:$NAMESPACE/**:pull\"]}" |
-    jq -r .secret)
+token=$(api_as "$developer:$password" POST tokens \
+    "{\"name\": \"laptop\", \"scopes\": [\"repository:$NAMESPACE/**:pull\"]}" | jq -r .secret)
 podman pull --quiet --creds "$developer:$token" "$base/busybox:v1"
 # It is limited to pulling, though the developer is not.
 refused "$denied|$unauthorized" podman push --quiet --creds "$developer:$token" "$base/busybox:v1"

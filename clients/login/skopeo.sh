@@ -26,7 +26,7 @@ step "login, push, pull, inspect"
 refused 'invalid username/password' log_in "$developer" wrong-password
 log_in "$developer" "$password"
 equal "who is logged in" "$developer" "$(skopeo login --get-login "$REGISTRY")"
-for image in busybox multi layers; do
+for image in busybox multi; do
     copy "oci:$IMAGES/$image" "docker://$base/$image:v1"
     stored "$image" v1 "$(layout_digest "$IMAGES/$image")"
     copy "docker://$base/$image:v1" "oci:$WORK/$image"
@@ -36,8 +36,8 @@ equal digest "$digest" "$(skopeo inspect --format '{{.Digest}}' "docker://$base/
 equal tags v1 "$(skopeo list-tags "docker://$base/busybox" | jq -r '.Tags | join(" ")')"
 
 step "from one repository to another"
-copy "docker://$base/layers:v1" "docker://$base/elsewhere/layers:v1"
-stored elsewhere/layers v1 "$(layout_digest "$IMAGES/layers")"
+copy "docker://$base/multi:v1" "docker://$base/elsewhere/multi:v1"
+stored elsewhere/multi v1 "$(layout_digest "$IMAGES/multi")"
 copy "docker://$public/busybox:v1" "docker://$base/elsewhere/busybox:v1"
 stored elsewhere/busybox v1 "$digest"
 refused "$denied" copy "docker://$base/busybox:v1" "docker://$public/pushed:v1"
