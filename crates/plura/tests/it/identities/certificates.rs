@@ -131,8 +131,8 @@ async fn the_holder_of_a_certificate_has_the_roles_of_its_spiffe_id() {
     }
     let me = ci.get("/api/v1/me").await.expect(200).json();
     assert_eq!((&me["kind"], &me["name"]), (&json!("certificate"), &json!(CI)));
-    let pushed = site.closed.audit("&action=manifest.push&target=apps/job:v2").await;
-    assert_eq!(briefly(&pushed), [format!("{CI} certificate manifest.push apps/job:v2 allowed")]);
+    let pushed = site.closed.audit("&action=tag.set&target=apps/job:v2").await;
+    assert_eq!(briefly(&pushed), [format!("{CI} certificate tag.set apps/job:v2 allowed")]);
     assert_eq!(pushed[0]["actor"]["kind"], "certificate");
     // Clients that ask for a token first get one for what the certificate may do.
     let token = docker_token(&ci, &["repository:apps/web:pull,push"]).await;
@@ -213,7 +213,7 @@ async fn hosts_are_members_by_their_names() {
     site.holder(&[], &["*.example.com"]).get(TAGS).await.expect_error(401, "UNAUTHORIZED");
     let image = Image::random(&mut Random::printed());
     host.repository("apps/job").push_image_as("v1", &image).await;
-    let pushed = site.closed.audit("&action=manifest.push&target=apps/job:v1").await;
+    let pushed = site.closed.audit("&action=tag.set&target=apps/job:v1").await;
     let actor = pushed[0]["actor"]["name"].as_str().expect("a name");
     assert!(actor.ends_with("build-7.example.com"), "{actor}");
 }

@@ -106,7 +106,7 @@ fn the_first_administrator_is_made_once() {
     assert_eq!(again.stdout, "", "{again}");
     let server = Server::builder(binary()).data(&desk.folder.path().join("data")).start();
     let desk = Desk::at(&server);
-    desk.run("user list").expect(1);
+    desk.run("user list").expect(2).expect_stderr("hint: log in");
     desk.log_in("eve", ANOTHER).expect(1);
     desk.log_in("root", PASSWORD).expect(0);
     assert_eq!(names(&desk.json("user list")), ["root"]);
@@ -141,8 +141,7 @@ async fn an_open_server_is_closed_by_its_first_administrator() {
     let create = "user create root --administrator --password-stdin";
     desk.run_with(create, &format!("{PASSWORD}\n")).expect(0);
     soon(401, async || anybody.get("/v2/_catalog").await).await;
-    let refused = desk.run("user list").expect(1);
-    refused.expect_stderr("hint:").expect_stderr("plura login");
+    desk.run("user list").expect(2).expect_stderr("hint: log in: plura login");
     desk.log_in("root", PASSWORD).expect(0);
     assert_eq!(names(&desk.json("user list")), ["alice", "root"]);
 }
@@ -152,7 +151,7 @@ async fn a_login_is_kept_for_docker_and_forgotten() {
     let closed = Closed::start();
     let desk = Desk::at(&closed.server);
     desk.log_in(ADMINISTRATOR, "wrong").expect(1);
-    desk.run("access whoami").expect(1);
+    desk.run("access whoami").expect(2);
     desk.log_in(ADMINISTRATOR, &closed.root_password).expect(0);
     let kept = desk.kept();
     let entry = &kept["auths"][closed.client.authority()];
@@ -165,12 +164,12 @@ async fn a_login_is_kept_for_docker_and_forgotten() {
     closed.client.post("/auth/token").form(&form).await.expect(200);
     desk.run(&format!("user logout {ADMINISTRATOR}")).expect(0);
     soon(401, async || closed.client.post("/auth/token").form(&form).await).await;
-    let refused = || async { Some(desk.run("access whoami")).filter(|run| run.status == Some(1)) };
+    let refused = || async { Some(desk.run("access whoami")).filter(|run| run.status == Some(2)) };
     eventually("the login is of no use", refused).await;
     desk.log_in(ADMINISTRATOR, &closed.root_password).expect(0);
     desk.run(&format!("logout {}", desk.server)).expect(0);
     assert_eq!(desk.kept()["auths"], json!({}));
-    desk.run("access whoami").expect(1);
+    desk.run("access whoami").expect(2);
 }
 
 #[tokio::test]
@@ -394,7 +393,7 @@ async fn collection_is_asked_for_by_who_may() {
     closed.image("apps/web").await;
     let alice = closed.user("alice").await;
     let desk = Desk::at(&closed.server);
-    desk.run("reg gc").expect(1);
+    desk.run("reg gc").expect(2).expect_stderr("hint: log in");
     desk.log_in("alice", &alice.secret).expect(0);
     desk.run("reg gc").expect(1).expect_stderr("403");
     desk.log_in(ADMINISTRATOR, &closed.root_password).expect(0);
