@@ -61,6 +61,11 @@ impl Access {
         caller: &Caller,
         request: TokenRequest,
     ) -> Result<IssuedToken, Error> {
+        if let Identity::Certificate(name) = &caller.principal.identity {
+            let reason =
+                format!("{name} shows its certificate with each request, and needs no token");
+            return Err(Error::Conflict(reason));
+        }
         if request.scopes.len() > MOST_SCOPES {
             return Err(Error::invalid("scope", format!("at most {MOST_SCOPES} of them")));
         }

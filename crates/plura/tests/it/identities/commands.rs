@@ -180,7 +180,7 @@ async fn users_from_the_first_day_to_the_last() {
     let made = desk.run_with(create, &format!("{PASSWORD}\n")).expect(0).json();
     assert_eq!((&made["name"], &made["email"]), (&json!("alice"), &json!("a@example.com")));
     desk.run_with(create, &format!("{PASSWORD}\n")).expect(1).expect_stderr("409");
-    desk.run_with("user create bob --password-stdin", "short\n").expect(1);
+    desk.run_with("user create bob --password-stdin", "short\n").expect(2).expect_stderr("12");
     desk.run("user create carol@example.com --without-password").expect(0);
     assert_eq!(names(&desk.json("user list")), ["alice", "carol@example.com", ADMINISTRATOR]);
     desk.run("user show nobody").expect(1);
@@ -272,7 +272,7 @@ async fn a_token_is_limited_and_revoked() {
     let me = other.json(&format!("access whoami --token {whole}"));
     assert_eq!(me["name"], ADMINISTRATOR);
     other.run(&format!("user list --token {token}")).expect(1);
-    desk.run("token create bad --scope nonsense").expect(1);
+    desk.run("token create bad --scope nonsense").expect(2).expect_stderr("is not a scope");
     desk.run(&format!("token revoke {}", listed[0]["id"].as_str().expect("an id"))).expect(0);
     refused_soon(&client, TAGS).await;
     assert_eq!(names(&desk.json("token list")), ["whole"]);
@@ -298,7 +298,7 @@ async fn projects_and_members_and_why() {
     soon(200, async || alice.get(TAGS).await).await;
     assert_eq!(desk.json(explain)["effect"], "allow");
     desk.run("member add user:nobody --role reader --project apps").expect(1);
-    desk.run("member add nonsense --role reader --project apps").expect(1);
+    desk.run("member add nonsense --role reader --project apps").expect(2);
     desk.run("member add user:alice --role king --project apps").expect(2);
     desk.run("member add group:sre --role reader --everywhere").expect(0);
     assert_eq!(desk.json("member list --everywhere")[0]["subject"], "group:sre");
@@ -370,7 +370,7 @@ async fn the_audit_is_read_by_who_may() {
     let denied = desk.json("audit --actor alice --outcome denied");
     assert_eq!(denied.as_array().map(Vec::len), Some(1), "{denied}");
     assert_eq!(denied[0]["rule"], "no role");
-    let pushes = desk.run("audit --action manifest.push --project apps --jsonl").expect(0);
+    let pushes = desk.run("audit --action tag.set --project apps --jsonl").expect(0);
     let lines: Vec<Value> = pushes
         .stdout
         .lines()
