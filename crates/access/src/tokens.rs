@@ -61,6 +61,11 @@ impl Access {
         caller: &Caller,
         request: TokenRequest,
     ) -> Result<IssuedToken, Error> {
+        if let Identity::Certificate(name) = &caller.principal.identity {
+            let reason =
+                format!("{name} shows its certificate with each request, and needs no token");
+            return Err(Error::Conflict(reason));
+        }
         if request.scopes.len() > MOST_SCOPES {
             return Err(Error::invalid("scope", format!("at most {MOST_SCOPES} of them")));
         }
@@ -82,6 +87,13 @@ impl Access {
     pub async fn refresh(&self, token: &str) -> Result<Arc<Principal>, Error> {
         let (proof, _) = Self::prove_secret(token, &[SecretKind::Refresh])?;
         Ok(Arc::new(self.read(&proof, Timestamp::now()).await?))
+    }
+
+    /// A token for all that the owner of a refresh token may do, unless that is limited itself.
+    pub fn refreshed_token(&self, principal: &Principal) -> Result<IssuedToken, Error> {
+        let life = self.shared.settings.token_life.as_secs();
+        let limit = principal.rights.ceiling.is_some().then(Vec::new);
+        Ok(issued(self.mint(principal, limit, life)?, life, None))
     }
 
     /// Ends a refresh token, as a logout does. One that is not known needs no end.

@@ -63,6 +63,21 @@ impl TryFrom<Map<String, Value>> for NewTrust {
 struct Document {
     rule: TrustRule,
     token_seconds: u64,
+    /// Of no other state of any entry, so that tokens do not come back to life when a change is taken
+    /// back or an entry is made again.
+    #[serde(default)]
+    revision: String,
+}
+
+impl Document {
+    /// A change that changes nothing ends no tokens.
+    fn keep_revision(&mut self, old: &trust::Trust) {
+        let old: Result<Self, _> = serde_json::from_str(&old.document);
+        let same = |old: &Self| old.rule == self.rule && old.token_seconds == self.token_seconds;
+        if let Some(old) = old.ok().filter(same) {
+            self.revision = old.revision;
+        }
+    }
 }
 
 const TOKEN_SECONDS: u64 = 15 * 60;
@@ -142,11 +157,16 @@ impl Access {
             return Err(Error::invalid("token_seconds", reason));
         }
         let name = rule.name.clone();
-        let document = serde_json::to_string(&Document { rule, token_seconds })
-            .map_err(|error| Error::System(error.to_string()))?;
+        let revision = uuid::Uuid::now_v7().to_string();
+        let mut new = Document { rule, token_seconds, revision };
         let (entry, caller, now) = (name.clone(), caller.clone(), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
+                if let Some(old) = trust::find(tx, &entry).await? {
+                    new.keep_revision(&old);
+                }
+                let document = serde_json::to_string(&new)
+                    .map_err(|error| Error::System(error.to_string()))?;
                 let (action, done) = if create {
                     ("trust.create", trust::insert(tx, &entry, &document, now).await?)
                 } else {

@@ -150,6 +150,10 @@ impl Access {
                 account.administrator = change.administrator.unwrap_or(account.administrator);
                 account.disabled = change.disabled.unwrap_or(account.disabled);
                 account::update(tx, &account).await?;
+                if account.disabled {
+                    // So that they log in again when they may.
+                    end_logins(tx, &account).await?;
+                }
                 check_administrator(tx).await?;
                 let event = Event::done("user.update", format!("user:{name}"));
                 let event = Event { detail: detail.to_string(), ..event };

@@ -98,7 +98,13 @@ async fn token_by_form(Extract(state): Shared, head: Parts, Small(body): Small) 
     let refreshed = once(&form, "grant_type") == Some("refresh_token");
     let caller = caller(&Sender { principal, ..sender }, &head);
     let offline = once(&form, "access_type") == Some("offline");
-    let mut answer = issued(&state, &caller, &form, offline && !refreshed).await?;
+    // Without a scope, all that the refresh token stands for is meant (RFC 6749, section 6): that is
+    // how programs that do more than pull and push use it.
+    let mut answer = if refreshed && once(&form, "scope").is_none() {
+        state.access.refreshed_token(&caller.principal)?
+    } else {
+        issued(&state, &caller, &form, offline && !refreshed).await?
+    };
     if refreshed {
         // The protocol wants it back; it stays good until it ends or is ended.
         answer.refresh_token = once(&form, "refresh_token").map(ToOwned::to_owned);
@@ -186,7 +192,7 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
     let begun = state.access.login(&caller, &request.name, &request.password, sender.address).await;
     match begun {
         Ok(secret) => {
-            let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
+            let session = session_cookie(&state, &head, SESSION_COOKIE, secret.expose(), None);
             Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session)]).into_response())
         }
         Err(error) => {
@@ -204,7 +210,7 @@ async fn logout(Extract(state): Shared, head: Parts) -> Answer {
     if let Some(secret) = cookie(&head.headers, SESSION_COOKIE) {
         state.access.end_secret(&caller(&sender, &head), secret).await?;
     }
-    let gone = session_cookie(&head, SESSION_COOKIE, "", Some(0));
+    let gone = session_cookie(&state, &head, SESSION_COOKIE, "", Some(0));
     Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, gone)]).into_response())
 }
 
@@ -218,7 +224,7 @@ async fn begin_oidc(Extract(state): Shared, Queried(query): Queried<Next>, head:
     // Only a path of ours: a login page that sends people elsewhere is a gift to thieves.
     let next = query.next.filter(|next| is_path(next)).unwrap_or_else(|| "/".to_owned());
     let begun = state.access.begin_oidc(&next).await?;
-    let bound = session_cookie(&head, LOGIN_COOKIE, &begun.state, Some(600));
+    let bound = session_cookie(&state, &head, LOGIN_COOKIE, &begun.state, Some(600));
     let mut response = Redirect::to(&begun.authorization_url).into_response();
     response.headers_mut().append(header::SET_COOKIE, bound);
     Ok(response)
@@ -250,8 +256,12 @@ async fn finish_oidc(
         return Err(bad_request("this login was begun in another browser; begin again"));
     }
     let caller = caller(&Sender::unknown(&head), &head);
-    let (secret, next) = state.access.finish_oidc(&caller, &given, &code).await?;
-    let session = session_cookie(&head, SESSION_COOKIE, secret.expose(), None);
+    let finished = state.access.finish_oidc(&caller, &given, &code).await;
+    if let Err(error) = &finished {
+        refused(&state, &caller, "login", String::new(), error).await?;
+    }
+    let (secret, next) = finished?;
+    let session = session_cookie(&state, &head, SESSION_COOKIE, secret.expose(), None);
     let mut response = Redirect::to(&next).into_response();
     response.headers_mut().append(header::SET_COOKIE, session);
     Ok(response)
@@ -263,10 +273,16 @@ fn is_path(text: &str) -> bool {
     text.starts_with('/') && !text.starts_with("//") && plain
 }
 
-/// A cookie that scripts do not see and other sites do not send.
-fn session_cookie(head: &Parts, name: &str, value: &str, age: Option<u32>) -> HeaderValue {
-    let connection = head.extensions.get::<crate::listen::Connection>();
-    let secure = if connection.is_some_and(|c| c.tls) { "; Secure" } else { "" };
+/// A cookie that scripts do not see and other sites do not send. Whether it may go without encryption
+/// is decided by what the browser talks to, which may be a proxy.
+fn session_cookie(
+    state: &State,
+    head: &Parts,
+    name: &str,
+    value: &str,
+    age: Option<u32>,
+) -> HeaderValue {
+    let secure = if state.base_url(head).starts_with("https://") { "; Secure" } else { "" };
     let age = age.map(|age| format!("; Max-Age={age}")).unwrap_or_default();
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
     // Secrets and states are letters, digits and `_-`.

@@ -197,7 +197,10 @@ impl From<access::Error> for ApiError {
             }
             E::Locked(wait) => Self { message: text.clone(), ..Self::too_many(wait) },
             E::Denied(decision) => crate::v2::authorise::denied(&decision),
-            E::Invalid { .. } | E::Login(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Login(_) if !is_unavailable(&error) => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
+            }
+            E::Invalid { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Unknown { .. } | E::NotConfigured(_) => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
@@ -216,7 +219,14 @@ impl From<access::Error> for ApiError {
 
 /// The issuer could not be asked: nobody's credentials are wrong.
 fn is_unavailable(error: &access::Error) -> bool {
-    matches!(error, access::Error::Token(plura_access::oidc::TokenError::NoKeys { .. }))
+    use access::oidc::{LoginError, TokenError};
+    matches!(
+        error,
+        access::Error::Token(TokenError::NoKeys { .. })
+            | access::Error::Login(
+                LoginError::Provider(_) | LoginError::Token(TokenError::NoKeys { .. })
+            )
+    )
 }
 
 /// Errors whose cause is not the caller's: the log says what happened, the answer what to expect.

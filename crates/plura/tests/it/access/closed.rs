@@ -6,34 +6,34 @@ use plura_testkit::{Answer, Client, Image, Random, Repository, Server};
 use serde_json::{Value, json};
 
 /// What the administrator goes by.
-pub(super) const ADMINISTRATOR: &str = "root";
+pub(crate) const ADMINISTRATOR: &str = "root";
 
 /// A server with an administrator.
-pub(super) struct Closed {
-    pub(super) server: Server,
+pub(crate) struct Closed {
+    pub(crate) server: Server,
     /// Nobody in particular.
-    pub(super) client: Client,
+    pub(crate) client: Client,
     /// The administrator, by password.
-    pub(super) root: Client,
-    pub(super) root_password: String,
-    pub(super) random: Random,
+    pub(crate) root: Client,
+    pub(crate) root_password: String,
+    pub(crate) random: Random,
 }
 
 /// Somebody with a secret.
-pub(super) struct Account {
-    pub(super) name: String,
-    pub(super) secret: String,
+pub(crate) struct Account {
+    pub(crate) name: String,
+    pub(crate) secret: String,
     /// Shows name and secret with every request.
-    pub(super) client: Client,
+    pub(crate) client: Client,
 }
 
 impl Closed {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::with(&[])
     }
 
     /// With settings from the environment.
-    pub(super) fn with(settings: &[(&str, &str)]) -> Self {
+    pub(crate) fn with(settings: &[(&str, &str)]) -> Self {
         let mut random = Random::printed();
         let root_password = password(&mut random);
         let mut builder = Server::builder(Path::new(env!("CARGO_BIN_EXE_plura")))
@@ -48,20 +48,20 @@ impl Closed {
     }
 
     /// Makes a project.
-    pub(super) async fn project(&self, name: &str) -> Answer {
+    pub(crate) async fn project(&self, name: &str) -> Answer {
         self.project_with(json!({"name": name})).await
     }
 
-    pub(super) async fn public_project(&self, name: &str) -> Answer {
+    pub(crate) async fn public_project(&self, name: &str) -> Answer {
         self.project_with(json!({"name": name, "public": true})).await
     }
 
-    pub(super) async fn project_with(&self, body: Value) -> Answer {
+    pub(crate) async fn project_with(&self, body: Value) -> Answer {
         self.root.post("/api/v1/projects").json(&body).await.expect(201)
     }
 
     /// A person without any role.
-    pub(super) async fn user(&mut self, name: &str) -> Account {
+    pub(crate) async fn user(&mut self, name: &str) -> Account {
         let secret = password(&mut self.random);
         let body = json!({"name": name, "password": secret});
         self.root.post("/api/v1/users").json(&body).await.expect(201);
@@ -69,14 +69,14 @@ impl Closed {
     }
 
     /// A person with a role in a project.
-    pub(super) async fn member(&mut self, name: &str, role: &str, project: &str) -> Account {
+    pub(crate) async fn member(&mut self, name: &str, role: &str, project: &str) -> Account {
         let account = self.user(name).await;
         self.give(Some(project), json!({"subject": format!("user:{name}"), "role": role})).await;
         account
     }
 
     /// Gives a role, in a project or everywhere; the id of the membership.
-    pub(super) async fn give(&self, project: Option<&str>, body: Value) -> String {
+    pub(crate) async fn give(&self, project: Option<&str>, body: Value) -> String {
         let path = match project {
             Some(project) => format!("/api/v1/projects/{project}/members"),
             None => "/api/v1/members".to_owned(),
@@ -86,25 +86,25 @@ impl Closed {
     }
 
     /// A robot: `{"name", "project", "grants"}`.
-    pub(super) async fn robot(&self, body: Value) -> Account {
+    pub(crate) async fn robot(&self, body: Value) -> Account {
         let answer = self.root.post("/api/v1/robots").json(&body).await.expect(201);
         self.account(&text(&answer, "/robot/name"), &text(&answer, "/secret"))
     }
 
     /// An API token of an account; its key, and the token.
-    pub(super) async fn api_token(&self, account: &Account, scopes: &[&str]) -> (String, String) {
+    pub(crate) async fn api_token(&self, account: &Account, scopes: &[&str]) -> (String, String) {
         let body = json!({"name": "for a test", "scopes": scopes});
         let answer = account.client.post("/api/v1/tokens").json(&body).await.expect(201);
         (text(&answer, "/token/id"), text(&answer, "/secret"))
     }
 
     /// A trust entry.
-    pub(super) async fn trust(&self, body: &Value) -> Answer {
+    pub(crate) async fn trust(&self, body: &Value) -> Answer {
         self.root.post("/api/v1/trust").json(body).await.expect(201)
     }
 
     /// A repository with an image under the tag `v1`, pushed by the administrator.
-    pub(super) async fn image(&mut self, repository: &str) -> (Repository, Image) {
+    pub(crate) async fn image(&mut self, repository: &str) -> (Repository, Image) {
         let image = Image::random(&mut self.random);
         let repository = self.root.repository(repository);
         repository.push_image_as("v1", &image).await;
@@ -112,12 +112,12 @@ impl Closed {
     }
 
     /// The entries of the audit, the newest first.
-    pub(super) async fn audit(&self, query: &str) -> Vec<Value> {
+    pub(crate) async fn audit(&self, query: &str) -> Vec<Value> {
         let answer = self.root.get(&format!("/api/v1/audit?limit=1000{query}")).await.expect(200);
         answer.json()["entries"].as_array().expect("a list of entries").clone()
     }
 
-    pub(super) fn account(&self, name: &str, secret: &str) -> Account {
+    pub(crate) fn account(&self, name: &str, secret: &str) -> Account {
         let (name, secret) = (name.to_owned(), secret.to_owned());
         let client = self.client.basic(&name, &secret);
         Account { name, secret, client }
@@ -125,30 +125,30 @@ impl Closed {
 }
 
 /// A token for container clients, asked for in the way that they do.
-pub(super) async fn docker_token(client: &Client, scopes: &[&str]) -> String {
+pub(crate) async fn docker_token(client: &Client, scopes: &[&str]) -> String {
     let answer = ask_for_token(client, scopes).await.expect(200);
     text(&answer, "/token")
 }
 
-pub(super) async fn ask_for_token(client: &Client, scopes: &[&str]) -> Answer {
+pub(crate) async fn ask_for_token(client: &Client, scopes: &[&str]) -> Answer {
     let request = client.get("/auth/token").query("service", "plura");
     scopes.iter().fold(request, |request, scope| request.query("scope", scope)).await
 }
 
 /// Exchanges a token of another issuer.
-pub(super) async fn exchange(client: &Client, token: &str) -> Answer {
+pub(crate) async fn exchange(client: &Client, token: &str) -> Answer {
     client.post("/auth/exchange").json(&json!({"token": token})).await
 }
 
 /// A text in an answer, by its place (RFC 6901).
 #[track_caller]
-pub(super) fn text(answer: &Answer, place: &str) -> String {
+pub(crate) fn text(answer: &Answer, place: &str) -> String {
     let json = answer.json();
     let found = json.pointer(place).and_then(Value::as_str);
     found.unwrap_or_else(|| panic!("no text at {place} in {}", answer.describe())).to_owned()
 }
 
 /// A password nobody else has, good enough for anybody.
-pub(super) fn password(random: &mut Random) -> String {
+pub(crate) fn password(random: &mut Random) -> String {
     format!("{} {}", random.hex(12), random.hex(12))
 }

@@ -13,3 +13,6 @@ mod table;
 mod tokens;
 
 use closed::Closed;
+pub(crate) use closed::{
+    ADMINISTRATOR, Account, Closed as ClosedServer, ask_for_token, docker_token, exchange, text,
+};
