@@ -162,7 +162,7 @@ impl Access {
             return self.bearer_of(name, text).await;
         }
         if text.starts_with("eyJ") {
-            return self.foreign_or_own(text, address).await;
+            return self.foreign_or_own(text).await;
         }
         let key = self.shared.password_key.digest(name, password);
         let now = Timestamp::now();
