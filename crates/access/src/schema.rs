@@ -56,7 +56,7 @@ macro_rules! component {
 
 macro_rules! pattern {
     () => {
-        r"\**([a-z0-9._/-]+(\*+[a-z0-9._/-]+){0,7})?\**"
+        r"[a-z0-9._/*-]+"
     };
 }
 

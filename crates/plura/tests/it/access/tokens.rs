@@ -1,6 +1,6 @@
 //! The token protocol of container clients, and tokens that nobody should accept.
 
-use plura_testkit::{Answer, Client, Jwt};
+use plura_testkit::{Answer, Client, Issuer, Jwt};
 use serde_json::{Value, json};
 
 use super::Closed;
@@ -158,6 +158,9 @@ async fn passwords_tokens_and_secrets_are_good_for_basic_everywhere() {
         let client = closed.client.basic(name, secret);
         let refused = client.get(TAGS).await.expect_error(401, "UNAUTHORIZED");
         assert_eq!(challenge(&refused)("error").as_deref(), Some("invalid_token"), "{name}");
+    }
+    for (name, secret) in [("dora", ""), (ADMINISTRATOR, &api_token), ("dora", &robot.secret)] {
+        let client = closed.client.basic(name, secret);
         ask_for_token(&client, &[PULL]).await.expect_error(401, "UNAUTHORIZED");
     }
 }
@@ -294,8 +297,6 @@ async fn forged_tokens_are_refused() {
     let jwks = closed.client.get("/auth/keys").await.expect(200).json();
     let public = jwks["keys"][0]["x"].as_str().expect("a public key").to_owned();
     let raw = base64_url(&public);
-    let root = closed.audit("").await;
-    assert!(!root.is_empty());
     let mut forged = Vec::new();
     for algorithm in ["none", "None", "NONE", "nOnE", ""] {
         let header = good.with_header("alg", json!(algorithm));
@@ -338,7 +339,7 @@ async fn forged_tokens_are_refused() {
     forged.push(("somebody else".into(), good.with("sub", json!("root")).unsigned_again()));
     let whole = good.unsigned_again();
     closed.client.bearer(&whole).get("/v2/").await.expect_one_of(&[200, 401]);
-    for text in ["", ".", "..", "...", "a.b.c", "eyJ", "eyJhbGciOiJub25lIn0.e30.", "\u{7f}"] {
+    for text in ["", ".", "..", "...", "a.b.c", "eyJ", "eyJhbGciOiJub25lIn0.e30.", "\""] {
         forged.push((format!("no token: {text:?}"), format!("eyJ{text}")));
     }
     forged.push(("two in one".into(), format!("{whole}.{whole}")));
@@ -390,6 +391,40 @@ async fn tokens_for_others_and_for_other_times_are_refused() {
         let what = format!("{claim}: {value}");
         check_refused(&closed, &what, &good.with(claim, value).signed_with_key(&key)).await;
     }
+}
+
+/// A token cannot be guessed, so failures are not counted: a pod whose token has ended would lock out
+/// all others behind the same address.
+#[tokio::test]
+async fn tokens_that_are_refused_lock_out_nobody() {
+    let mut closed = Closed::start();
+    closed.project("apps").await;
+    closed.image("apps/web").await;
+    let issuer = Issuer::start().await;
+    let mut claims = issuer.kubernetes_claims("plura");
+    let uid = claims["kubernetes.io"]["serviceaccount"]["uid"].clone();
+    let entry = json!({
+        "name": "cluster",
+        "kind": "kubernetes",
+        "issuer": issuer.url(),
+        "audience": "plura",
+        "conditions": {"kubernetes.io/serviceaccount/uid": [uid]},
+        "grants": [{"role": "reader", "project": "apps"}],
+    });
+    closed.trust(&entry).await;
+    let good = closed.client.basic("token", &issuer.sign(&claims));
+    good.get(TAGS).await.expect(200);
+    let jwt = docker_token(&good, &[PULL]).await;
+    closed.client.bearer(&jwt).get(TAGS).await.expect(200);
+    claims["exp"] = json!(1_000_000_000);
+    let ended = closed.client.basic("token", &issuer.sign(&claims));
+    for _ in 0..60 {
+        ended.get(TAGS).await.expect_error(401, "UNAUTHORIZED");
+    }
+    claims["exp"] = json!(4_000_000_000_u64);
+    claims["sub"] = json!("system:serviceaccount:build:other");
+    let other = closed.client.basic("token", &issuer.sign(&claims));
+    other.get(TAGS).await.expect(200);
 }
 
 /// A client of everything that stands for an account: itself, and what was got with it.
