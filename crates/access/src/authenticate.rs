@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Instant};
+use std::{borrow::Cow, sync::Arc, time::Instant};
 
 use plura_meta::{
     Connection, Timestamp, Tx,
@@ -82,6 +82,37 @@ impl Access {
         }
     }
 
+    /// Who sends this `Authorization`, if that was found out a moment ago; then nothing else of it need
+    /// be looked at.
+    pub fn recall(&self, authorization: &str) -> Option<Arc<Principal>> {
+        self.shared.memory.recall(&self.recall_key(authorization))
+    }
+
+    /// Notes what [`Access::recall`] will answer.
+    pub fn note(&self, authorization: &str, principal: &Arc<Principal>) {
+        self.shared.memory.note(&self.recall_key(authorization), principal);
+    }
+
+    /// A token is its own key, since it is as good as its text. A password is not kept, not even here.
+    fn recall_key<'a>(&self, authorization: &'a str) -> Cow<'a, [u8]> {
+        const BEARER: &[u8] = b"bearer ";
+        let text = authorization.as_bytes();
+        if text.get(..BEARER.len()).is_some_and(|start| start.eq_ignore_ascii_case(BEARER)) {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(self.shared.password_key.digest_of(&[authorization]).to_vec())
+    }
+
+    /// Whoever reaches an open server.
+    pub fn local(&self) -> Arc<Principal> {
+        Arc::clone(&self.shared.local)
+    }
+
+    /// Nobody in particular.
+    pub fn anonymous(&self) -> Arc<Principal> {
+        Arc::clone(&self.shared.anonymous)
+    }
+
     pub(crate) async fn bearer(&self, text: &str) -> Result<Arc<Principal>, Error> {
         const KINDS: &[SecretKind] = &[SecretKind::ApiToken, SecretKind::Robot];
         self.remembered(b"bearer ", text, async || {
@@ -112,11 +143,7 @@ impl Access {
             Known::Nothing => prove().await?,
         };
         match self.read(&proof, now).await {
-            Ok(principal) => {
-                let principal = Arc::new(principal);
-                memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
-                Ok(principal)
-            }
+            Ok(principal) => Ok(memory.keep(&key, generation, (proof, until), principal)),
             Err(error) => {
                 memory.forget(&key);
                 Err(error)
@@ -145,19 +172,14 @@ impl Access {
             Known::Proved(proof, until) => match self.read(&proof, now).await {
                 // The hash is another one now, perhaps of the same password.
                 Err(Error::BadCredentials) => memory.forget(&key),
-                read => {
-                    let principal = Arc::new(read?);
-                    memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
-                    return Ok(principal);
-                }
+                read => return Ok(memory.keep(&key, generation, (proof, until), read?)),
             },
             Known::Nothing => {}
         }
         let (account, hash) = self.check_password(name, password, address).await?;
         let (proof, until) = (Proof::Password { account, hash }, now.after(PASSWORD_PROVED));
-        let principal = Arc::new(self.read(&proof, now).await?);
-        memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
-        Ok(principal)
+        let principal = self.read(&proof, now).await?;
+        Ok(memory.keep(&key, generation, (proof, until), principal))
     }
 
     /// A secret with a name: the name must be right where one is given, so that a mistake is noticed.

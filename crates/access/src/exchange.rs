@@ -83,11 +83,9 @@ impl Access {
         let rights = rights::of_trust(&mut self.read_db().await?, &entry.name).await?;
         let mut principal = Principal::without_credential(identity, Method::Oidc, rights);
         principal.credential = Some(entry.mark());
-        let principal = Arc::new(principal);
         let until = Timestamp(claims.expires_at.saturating_mul(1000));
         let proof = Proof::Secret { hash: String::new() };
-        memory.keep(&key, generation, (proof, until), Arc::clone(&principal));
-        Ok(principal)
+        Ok(memory.keep(&key, generation, (proof, until), principal))
     }
 
     /// The entry that accepts a token, and what the token says. All entries of the token's issuer are

@@ -39,14 +39,26 @@ pub(crate) enum Proof {
     Certificate(Arc<CertificateNames>),
 }
 
-#[derive(Clone, Debug)]
-struct Entry {
-    proof: Proof,
-    /// When the proof itself ends.
-    until: Timestamp,
-    principal: Arc<Principal>,
+/// When somebody's rights were read, and what has changed since.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Freshness {
     read_at: Instant,
     generation: u64,
+    /// When what was proved ends.
+    until: Timestamp,
+}
+
+impl Default for Freshness {
+    /// Of somebody about whom nothing was proved.
+    fn default() -> Self {
+        Self { read_at: Instant::now(), generation: 0, until: Timestamp(i64::MAX) }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    proof: Proof,
+    principal: Arc<Principal>,
 }
 
 /// A look into what is known.
@@ -62,25 +74,46 @@ pub(crate) enum Known {
 /// A bounded memory of credentials.
 #[derive(Debug)]
 pub(crate) struct Memory {
-    entries: Cache<Box<[u8]>, Entry>,
+    entries: Cache<Box<[u8]>, Arc<Entry>>,
+    /// By what stands in a request's `Authorization`, so that most requests cost one look.
+    recent: Cache<Box<[u8]>, Arc<Principal>>,
     generation: AtomicU64,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { entries: Cache::new(CAPACITY), generation: AtomicU64::new(0) }
+        let (entries, recent) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
+        Self { entries, recent, generation: AtomicU64::new(0) }
     }
 }
 
 impl Memory {
     pub(crate) fn look(&self, key: &[u8], now: Timestamp) -> Known {
         let Some(entry) = self.entries.get(key) else { return Known::Nothing };
-        if entry.until <= now {
+        let until = entry.principal.freshness.until;
+        if until <= now {
             return Known::Nothing;
         }
-        let fresh =
-            entry.read_at.elapsed() < FRESH && entry.generation == self.generation.load(SeqCst);
-        if fresh { Known::Fresh(entry.principal) } else { Known::Proved(entry.proof, entry.until) }
+        if self.is_fresh(&entry.principal) {
+            return Known::Fresh(Arc::clone(&entry.principal));
+        }
+        Known::Proved(entry.proof.clone(), until)
+    }
+
+    /// Who was found out to send this `Authorization`, if that is still believed.
+    pub(crate) fn recall(&self, key: &[u8]) -> Option<Arc<Principal>> {
+        let principal = self.recent.get(key)?;
+        let good = self.is_fresh(&principal) && Timestamp::now() < principal.freshness.until;
+        good.then_some(principal)
+    }
+
+    pub(crate) fn note(&self, key: &[u8], principal: &Arc<Principal>) {
+        self.recent.insert(key.into(), Arc::clone(principal));
+    }
+
+    fn is_fresh(&self, principal: &Principal) -> bool {
+        let Freshness { read_at, generation, .. } = principal.freshness;
+        generation == self.generation.load(SeqCst) && read_at.elapsed() < FRESH
     }
 
     /// To be called before the database is read for what [`Memory::keep`] will keep.
@@ -88,15 +121,19 @@ impl Memory {
         self.generation.load(SeqCst)
     }
 
+    /// Keeps what was read; it is as fresh as the reading.
     pub(crate) fn keep(
         &self,
         key: &[u8],
         generation: u64,
         (proof, until): (Proof, Timestamp),
-        principal: Arc<Principal>,
-    ) {
-        let entry = Entry { proof, until, principal, read_at: Instant::now(), generation };
-        self.entries.insert(key.into(), entry);
+        principal: Principal,
+    ) -> Arc<Principal> {
+        let freshness = Freshness { read_at: Instant::now(), generation, until };
+        let principal = Arc::new(Principal { freshness, ..principal });
+        let entry = Entry { proof, principal: Arc::clone(&principal) };
+        self.entries.insert(key.into(), Arc::new(entry));
+        principal
     }
 
     pub(crate) fn forget(&self, key: &[u8]) {
@@ -126,8 +163,12 @@ impl PasswordKey {
     }
 
     pub(crate) fn digest(&self, name: &str, password: &Password) -> [u8; 32] {
+        self.digest_of(&[name, password.expose()])
+    }
+
+    pub(crate) fn digest_of(&self, parts: &[&str]) -> [u8; 32] {
         let mut context = aws_lc_rs::hmac::Context::with_key(&self.0);
-        for part in [name, password.expose()] {
+        for part in parts {
             // Its length before it: `ab` + `c` is not `a` + `bc`.
             context.update(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_le_bytes());
             context.update(part.as_bytes());

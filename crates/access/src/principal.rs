@@ -6,6 +6,8 @@ use plura_meta::{account::AccountId, audit::Origin};
 use plura_policy::{AccountName, Rights};
 use serde::Serialize;
 
+use crate::known::Freshness;
+
 /// Who is asking, and what is known about what they may do.
 #[derive(Clone, Debug)]
 pub struct Principal {
@@ -19,6 +21,8 @@ pub struct Principal {
     pub rights: Rights,
     /// The credential that was shown, where there is one that can be ended.
     pub credential: Option<String>,
+    /// Until when all of this is believed.
+    pub(crate) freshness: Freshness,
 }
 
 /// Somebody.
@@ -151,7 +155,8 @@ impl Principal {
     }
 
     pub(crate) fn without_credential(identity: Identity, method: Method, rights: Rights) -> Self {
-        Self { identity, method, groups: Vec::new(), rights, credential: None }
+        let freshness = Freshness::default();
+        Self { identity, method, groups: Vec::new(), rights, credential: None, freshness }
     }
 
     /// Whether it showed who it is.

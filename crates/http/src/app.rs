@@ -112,10 +112,10 @@ impl App {
         let started = Instant::now();
         let id = RequestId::new(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        request.extensions_mut().insert(id.clone());
         let (action, mut response) = if v2::is_ours(&path) {
             v2::answer(&self.state, request, &id).await
         } else {
+            request.extensions_mut().insert(id.clone());
             ("api", self.route(request).await)
         };
         let status = response.status();

@@ -66,7 +66,7 @@ fn pairs(text: &[u8]) -> Vec<(String, String)> {
 async fn token(Extract(state): Shared, head: Parts) -> Answer {
     let form = pairs(head.uri.query().unwrap_or_default().as_bytes());
     check_service(&form)?;
-    let sender = Sender::find(&state, &head).await?;
+    let sender = Sender::find(&state, &head, &RequestId::of(&head)).await?;
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let wants_refresh = once(&form, "offline_token").is_some_and(|value| value == "true");
@@ -77,7 +77,7 @@ async fn token(Extract(state): Shared, head: Parts) -> Answer {
 async fn token_by_form(Extract(state): Shared, head: Parts, Small(body): Small) -> Answer {
     let form = pairs(&body);
     check_service(&form)?;
-    let sender = Sender::find(&state, &head).await?;
+    let sender = Sender::find(&state, &head, &RequestId::of(&head)).await?;
     state.check_rate(&sender)?;
     let principal = match once(&form, "grant_type") {
         Some("refresh_token") => {
@@ -199,7 +199,7 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
 }
 
 async fn logout(Extract(state): Shared, head: Parts) -> Answer {
-    let sender = Sender::find(&state, &head).await?;
+    let sender = Sender::find(&state, &head, &RequestId::of(&head)).await?;
     sender.check_same_origin(&head.headers)?;
     if let Some(secret) = cookie(&head.headers, SESSION_COOKIE) {
         state.access.end_secret(&caller(&sender, &head), secret).await?;

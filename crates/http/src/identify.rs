@@ -41,7 +41,11 @@ enum Shown {
 
 impl Sender {
     /// Finds out who sends the request. Credentials that are refused are recorded.
-    pub(crate) async fn find(state: &State, head: &Parts) -> Result<Self, ApiError> {
+    pub(crate) async fn find(
+        state: &State,
+        head: &Parts,
+        request: &RequestId,
+    ) -> Result<Self, ApiError> {
         let found = Self::identify(state, head).await;
         if let Err(error) = &found
             && error.is_refusal()
@@ -54,7 +58,7 @@ impl Sender {
                 detail: json!({ "reason": error.message() }).to_string(),
                 ..Event::done("login", Self::tried(state, head).await?)
             };
-            state.access.record(&unknown.origin(&RequestId::of(head)), event).await?;
+            state.access.record(&unknown.origin(request), event).await?;
         }
         found
     }
@@ -76,11 +80,20 @@ impl Sender {
     }
 
     async fn identify(state: &State, head: &Parts) -> Result<Self, ApiError> {
-        let connection = head.extensions.get::<Connection>();
-        let address = address(head);
+        let (connection, address) = (head.extensions.get::<Connection>(), address(head));
+        let access = &state.access;
         // A client may have a password for another server of that name: an open one does not look.
-        if state.access.is_open().await? {
-            return Ok(Self { principal: Arc::new(Principal::local()), ..Self::unknown(head) });
+        if access.is_open().await? {
+            return Ok(Self {
+                principal: access.local(),
+                address,
+                showed: false,
+                by_cookie: false,
+            });
+        }
+        let authorization = authorization(&head.headers)?;
+        if let Some(principal) = authorization.and_then(|text| access.recall(text)) {
+            return Ok(Self { principal, address, showed: true, by_cookie: false });
         }
         let is_v2 = crate::v2::is_ours(head.uri.path());
         let shown = Shown::of(&head.headers, !is_v2)?;
@@ -94,7 +107,10 @@ impl Sender {
         };
         let showed = !matches!(credential, Credential::None);
         let by_cookie = matches!(shown, Shown::Session(_));
-        let principal = state.access.authenticate(credential, address).await?;
+        let principal = access.authenticate(credential, address).await?;
+        if let Some(text) = authorization {
+            access.note(text, &principal);
+        }
         Ok(Self { principal, address, showed, by_cookie })
     }
 
@@ -152,18 +168,10 @@ fn certificate(connection: &Connection) -> Option<Arc<CertificateNames>> {
 
 impl Shown {
     fn of(headers: &HeaderMap, cookies: bool) -> Result<Self, ApiError> {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
-        let Some(value) = given.next() else {
+        let Some(text) = authorization(headers)? else {
             let session = if cookies { cookie(headers, SESSION_COOKIE) } else { None };
             return Ok(session.map_or(Self::Nothing, |value| Self::Session(value.to_owned())));
         };
-        if given.next().is_some() {
-            return Err(malformed("there is more than one Authorization header"));
-        }
-        if value.len() > LONGEST {
-            return Err(malformed("the Authorization header is too long"));
-        }
-        let text = value.to_str().map_err(|_| malformed("the Authorization header is not text"))?;
         let (scheme, rest) = text.split_once(' ').unwrap_or((text, ""));
         // Schemes are compared without case (RFC 9110, "Authentication Scheme").
         if scheme.eq_ignore_ascii_case("basic") {
@@ -186,6 +194,20 @@ impl Shown {
         }
         Ok(Self::Basic { name: name.to_owned(), password: password.into() })
     }
+}
+
+/// The one `Authorization` of a request.
+fn authorization(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
+    let mut given = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = given.next() else { return Ok(None) };
+    if given.next().is_some() {
+        return Err(malformed("there is more than one Authorization header"));
+    }
+    if value.len() > LONGEST {
+        return Err(malformed("the Authorization header is too long"));
+    }
+    let text = value.to_str().map_err(|_| malformed("the Authorization header is not text"))?;
+    Ok(Some(text))
 }
 
 /// The value of a cookie.

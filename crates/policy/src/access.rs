@@ -59,29 +59,74 @@ pub enum Asked<'a> {
 /// of the same owner would.
 pub const BEYOND_CEILING: &str = "scope of the token";
 
+/// What a decision stands on: the decision itself, before it is put into words.
+enum Ground<'a> {
+    Unlimited(&'static str),
+    Granted(&'a Grant),
+    Public(&'a RepositoryName),
+    BeyondCeiling(&'a [Scope]),
+    NoGrant,
+}
+
+/// Whether somebody may do something: [`decide`] without the words, for requests by the thousand.
+pub fn allows(rights: &Rights, permission: Permission, asked: Asked<'_>) -> bool {
+    !matches!(ground(rights, permission, asked), Ground::BeyondCeiling(_) | Ground::NoGrant)
+}
+
 /// Whether somebody may do something, and by which rule.
 pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Decision {
-    if let Some(refusal) = rights.beyond_ceiling(permission, asked) {
-        return refusal;
+    match ground(rights, permission, asked) {
+        Ground::BeyondCeiling(ceiling) => beyond_ceiling(ceiling, permission),
+        Ground::Unlimited(why) => Decision::allow(why, format!("{permission} is allowed: {why}")),
+        Ground::Granted(grant) => {
+            let reason = format!("{permission} is part of the role {}", grant.role);
+            Decision::allow(grant.to_string(), reason)
+        }
+        Ground::Public(name) => Decision::allow(
+            format!("project {} is public", ProjectName::text_of(name)),
+            "everybody may pull from a public project",
+        ),
+        Ground::NoGrant => no_grant(permission, asked),
     }
-    if let Some(unlimited) = rights.unlimited {
-        return Decision::allow(unlimited, format!("{permission} is allowed: {unlimited}"));
+}
+
+fn ground<'a>(rights: &'a Rights, permission: Permission, asked: Asked<'a>) -> Ground<'a> {
+    if let Some(ceiling) = rights.ceiling.as_deref()
+        && !is_within(ceiling, permission, asked)
+    {
+        return Ground::BeyondCeiling(ceiling);
+    }
+    if let Some(why) = rights.unlimited {
+        return Ground::Unlimited(why);
     }
     if let Some(grant) = rights.grants.iter().find(|grant| grant.covers(permission, asked)) {
-        let rule = grant.to_string();
-        let reason = format!("{permission} is part of the role {}", grant.role);
-        return Decision::allow(rule, reason);
+        return Ground::Granted(grant);
     }
     match asked {
         Asked::Repository { name, public: true } if permission == Permission::Pull => {
-            let project = ProjectName::text_of(name);
-            Decision::allow(
-                format!("project {project} is public"),
-                "everybody may pull from a public project",
-            )
+            Ground::Public(name)
         }
-        _ => no_grant(permission, asked),
+        _ => Ground::NoGrant,
     }
+}
+
+fn is_within(ceiling: &[Scope], permission: Permission, asked: Asked<'_>) -> bool {
+    match asked {
+        Asked::Repository { name, .. } => {
+            ceiling.iter().any(|scope| scope.allows(permission, name))
+        }
+        Asked::Project(_) | Asked::Installation => false,
+    }
+}
+
+fn beyond_ceiling(ceiling: &[Scope], permission: Permission) -> Decision {
+    let scopes: Vec<String> = ceiling.iter().map(ToString::to_string).collect();
+    let scopes = if scopes.is_empty() { "nothing".to_owned() } else { scopes.join(" ") };
+    Decision::deny(
+        BEYOND_CEILING,
+        format!("the token is limited to {scopes}, which does not include {permission}"),
+        format!("use a credential whose scope includes {permission}"),
+    )
 }
 
 fn no_grant(permission: Permission, asked: Asked<'_>) -> Decision {
@@ -104,26 +149,6 @@ impl Rights {
     /// May do everything.
     pub fn unlimited(why: &'static str) -> Self {
         Self { unlimited: Some(why), ..Self::default() }
-    }
-
-    fn beyond_ceiling(&self, permission: Permission, asked: Asked<'_>) -> Option<Decision> {
-        let ceiling = self.ceiling.as_deref()?;
-        let within = match asked {
-            Asked::Repository { name, .. } => {
-                ceiling.iter().any(|scope| scope.allows(permission, name))
-            }
-            Asked::Project(_) | Asked::Installation => false,
-        };
-        if within {
-            return None;
-        }
-        let scopes: Vec<String> = ceiling.iter().map(ToString::to_string).collect();
-        let scopes = if scopes.is_empty() { "nothing".to_owned() } else { scopes.join(" ") };
-        Some(Decision::deny(
-            BEYOND_CEILING,
-            format!("the token is limited to {scopes}, which does not include {permission}"),
-            format!("use a credential whose scope includes {permission}"),
-        ))
     }
 }
 

@@ -156,7 +156,7 @@ impl Shape {
         body: axum::body::Body,
     ) -> Result<Call, ApiError> {
         let body = read(body).await;
-        let sender = Sender::find(&state, &head).await?;
+        let sender = Sender::find(&state, &head, &crate::request::RequestId::of(&head)).await?;
         state.check_rate(&sender)?;
         check_origin(&sender, &head)?;
         let parameters = named(parameters)?;

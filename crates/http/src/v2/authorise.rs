@@ -16,16 +16,25 @@ use super::Refusal;
 use crate::{app::State, error::ApiError, identify::Sender, request::RequestId, respond::With};
 
 /// What the sender may see of what the action is about.
-pub(super) struct Allowed {
-    /// Where a mount may take its blob from; for mounts.
-    pub(super) mount_from: MountFrom,
-    /// The repositories to list; for the list of them.
-    pub(super) readable: Arc<Readable>,
+pub(super) enum Allowed {
+    /// Just what it names.
+    Plain,
+    /// What a mount may take its blob from.
+    Mount(MountFrom),
+    /// The repositories to list.
+    List(Readable),
 }
 
 impl Allowed {
-    fn plain() -> Self {
-        Self { mount_from: MountFrom::Nowhere, readable: Arc::new(Readable::Everything) }
+    /// Where a mount may take its blob from; nowhere, if that was not what was asked.
+    pub(super) fn mount_from(self) -> MountFrom {
+        if let Self::Mount(from) = self { from } else { MountFrom::Nowhere }
+    }
+
+    /// The repositories to list; none, if that was not what was asked.
+    pub(super) fn readable(self) -> Readable {
+        let nothing = || Readable::Within { projects: Vec::new(), covers: Box::new(|_| false) };
+        if let Self::List(readable) = self { readable } else { nothing() }
     }
 }
 
@@ -62,7 +71,7 @@ impl Question<'_> {
             Action::Ping if self.sender.principal.is_anonymous() && !self.sender.showed => {
                 Err(self.challenge(None, "login, or get a token"))
             }
-            Action::Ping => Ok(Allowed::plain()),
+            Action::Ping => Ok(Allowed::Plain),
             Action::ListRepositories(_) => self.list().await,
             action => match (action.repository(), permission(action)) {
                 (Some(repository), Some(permission)) => {
@@ -79,36 +88,37 @@ impl Question<'_> {
         repository: &RepositoryName,
         permission: Permission,
     ) -> Result<Allowed, Refusal> {
-        let decision = self.ask(repository, permission).await?;
-        if !decision.is_allowed() {
-            return Err(self.refuse(repository, permission, decision).await?);
+        if let Some(refusal) = self.ask(repository, permission).await? {
+            return Err(self.refuse(repository, permission, refusal).await?);
         }
         if permission == Permission::Push {
             self.check_project(repository).await?;
         }
         match self.action {
             Action::StartUpload(_, StartUpload::Mount { from, .. }) => {
-                let mount_from = self.mount_from(from.as_ref()).await?;
-                Ok(Allowed { mount_from, ..Allowed::plain() })
+                Ok(Allowed::Mount(self.mount_from(from.as_ref()).await?))
             }
-            _ => Ok(Allowed::plain()),
+            _ => Ok(Allowed::Plain),
         }
     }
 
+    /// The refusal, if it is one.
     async fn ask(
         &self,
         name: &RepositoryName,
         permission: Permission,
-    ) -> Result<Decision, Refusal> {
+    ) -> Result<Option<Decision>, Refusal> {
         let (access, principal) = (&self.state.access, &self.sender.principal);
         // The project is looked at only where the answer can depend on it.
-        let decision =
-            access.decide(principal, permission, Asked::Repository { name, public: false });
-        if decision.is_allowed() || permission != Permission::Pull {
-            return Ok(decision);
+        if access.allows(principal, permission, Asked::Repository { name, public: false }) {
+            return Ok(None);
         }
-        let public = access.is_public(name).await.map_err(super::refuse)?;
-        Ok(access.decide(principal, permission, Asked::Repository { name, public }))
+        let public = match permission {
+            Permission::Pull => access.is_public(name).await.map_err(super::refuse)?,
+            _ => false,
+        };
+        let decision = access.decide(principal, permission, Asked::Repository { name, public });
+        Ok(Some(decision).filter(|decision| !decision.is_allowed()))
     }
 
     /// A push may make its project where that is allowed; elsewhere somebody has to.
@@ -135,11 +145,10 @@ impl Question<'_> {
         let Some(from) = from else {
             return Ok(MountFrom::Any(Arc::new(self.readable(false).await?)));
         };
-        let decision = self.ask(from, Permission::Pull).await?;
-        if decision.is_allowed() {
+        let Some(refusal) = self.ask(from, Permission::Pull).await? else {
             return Ok(MountFrom::Repository(from.clone()));
-        }
-        self.record(from, &decision).await?;
+        };
+        self.record(from, &refusal).await?;
         Ok(MountFrom::Nowhere)
     }
 
@@ -152,7 +161,7 @@ impl Question<'_> {
         if unknown || !within {
             return Err(self.challenge(Some(CATALOG), "login to list repositories"));
         }
-        Ok(Allowed { readable: Arc::new(self.readable(true).await?), ..Allowed::plain() })
+        Ok(Allowed::List(self.readable(true).await?))
     }
 
     /// What the sender may read; `all` leaves out what its credential is limited to, which for the
@@ -177,7 +186,7 @@ impl Question<'_> {
         let covers = move |name: &RepositoryName| {
             let public = public.iter().any(|project| project == ProjectName::text_of(name));
             let asked = Asked::Repository { name, public };
-            plura_policy::decide(&rights, Permission::Pull, asked).is_allowed()
+            plura_policy::allows(&rights, Permission::Pull, asked)
         };
         Ok(Readable::Within { projects: projects.unwrap_or_default(), covers: Box::new(covers) })
     }
@@ -208,7 +217,7 @@ impl Question<'_> {
         let public = self.state.access.is_public(name).await.map_err(super::refuse)?;
         let rights = Rights { ceiling: None, ..self.sender.principal.rights.clone() };
         let asked = Asked::Repository { name, public };
-        Ok(plura_policy::decide(&rights, permission, asked).is_allowed())
+        Ok(plura_policy::allows(&rights, permission, asked))
     }
 
     /// 401, and where to get what is missing (RFC 6750, "The WWW-Authenticate Response Header Field").

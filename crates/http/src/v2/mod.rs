@@ -67,7 +67,7 @@ async fn carry_out(
     id: &RequestId,
     action: Action,
 ) -> Answer {
-    let sender = Sender::find(state, head).await.map_err(|error| {
+    let sender = Sender::find(state, head, id).await.map_err(|error| {
         let challenge = authorise::challenge(&state.realm(head), None, Some("invalid_token"));
         Box::new(error.into_response_with_challenge(&challenge))
     })?;
@@ -77,12 +77,14 @@ async fn carry_out(
     let question =
         authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
+    let for_sender;
     let registry = if authorise::permission(&action) == Some(Permission::Pull) {
-        state.registry.clone()
+        &state.registry
     } else {
-        state.registry.on_behalf_of(Arc::new(sender.origin(id)))
+        for_sender = state.registry.on_behalf_of(Arc::new(sender.origin(id)));
+        &for_sender
     };
-    let call = Call { state, registry: &registry, head: &head.headers, method: &head.method, body };
+    let call = Call { state, registry, head: &head.headers, method: &head.method, body };
     dispatch(call, action, allowed).await
 }
 
@@ -106,7 +108,9 @@ type Refusal = Box<Response<Body>>;
 async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
     match action {
         Action::Ping => Ok(respond::json(StatusCode::OK, &serde_json::json!({}))),
-        Action::ListRepositories(page) => lists::repositories(call, page, &allowed.readable).await,
+        Action::ListRepositories(page) => {
+            lists::repositories(call, page, &allowed.readable()).await
+        }
         Action::ListTags(repository, page) => lists::tags(call, repository, page).await,
         Action::ListReferrers { repository, subject, artifact_type, page } => {
             lists::referrers(call, repository, subject, artifact_type, page).await
@@ -133,7 +137,7 @@ async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
             uploads::whole(call, repository, digest).await
         }
         Action::StartUpload(repository, StartUpload::Mount { digest, .. }) => {
-            uploads::mount(call, repository, digest, allowed.mount_from).await
+            uploads::mount(call, repository, digest, allowed.mount_from()).await
         }
         Action::UploadStatus(repository, upload) => uploads::status(call, repository, upload).await,
         Action::AppendUpload(repository, upload) => uploads::append(call, repository, upload).await,
