@@ -152,6 +152,9 @@ fn scopes(given: &[String]) -> Result<Option<String>, Error> {
     let parsed = given.iter().map(|text| {
         let scope: plura_policy::Scope =
             text.parse().map_err(|error| Error::invalid("scopes", error))?;
+        if scope == plura_policy::Scope::Api {
+            return Err(Error::invalid("scopes", "leave them out for a token that is not limited"));
+        }
         Ok(scope.to_string())
     });
     Ok(Some(parsed.collect::<Result<Vec<_>, Error>>()?.join(" ")))

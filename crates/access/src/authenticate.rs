@@ -165,6 +165,9 @@ impl Access {
             return self.foreign_or_own(text).await;
         }
         let key = self.shared.password_key.digest(name, password);
+        // Of many requests that show the same, one verifies it, and the others learn from that one.
+        let turn = self.shared.memory.turn(key);
+        let _turn = turn.wait().await;
         let now = Timestamp::now();
         let (memory, generation) = (&self.shared.memory, self.shared.memory.generation());
         match memory.look(&key, now) {

@@ -6,8 +6,9 @@
 //! one that did it.
 
 use std::{
+    collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::SeqCst},
     },
     time::{Duration, Instant},
@@ -77,17 +78,48 @@ pub(crate) struct Memory {
     entries: Cache<Box<[u8]>, Arc<Entry>>,
     /// By what stands in a request's `Authorization`, so that most requests cost one look.
     recent: Cache<Box<[u8]>, Arc<Principal>>,
+    /// Passwords that are being verified.
+    turns: Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>,
     generation: AtomicU64,
+}
+
+/// A turn to find out about a password, after those who found out about the same before.
+pub(crate) struct Turn<'a> {
+    memory: &'a Memory,
+    key: [u8; 32],
+    lock: Arc<tokio::sync::Mutex<()>>,
+}
+
+impl Turn<'_> {
+    pub(crate) async fn wait(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.lock.lock().await
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut turns = self.memory.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        // The map's and this one: nobody else waits.
+        if Arc::strong_count(&self.lock) <= 2 {
+            turns.remove(&self.key);
+        }
+    }
 }
 
 impl Default for Memory {
     fn default() -> Self {
         let (entries, recent) = (Cache::new(CAPACITY), Cache::new(CAPACITY));
-        Self { entries, recent, generation: AtomicU64::new(0) }
+        Self { entries, recent, turns: Mutex::default(), generation: AtomicU64::new(0) }
     }
 }
 
 impl Memory {
+    pub(crate) fn turn(&self, key: [u8; 32]) -> Turn<'_> {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        let lock = Arc::clone(turns.entry(key).or_default());
+        Turn { memory: self, key, lock }
+    }
+
     pub(crate) fn look(&self, key: &[u8], now: Timestamp) -> Known {
         let Some(entry) = self.entries.get(key) else { return Known::Nothing };
         let until = entry.principal.freshness.until;

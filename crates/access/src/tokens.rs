@@ -69,17 +69,14 @@ impl Access {
         if request.scopes.len() > MOST_SCOPES {
             return Err(Error::invalid("scope", format!("at most {MOST_SCOPES} of them")));
         }
-        let mut entries = Vec::new();
-        for scope in &request.scopes {
-            entries.extend(self.granted(&caller.principal, scope).await?);
-        }
+        let entries = self.entries(&caller.principal, &request.scopes).await?;
         let refresh_token = if request.refresh && may_stay(&caller.principal) {
             Some(self.refresh_token(caller, &request.client).await?)
         } else {
             None
         };
         let life = life(&caller.principal, self.shared.settings.token_life);
-        let token = self.mint(&caller.principal, Some(entries), life)?;
+        let token = self.mint(&caller.principal, entries, life)?;
         Ok(issued(token, life, refresh_token))
     }
 
@@ -113,23 +110,32 @@ impl Access {
         .await
     }
 
+    /// What of the scopes the caller may do; `None` for everything that they may.
+    async fn entries(
+        &self,
+        principal: &Principal,
+        scopes: &[Scope],
+    ) -> Result<Option<Vec<AccessEntry>>, Error> {
+        if scopes.contains(&Scope::Api) && principal.rights.ceiling.is_none() {
+            return Ok(None);
+        }
+        let mut entries = Vec::new();
+        for scope in scopes {
+            entries.extend(self.granted(principal, scope).await?);
+        }
+        Ok(Some(entries))
+    }
+
     /// What of a scope the caller may do.
     async fn granted(
         &self,
         principal: &Principal,
         scope: &Scope,
     ) -> Result<Option<AccessEntry>, Error> {
-        let Scope::Repositories(pattern, wanted) = scope else {
-            let ceiling = principal.rights.ceiling.as_ref();
-            if ceiling.is_some_and(|ceiling| !ceiling.contains(&Scope::Catalog)) {
-                return Ok(None);
-            }
-            let entry = AccessEntry {
-                resource: "registry".to_owned(),
-                name: "catalog".to_owned(),
-                actions: vec!["*".to_owned()],
-            };
-            return Ok(Some(entry));
+        let (pattern, wanted) = match scope {
+            Scope::Repositories(pattern, wanted) => (pattern, wanted),
+            Scope::Catalog => return Ok(catalog(principal)),
+            Scope::Api => return Ok(None),
         };
         // A client names one repository; whoever wants more uses an API token.
         let Ok(name) = pattern.as_str().parse::<RepositoryName>() else { return Ok(None) };
@@ -218,6 +224,17 @@ impl Access {
         .await?;
         Ok(secret.expose().to_owned())
     }
+}
+
+/// The list of repositories, for who is not limited to something else.
+fn catalog(principal: &Principal) -> Option<AccessEntry> {
+    let ceiling = principal.rights.ceiling.as_ref();
+    let within = ceiling.is_none_or(|ceiling| ceiling.contains(&Scope::Catalog));
+    within.then(|| AccessEntry {
+        resource: "registry".to_owned(),
+        name: "catalog".to_owned(),
+        actions: vec!["*".to_owned()],
+    })
 }
 
 /// Whether a refresh token is given for what was shown: for a password, which the client need not keep

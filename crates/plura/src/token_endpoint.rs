@@ -77,6 +77,7 @@ pub(crate) async fn exchange_identity(
     form.query_pairs_mut()
         .extend_pairs(service.map(|service| ("service", service)))
         .extend_pairs([("grant_type", "refresh_token"), ("client_id", CLIENT)])
+        .append_pair("scope", "registry:api:*")
         .append_pair("refresh_token", identity.expose());
     let request = http
         .post(realm.clone())

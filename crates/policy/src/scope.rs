@@ -5,7 +5,7 @@ use plura_oci::RepositoryName;
 use crate::{Pattern, Permission};
 
 /// What a token is asked for, or limited to: the scope of the Docker token protocol,
-/// `repository:NAME:pull,push`, and `registry:catalog:*`.
+/// `repository:NAME:pull,push`, and `registry:catalog:*`; and `registry:api:*` of our own.
 ///
 /// The name may be a [`Pattern`] where a person limits a token; a client asks for single names.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,9 @@ pub enum Scope {
     Repositories(Pattern, Vec<ScopeAction>),
     /// The list of repositories.
     Catalog,
+    /// Everything that the owner may: what the API needs, whose requests are about more than
+    /// repositories. Only a credential that is not limited can be exchanged for it.
+    Api,
 }
 
 /// What may be done to a repository through a token.
@@ -49,7 +52,7 @@ impl Scope {
             Self::Repositories(pattern, actions) => {
                 actions.iter().any(|action| action.allows(permission)) && pattern.covers(repository)
             }
-            Self::Catalog => false,
+            Self::Catalog | Self::Api => false,
         }
     }
 }
@@ -108,6 +111,7 @@ impl FromStr for Scope {
         // A class in parentheses, as in `repository(plugin):`, says nothing that matters here.
         match kind.split_once('(').map_or(kind, |(kind, _)| kind) {
             "registry" if name == "catalog" => Ok(Self::Catalog),
+            "registry" if name == "api" => Ok(Self::Api),
             "repository" => {
                 let pattern = name.parse().map_err(|_| malformed())?;
                 // Actions of later versions are not known here, and so not granted.
@@ -130,6 +134,7 @@ impl fmt::Display for Scope {
                 write!(f, "repository:{pattern}:{}", actions.join(","))
             }
             Self::Catalog => f.write_str("registry:catalog:*"),
+            Self::Api => f.write_str("registry:api:*"),
         }
     }
 }
@@ -147,6 +152,7 @@ mod tests {
             ("repository:apps/**:*", Some("repository:apps/**:*")),
             ("repository:apps/x:frobnicate", Some("repository:apps/x:")),
             ("registry:catalog:*", Some("registry:catalog:*")),
+            ("registry:api:*", Some("registry:api:*")),
             ("repository:apps/x", None),
             ("repository:Apps/x:pull", None),
             ("repository::pull", None),
