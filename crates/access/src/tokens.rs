@@ -88,7 +88,7 @@ impl Access {
 
     /// A token for all that the owner of a refresh token may do, unless that is limited itself.
     pub fn refreshed_token(&self, principal: &Principal) -> Result<IssuedToken, Error> {
-        let life = self.shared.settings.token_life.as_secs();
+        let life = life(principal, self.shared.settings.token_life);
         let limit = principal.rights.ceiling.is_some().then(Vec::new);
         Ok(issued(self.mint(principal, limit, life)?, life, None))
     }
