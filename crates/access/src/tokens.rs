@@ -86,13 +86,6 @@ impl Access {
         Ok(Arc::new(self.read(&proof, Timestamp::now()).await?))
     }
 
-    /// A token for all that the owner of a refresh token may do, unless that is limited itself.
-    pub fn refreshed_token(&self, principal: &Principal) -> Result<IssuedToken, Error> {
-        let life = life(principal, self.shared.settings.token_life);
-        let limit = principal.rights.ceiling.is_some().then(Vec::new);
-        Ok(issued(self.mint(principal, limit, life)?, life, None))
-    }
-
     /// Ends a refresh token, as a logout does. One that is not known needs no end.
     pub async fn end_secret(&self, caller: &Caller, token: &str) -> Result<(), Error> {
         let Ok(secret) = token.parse::<Secret>() else { return Ok(()) };

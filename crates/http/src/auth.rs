@@ -98,13 +98,7 @@ async fn token_by_form(Extract(state): Shared, head: Parts, Small(body): Small) 
     let refreshed = once(&form, "grant_type") == Some("refresh_token");
     let caller = caller(&Sender { principal, ..sender }, &head);
     let offline = once(&form, "access_type") == Some("offline");
-    // Without a scope, all that the refresh token stands for is meant (RFC 6749, section 6): that is
-    // how programs that do more than pull and push use it.
-    let mut answer = if refreshed && once(&form, "scope").is_none() {
-        state.access.refreshed_token(&caller.principal)?
-    } else {
-        issued(&state, &caller, &form, offline && !refreshed).await?
-    };
+    let mut answer = issued(&state, &caller, &form, offline && !refreshed).await?;
     if refreshed {
         // The protocol wants it back; it stays good until it ends or is ended.
         answer.refresh_token = once(&form, "refresh_token").map(ToOwned::to_owned);
