@@ -84,7 +84,7 @@ forms! {
     /// The name of a trust entry.
     TrustName = text(1, 64, "^[a-z0-9]+([._-][a-z0-9]+)*$");
     /// What a token is limited to: `repository:NAME:pull,push,delete`, where the name may be a
-    /// pattern, `registry:catalog:*`, or `registry:api:*` for all that its owner may.
+    /// pattern, or `registry:catalog:*`.
     Scope = string().pattern(Some(concat!(
         r"^(repository(\([^:]*)?:(?=[^:])", pattern!(), r":[^:]*|registry(\([^:]*)?:catalog:[^:]*)$"
     )));

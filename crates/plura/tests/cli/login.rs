@@ -102,7 +102,7 @@ fn an_identity_token_is_kept_instead_of_the_password() {
     assert_eq!((&*version.line, &*exchange.line), ("GET /v2/", "POST /auth/token"));
     assert_eq!(
         exchange.body.replace(&server.host().replace(':', "%3A"), "HOST"),
-        "service=HOST&grant_type=refresh_token&client_id=plura&refresh_token=identity"
+        "service=HOST&grant_type=refresh_token&client_id=plura&scope=registry%3Aapi%3A*&refresh_token=identity"
     );
     assert_eq!((&*whoami.line, &*whoami.authorization), ("GET /api/v1/me", BEARER));
 }

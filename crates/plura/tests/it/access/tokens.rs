@@ -23,8 +23,9 @@ fn allowed(token: &str) -> Vec<String> {
     let entries = claims["access"].as_array().expect("a token for clients is limited").clone();
     let entry = |entry: Value| {
         let actions = entry["actions"].as_array().expect("actions").clone();
-        let actions: Vec<_> = actions.iter().map(|action| action.as_str().unwrap()).collect();
-        format!("{}:{}", entry["name"].as_str().unwrap(), actions.join(","))
+        let actions: Vec<_> =
+            actions.iter().map(|action| action.as_str().expect("an action")).collect();
+        format!("{}:{}", entry["name"].as_str().expect("a name"), actions.join(","))
     };
     entries.into_iter().map(entry).collect()
 }
