@@ -7,6 +7,9 @@
 mod api_table;
 mod closed;
 mod grid;
+mod guessing;
+mod isolation;
+mod names;
 mod people;
 mod revocation;
 mod table;
