@@ -85,7 +85,13 @@ impl Access {
     /// Who sends this `Authorization`, if that was found out a moment ago; then nothing else of it need
     /// be looked at.
     pub fn recall(&self, authorization: &str) -> Option<Arc<Principal>> {
-        self.shared.memory.recall(&self.recall_key(authorization))
+        let key = self.recall_key(authorization);
+        // Whether it is somebody who is locked out is for the long way to find out.
+        let is_password = matches!(key, Cow::Owned(_));
+        if is_password && !self.shared.lockout.is_quiet(Instant::now()) {
+            return None;
+        }
+        self.shared.memory.recall(&key)
     }
 
     /// Notes what [`Access::recall`] will answer.
@@ -164,6 +170,9 @@ impl Access {
         if text.starts_with("eyJ") {
             return self.foreign_or_own(text).await;
         }
+        // Before anything is remembered: who is locked out must not learn, from being let in, that a
+        // guess is the password of somebody who was here a moment ago.
+        self.check_lock(name, address)?;
         let key = self.shared.password_key.digest(name, password);
         // Of many requests that show the same, one verifies it, and the others learn from that one.
         let turn = self.shared.memory.turn(key);
@@ -208,12 +217,9 @@ impl Access {
         address: std::net::IpAddr,
     ) -> Result<(AccountId, String), Error> {
         let lockout = &self.shared.lockout;
-        // What cannot be a name is not kept as one.
+        self.check_lock(name, address)?;
         let name = name.parse::<AccountName>().ok();
-        let text = name.as_ref().map_or("", AccountName::as_str);
-        lockout
-            .check(text, address, Instant::now())
-            .map_err(|locked| Error::Locked(locked.retry_after))?;
+        let text = counted(name.as_ref());
         let found = match &name {
             Some(name) => account::find_named(&mut self.read_db().await?, name.as_str()).await?,
             None => None,
@@ -223,12 +229,20 @@ impl Access {
         let stored = active.as_ref().and_then(|account| account.password_hash.as_deref());
         // Without a hash the same work is done, so that time does not tell who exists.
         let verified = self.shared.hasher.verify(password, stored).await?;
+        // What was guessed at the same time counts, too: as if it had been one after the other.
+        self.check_lock(text, address)?;
         if let (Some(Account { id, password_hash: Some(hash), .. }), true) = (active, verified.ok) {
             lockout.succeeded(text, address, Instant::now());
             return Ok((id, hash));
         }
         lockout.failed(text, address, Instant::now());
         Err(Error::BadCredentials)
+    }
+
+    fn check_lock(&self, name: &str, address: std::net::IpAddr) -> Result<(), Error> {
+        let name = name.parse::<AccountName>().ok();
+        let checked = self.shared.lockout.check(counted(name.as_ref()), address, Instant::now());
+        checked.map_err(|locked| Error::Locked(locked.retry_after))
     }
 
     pub(crate) fn prove_secret(
@@ -337,6 +351,11 @@ impl Access {
             }
         });
     }
+}
+
+/// The name that failures are counted for: what cannot be one is not kept as one.
+fn counted(name: Option<&AccountName>) -> &str {
+    name.map_or("", AccountName::as_str)
 }
 
 /// When a token of ours ends.

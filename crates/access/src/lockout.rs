@@ -6,6 +6,7 @@
 //! behind the same address do.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
@@ -50,6 +51,9 @@ pub struct Lockout {
     addresses: Fading<Prefix, Streak>,
     names: Fading<Name, Streak>,
     known: Fading<(Name, Prefix), Known>,
+    /// When the last of all locks ends, in milliseconds after `begun`.
+    quiet_from: AtomicU64,
+    begun: Instant,
 }
 
 impl Lockout {
@@ -60,7 +64,14 @@ impl Lockout {
             addresses: Fading::new(capacity),
             names: Fading::new(capacity),
             known: Fading::new(capacity),
+            quiet_from: AtomicU64::new(0),
+            begun: Instant::now(),
         }
+    }
+
+    /// Whether nobody is locked out: then [`Lockout::check`] would let everybody pass.
+    pub fn is_quiet(&self, now: Instant) -> bool {
+        self.milliseconds(now) >= self.quiet_from.load(SeqCst)
     }
 
     /// Whether an attempt for `name` from `address` may be made now. A name that does not exist is
@@ -79,9 +90,14 @@ impl Lockout {
     /// The credentials were wrong.
     pub fn failed(&self, name: &str, address: IpAddr, now: Instant) {
         let (name, prefix) = (Name::of(name), Prefix::of(address));
-        self.pairs.update((name, prefix), now, |streak| PAIR.count(streak, now));
-        self.addresses.update(prefix, now, |streak| ADDRESS.count(streak, now));
-        self.names.update(name, now, |streak| NAME.count(streak, now));
+        let count = |rule: &Rule, streak: &mut Option<Streak>| {
+            let locked_until = rule.count(streak, now);
+            // A millisecond more, for what is cut off.
+            self.quiet_from.fetch_max(self.milliseconds(locked_until) + 1, SeqCst);
+        };
+        self.pairs.update((name, prefix), now, |streak| count(&PAIR, streak));
+        self.addresses.update(prefix, now, |streak| count(&ADDRESS, streak));
+        self.names.update(name, now, |streak| count(&NAME, streak));
     }
 
     /// The credentials were right. This clears the failures of the name from this address, and not
@@ -91,6 +107,11 @@ impl Lockout {
         self.pairs.update(pair, now, |streak| *streak = None);
         let known = now.checked_add(KNOWN).map(Known);
         self.known.update(pair, now, |state| *state = known);
+    }
+
+    fn milliseconds(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.begun);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 }
 
@@ -156,7 +177,8 @@ impl Fade for Known {
 }
 
 impl Rule {
-    fn count(&self, streak: &mut Option<Streak>, now: Instant) {
+    /// Counts one more; until when it is locked then.
+    fn count(&self, streak: &mut Option<Streak>, now: Instant) -> Instant {
         let failures = streak.map_or(0, |streak| streak.failures).saturating_add(1);
         let lock = match failures.checked_sub(self.tolerated) {
             Some(more) => self.longest.min(Duration::from_secs(1_u64 << more.min(32))),
@@ -170,6 +192,7 @@ impl Rule {
             _ => locked_until + self.within,
         };
         *streak = Some(Streak { failures, locked_until, ends });
+        locked_until
     }
 }
 
@@ -227,6 +250,21 @@ mod tests {
         door.wait(3600);
         door.fail("alice", HOME);
         assert_eq!(door.locked("alice", HOME), 0, "forgotten after a quiet hour");
+    }
+
+    #[test]
+    fn it_is_quiet_when_the_last_lock_has_ended() {
+        let mut door = Door::new();
+        let mut quiet = Vec::new();
+        for _ in 0..6 {
+            door.fail("alice", HOME);
+            quiet.push(door.lockout.is_quiet(door.now + Duration::from_millis(1)));
+        }
+        assert_eq!(quiet, [true, true, true, true, false, false]);
+        door.fail("bob", HOME);
+        assert!(!door.lockout.is_quiet(door.now), "others do not end it");
+        door.wait(3);
+        assert!(door.lockout.is_quiet(door.now));
     }
 
     #[test]
