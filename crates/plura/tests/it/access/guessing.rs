@@ -58,7 +58,8 @@ async fn who_guesses_is_locked_out_and_nobody_else_is() {
     assert!(guesses <= 5, "{guesses} guesses");
     let locked = locked.expect_error(429, "TOOMANYREQUESTS");
     let wait = retry_after(&locked);
-    // All ways are one, and the right password is not looked at either.
+    // All ways are one, and the right password is not looked at either: not even though it was used a
+    // moment ago and is remembered, since letting it in would tell it from the wrong ones.
     for way in 0..5 {
         let answer = try_password(&closed.client, way, "dora", &dora.secret).await;
         assert!(begun.elapsed() > wait || answer.status == 429, "{}", answer.describe());
