@@ -164,7 +164,11 @@ pub(crate) async fn give(
 }
 
 /// Nobody gives a role that allows what they may not do themselves.
-fn may_give(rights: &Rights, role: Role, project: Option<&ProjectName>) -> Result<(), Error> {
+pub(crate) fn may_give(
+    rights: &Rights,
+    role: Role,
+    project: Option<&ProjectName>,
+) -> Result<(), Error> {
     let asked = project.map_or(Asked::Installation, Asked::Project);
     let given = Permission::ALL.into_iter().filter(|permission| role.gives(*permission));
     for permission in given {

@@ -220,11 +220,12 @@ impl Access {
         }
         let secret = Secret::generate(SecretKind::Robot)?;
         let hash = secret.hash().as_str().to_owned();
-        let (robot, origin, now) = (name.clone(), Arc::clone(&caller.origin), Timestamp::now());
+        let (robot, caller, now) = (name.clone(), caller.clone(), Timestamp::now());
         let life = self.shared.settings.robot_life;
         self.change(move |tx| {
             Box::pin(async move {
                 let account = find(tx, &robot).await?;
+                check_reach(tx, &caller, &account).await?;
                 let newest = newest(tx, &account).await?;
                 // It is good for as long as the one before was made for.
                 let expires_at = match newest {
@@ -237,7 +238,7 @@ impl Access {
                 credential::end_robot_secrets(tx, &account.id, now.after(overlap)).await?;
                 add_secret(tx, &account, &hash, expires_at, now).await?;
                 let event = event("robot.rotate", &account, robot_project(&robot).as_ref());
-                Ok(plura_meta::audit::record(tx, &origin, &event, now).await?)
+                Ok(plura_meta::audit::record(tx, &caller.origin, &event, now).await?)
             })
         })
         .await?;
@@ -322,6 +323,15 @@ fn grants_within(
         _ => Ok(RobotGrant { project: Some(project.clone()), ..grant }),
     };
     grants.into_iter().map(within).collect()
+}
+
+/// Who has a robot's secret may do what the robot may: nobody gets one that may do more than they do.
+async fn check_reach(tx: &mut Tx, caller: &Caller, robot: &Account) -> Result<(), Error> {
+    for membership in membership::of_subject(tx, "robot", robot.id.as_str()).await? {
+        let grant = RobotGrant::of(&membership)?;
+        members::may_give(&caller.principal.rights, grant.role, grant.project.as_ref())?;
+    }
+    Ok(())
 }
 
 async fn add_secret(

@@ -134,6 +134,7 @@ async fn rotate(call: Call) -> Answer {
     let name: AccountName = call.parameter("robot")?;
     let Rotate { overlap_seconds } = call.json_or_default(r#"{"overlap_seconds": 3600}"#)?;
     let overlap = Duration::from_secs(overlap_seconds);
-    let (robot, secret) = call.access().rotate_robot(&call.caller, &name, overlap).await?;
+    let rotated = call.access().rotate_robot(&call.caller, &name, overlap).await;
+    let (robot, secret) = call.done(rotated).await?;
     ok(&RobotWithSecret { robot, secret: secret.expose() })
 }
