@@ -5,12 +5,16 @@
 //! server of its own.
 
 mod api_table;
+mod browsers;
 mod closed;
+mod escalation;
 mod grid;
 mod guessing;
 mod isolation;
+mod jobs;
 mod names;
 mod people;
+mod quotas;
 mod revocation;
 mod table;
 mod tokens;

@@ -1,0 +1,127 @@
+//! What a project may hold: more is refused as a whole, and says why.
+
+use plura_testkit::{Answer, Image, Manifest, digest, media_type};
+use serde_json::{Value, json};
+
+use super::Closed;
+use super::closed::Account;
+
+async fn with_quota(quota: Value) -> (Closed, Account) {
+    let mut closed = Closed::start();
+    let mut project = json!({"name": "apps"});
+    project.as_object_mut().unwrap().extend(quota.as_object().unwrap().clone());
+    closed.project_with(project).await;
+    let developer = closed.member("dora", "developer", "apps").await;
+    (closed, developer)
+}
+
+#[track_caller]
+fn check_over(answer: Answer, quota: u64, wanted: u64) {
+    let answer = answer.expect_error(403, "DENIED");
+    let detail = &answer.json()["errors"][0]["detail"];
+    assert_eq!(detail["rule"], "quota of project apps");
+    assert_eq!((&detail["quota"], &detail["wanted"]), (&json!(quota), &json!(wanted)));
+    assert!(answer.error_message().contains("apps"), "{}", answer.error_message());
+}
+
+async fn used(closed: &Closed) -> (u64, u64) {
+    let project = closed.root.get("/api/v1/projects/apps").await.expect(200).json();
+    (project["used_bytes"].as_u64().unwrap(), project["used_tags"].as_u64().unwrap())
+}
+
+#[tokio::test]
+async fn bytes_beyond_the_quota_are_refused() {
+    let (mut closed, dora) = with_quota(json!({"quota_bytes": 1000})).await;
+    let repository = dora.client.repository("apps/web");
+    repository.push_bytes(&closed.random.bytes(600)).await;
+    let more = closed.random.bytes(500);
+    for method in plura_testkit::PushMethod::ALL {
+        check_over(repository.push_by(method, &more, &digest(&more)).await, 1000, 1100);
+        repository.head_blob(&digest(&more)).await.expect(404);
+        assert_eq!(used(&closed).await, (600, 0));
+    }
+    // Up to the last byte, and the same content again costs nothing, wherever in the project.
+    let rest = closed.random.bytes(400);
+    repository.push_bytes(&rest).await;
+    dora.client.repository("apps/api").push_bytes(&rest).await;
+    dora.client.repository("apps/job").mount(&digest(&rest), Some("apps/web")).await.expect(201);
+    assert_eq!(used(&closed).await, (1000, 0));
+    // From elsewhere it does.
+    closed.project("base").await;
+    let foreign = closed.random.bytes(10);
+    closed.root.repository("base/os").push_bytes(&foreign).await;
+    closed.give(Some("base"), json!({"subject": "user:dora", "role": "reader"})).await;
+    for from in [Some("base/os"), None] {
+        check_over(repository.mount(&digest(&foreign), from).await, 1000, 1010);
+        repository.head_blob(&digest(&foreign)).await.expect(404);
+    }
+    assert_eq!(used(&closed).await, (1000, 0));
+    // More room, and less than what is used: nothing is deleted.
+    let change = |quota: Value| {
+        closed.root.patch("/api/v1/projects/apps").json(&json!({"quota_bytes": quota}))
+    };
+    change(json!(1500)).await.expect(200);
+    repository.push_bytes(&more).await;
+    change(json!(10)).await.expect(200);
+    repository.head_blob(&digest(&more)).await.expect(200);
+    check_over(
+        repository.push_by(plura_testkit::PushMethod::Post, b"x", &digest(b"x")).await,
+        10,
+        1501,
+    );
+    change(Value::Null).await.expect(200);
+    repository.push_bytes(b"x").await;
+}
+
+#[tokio::test]
+async fn uploads_at_the_same_time_do_not_slip_in_together() {
+    let (mut closed, dora) = with_quota(json!({"quota_bytes": 1000})).await;
+    let repository = dora.client.repository("apps/web");
+    let blobs: Vec<Vec<u8>> = (0..8).map(|_| closed.random.bytes(400)).collect();
+    let pushes = blobs.iter().map(|bytes| {
+        let repository = repository.clone();
+        async move {
+            let digest = digest(bytes);
+            let method = plura_testkit::PushMethod::PostPut;
+            repository.push_by(method, bytes, &digest).await.expect_one_of(&[201, 403]).status
+        }
+    });
+    let statuses = futures_util::future::join_all(pushes).await;
+    assert_eq!(statuses.iter().filter(|status| **status == 201).count(), 2, "{statuses:?}");
+    assert_eq!(used(&closed).await, (800, 0));
+}
+
+#[tokio::test]
+async fn tags_beyond_the_quota_are_refused() {
+    let (mut closed, dora) = with_quota(json!({"quota_tags": 2})).await;
+    let repository = dora.client.repository("apps/web");
+    let images: Vec<Image> = (0..3).map(|_| Image::random(&mut closed.random)).collect();
+    for image in &images {
+        repository.push_blobs(&image.blobs).await;
+    }
+    let [one, two, three] = images.as_slice() else { unreachable!("three") };
+    repository.put_manifest("v1", &one.manifest).await.expect(201);
+    // Both tags or none, and neither the manifest.
+    let path = format!("/v2/apps/web/manifests/{}?tag=v2&tag=v3", two.digest());
+    let put = dora.client.put(&path).header("content-type", media_type::IMAGE);
+    check_over(put.body(two.manifest.bytes.clone()).await, 2, 3);
+    repository.head_manifest(&two.digest()).await.expect(404);
+    assert_eq!(repository.tags().await, ["v1"]);
+    repository.put_manifest("v2", &two.manifest).await.expect(201);
+    check_over(repository.put_manifest("v3", &three.manifest).await, 2, 3);
+    repository.head_manifest(&three.digest()).await.expect(404);
+    check_over(dora.client.repository("apps/api").put_manifest("v1", &index()).await, 2, 3);
+    // Moving a tag adds none; neither does a push by digest.
+    repository.put_manifest("v2", &one.manifest).await.expect(201);
+    repository.put_manifest(&three.digest(), &three.manifest).await.expect(201);
+    assert_eq!(used(&closed).await.1, 2);
+    let tags: Vec<Value> = closed.audit("&action=tag.set").await;
+    assert_eq!(tags.len(), 3, "{tags:#?}");
+    closed.root.repository("apps/web").delete_manifest("v1").await.expect(202);
+    repository.put_manifest("v3", &three.manifest).await.expect(201);
+}
+
+/// A manifest that needs nothing.
+fn index() -> Manifest {
+    Manifest::index(&[])
+}
