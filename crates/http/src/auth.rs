@@ -24,7 +24,7 @@ use crate::{
     api::{Route, Verb},
     app::State,
     error::ApiError,
-    identify::{SESSION_COOKIE, Sender, cookie},
+    identify::{SESSION_COOKIE, Sender, cookie, is_by_browser},
     request::RequestId,
 };
 
@@ -180,7 +180,10 @@ struct Login {
 
 async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answer {
     let request: Login = json_body(&body, r#"{"name": "NAME", "password": "..."}"#)?;
-    let sender = Sender::unknown(&head);
+    // A page of another site could log somebody in as somebody else, who then sees what they do.
+    let by_browser = is_by_browser(&head.headers);
+    let sender = Sender { by_cookie: by_browser, ..Sender::unknown(&head) };
+    sender.check_same_origin(&head.headers)?;
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let begun = state.access.login(&caller, &request.name, &request.password, sender.address).await;

@@ -211,6 +211,11 @@ fn authorization(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     Ok(Some(text))
 }
 
+/// Whether a browser sends it, since only browsers say where a request comes from.
+pub(crate) fn is_by_browser(headers: &HeaderMap) -> bool {
+    headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site")
+}
+
 /// The value of a cookie.
 pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());

@@ -17,7 +17,13 @@ use super::{
     call::{Answer, Call, read},
     describe::Description,
 };
-use crate::{app::State, auth, error::ApiError, identify::Sender, v2::authorise::challenge};
+use crate::{
+    app::State,
+    auth,
+    error::ApiError,
+    identify::{Sender, is_by_browser},
+    v2::authorise::challenge,
+};
 
 /// What a route does to what its path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,9 +183,7 @@ fn check_origin(sender: &Sender, head: &http::request::Parts) -> Result<(), ApiE
     if head.method.is_safe() {
         return Ok(());
     }
-    let is_browser =
-        head.headers.contains_key(header::ORIGIN) || head.headers.contains_key("sec-fetch-site");
-    let by_browser = sender.principal.identity == Identity::Local && is_browser;
+    let by_browser = sender.principal.identity == Identity::Local && is_by_browser(&head.headers);
     let sender = Sender { by_cookie: sender.by_cookie || by_browser, ..sender.clone() };
     sender.check_same_origin(&head.headers)
 }
