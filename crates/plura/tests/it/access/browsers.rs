@@ -20,8 +20,10 @@ async fn login(closed: &Closed, account: &Account) -> (Client, Answer) {
     (closed.client.sending("cookie", &cookie(&answer)), answer)
 }
 
+type Headers = Vec<(&'static str, String)>;
+
 /// The headers by which browsers say who has them send a request, and whether that is let through.
-fn origins(closed: &Closed) -> Vec<(&'static str, Vec<(&'static str, String)>, bool)> {
+fn origins(closed: &Closed) -> Vec<(&'static str, Headers, bool)> {
     let own = closed.server.base();
     let (_, port) = own.rsplit_once(':').expect("a port");
     let fetch = |site: &str| vec![("sec-fetch-site", site.to_owned())];

@@ -32,7 +32,7 @@ async fn try_password(client: &Client, way: usize, name: &str, password: &str) -
 /// Guesses until it is locked; how many guesses were looked at.
 async fn guess_until_locked(client: &Client, name: &str) -> (u32, Answer) {
     for guesses in 0..20 {
-        let way = usize::try_from(guesses).unwrap();
+        let way = usize::try_from(guesses).expect("a few");
         let answer = try_password(client, way, name, WRONG).await;
         if answer.status == 429 {
             return (guesses, answer);

@@ -114,8 +114,8 @@ async fn check_unknown(client: &Client, upload: &Upload) {
         let answer = client.request(method, path).await;
         answer.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     }
-    let patch = client.patch(path).header("content-range", "5-8").body("more").await;
-    patch.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+    let more = client.patch(path).header("content-range", "5-8").body("more").await;
+    more.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
     let put = client.put(path).query("digest", &whole).body("").await;
     put.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 }

@@ -27,7 +27,7 @@ async fn with_github(more: Value) -> (Closed, Issuer) {
         },
         "grants": [{"role": "developer", "project": "apps", "repositories": "apps/web"}],
     });
-    entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    entry.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
     closed.trust(&entry).await;
     (closed, issuer)
 }

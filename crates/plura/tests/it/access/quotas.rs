@@ -9,7 +9,10 @@ use super::closed::Account;
 async fn with_quota(quota: Value) -> (Closed, Account) {
     let mut closed = Closed::start();
     let mut project = json!({"name": "apps"});
-    project.as_object_mut().unwrap().extend(quota.as_object().unwrap().clone());
+    project
+        .as_object_mut()
+        .expect("an object")
+        .extend(quota.as_object().expect("an object").clone());
     closed.project_with(project).await;
     let developer = closed.member("dora", "developer", "apps").await;
     (closed, developer)
@@ -26,7 +29,10 @@ fn check_over(answer: Answer, quota: u64, wanted: u64) {
 
 async fn used(closed: &Closed) -> (u64, u64) {
     let project = closed.root.get("/api/v1/projects/apps").await.expect(200).json();
-    (project["used_bytes"].as_u64().unwrap(), project["used_tags"].as_u64().unwrap())
+    (
+        project["used_bytes"].as_u64().expect("a number"),
+        project["used_tags"].as_u64().expect("a number"),
+    )
 }
 
 #[tokio::test]
