@@ -79,21 +79,25 @@ async fn token_by_form(Extract(state): Shared, head: Parts, Small(body): Small) 
     check_service(&form)?;
     let sender = Sender::find(&state, &head, &RequestId::of(&head)).await?;
     state.check_rate(&sender)?;
-    let principal = match once(&form, "grant_type") {
+    let (shown, name) = match once(&form, "grant_type") {
         Some("refresh_token") => {
             let token = once(&form, "refresh_token").unwrap_or_default();
-            state.access.refresh(token).await?
+            (state.access.refresh(token).await, "")
         }
         Some("password") => {
             let name = once(&form, "username").unwrap_or_default();
             let password: Password = once(&form, "password").unwrap_or_default().into();
             let credential = plura_access::Credential::Basic { name, password: &password };
-            state.access.authenticate(credential, sender.address).await?
+            (state.access.authenticate(credential, sender.address).await, name)
         }
         _ => {
             let message = "expected `grant_type` to be `password` or `refresh_token`";
             return Err(bad_request(message));
         }
+    };
+    let principal = match shown {
+        Ok(principal) => principal,
+        Err(error) => return Err(refused_login(&state, &caller(&sender, &head), name, error).await),
     };
     let refreshed = once(&form, "grant_type") == Some("refresh_token");
     let caller = caller(&Sender { principal, ..sender }, &head);
@@ -163,7 +167,7 @@ async fn exchange(Extract(state): Shared, head: Parts, Small(body): Small) -> An
     match exchanged {
         Ok(exchanged) => Ok(no_store(Json(exchanged))),
         Err(error) => {
-            refused(&state, &caller, "token.exchange", String::new(), &error).await?;
+            refused(&state, &caller, "token.exchange", String::new(), &error.to_string()).await?;
             Err(error.into())
         }
     }
@@ -192,12 +196,7 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
             let session = session_cookie(&state, &head, SESSION_COOKIE, secret.expose(), None);
             Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, session)]).into_response())
         }
-        Err(error) => {
-            let known = state.access.is_account(&request.name).await?;
-            let target = if known { format!("account:{}", request.name) } else { String::new() };
-            refused(&state, &caller, "login", target, &error).await?;
-            Err(error.into())
-        }
+        Err(error) => Err(refused_login(&state, &caller, &request.name, error).await),
     }
 }
 
@@ -253,11 +252,10 @@ async fn finish_oidc(
         return Err(bad_request("this login was begun in another browser; begin again"));
     }
     let caller = caller(&Sender::unknown(&head), &head);
-    let finished = state.access.finish_oidc(&caller, &given, &code).await;
-    if let Err(error) = &finished {
-        refused(&state, &caller, "login", String::new(), error).await?;
-    }
-    let (secret, next) = finished?;
+    let (secret, next) = match state.access.finish_oidc(&caller, &given, &code).await {
+        Ok(begun) => begun,
+        Err(error) => return Err(refused_login(&state, &caller, "", error).await),
+    };
     let session = session_cookie(&state, &head, SESSION_COOKIE, secret.expose(), None);
     let mut response = Redirect::to(&next).into_response();
     response.headers_mut().append(header::SET_COOKIE, session);
@@ -292,17 +290,34 @@ pub(crate) fn caller(sender: &Sender, head: &Parts) -> Caller {
 }
 
 /// Every failed login is in the audit; with the name that was tried, if there is one like it: any
-/// other may be a password that was typed into the wrong field.
+/// other may be a password that was typed into the wrong field. A server that could not look refused
+/// nobody.
+async fn refused_login(state: &State, caller: &Caller, name: &str, error: Error) -> ApiError {
+    let reason = error.to_string();
+    let answer = ApiError::from(error);
+    if answer.is_the_servers() {
+        return answer;
+    }
+    let recorded = match state.access.is_account(name).await {
+        Ok(known) => {
+            let target = if known { format!("account:{name}") } else { String::new() };
+            refused(state, caller, "login", target, &reason).await
+        }
+        Err(error) => Err(error.into()),
+    };
+    recorded.err().unwrap_or(answer)
+}
+
 async fn refused(
     state: &State,
     caller: &Caller,
     action: &'static str,
     target: String,
-    error: &Error,
+    reason: &str,
 ) -> Result<(), ApiError> {
     let event = Event {
         outcome: Outcome::Denied,
-        detail: json!({ "reason": error.to_string() }).to_string(),
+        detail: json!({ "reason": reason }).to_string(),
         ..Event::done(action, target)
     };
     Ok(state.access.record(&caller.origin, event).await?)

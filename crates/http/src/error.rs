@@ -27,12 +27,21 @@ pub(crate) struct ApiError {
     allow: Option<&'static str>,
     retry_after: Option<u32>,
     cause: Option<Cause>,
+    denial: Option<Box<Denial>>,
 }
 
 /// What the operator must know and the caller need not: travels with the response to where the
 /// request's id is known, and is logged there.
 #[derive(Clone, Debug)]
 pub(crate) struct Cause(pub(crate) String);
+
+/// Why somebody who may do such things may not do this one: travels with the response to where it is
+/// written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Denial {
+    pub(crate) rule: String,
+    pub(crate) reason: String,
+}
 
 /// Seconds after which trying again may help.
 const RETRY_AFTER: u32 = 5;
@@ -54,12 +63,18 @@ struct Entry<'a> {
 impl ApiError {
     pub(crate) fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self { status, code, message, detail: None, allow: None, retry_after: None, cause: None }
+        let (detail, allow, retry_after, cause, denial) = (None, None, None, None, None);
+        Self { status, code, message, detail, allow, retry_after, cause, denial }
     }
 
     /// Whether credentials were refused.
     pub(crate) fn is_refusal(&self) -> bool {
         matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Whether the server could not do its part.
+    pub(crate) fn is_the_servers(&self) -> bool {
+        self.status.is_server_error()
     }
 
     /// The words.
@@ -68,7 +83,7 @@ impl ApiError {
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {
-        let Self { status, code, message, detail, allow, retry_after, cause } = self;
+        let Self { status, code, message, detail, allow, retry_after, cause, denial } = self;
         let entry = Entry { code: code.as_str(), message: &message, detail: detail.as_ref() };
         let mut response = respond::json(status, &Envelope { errors: [entry] });
         if let Some(allow) = allow {
@@ -79,6 +94,9 @@ impl ApiError {
         }
         if let Some(cause) = cause {
             response.extensions_mut().insert(cause);
+        }
+        if let Some(denial) = denial {
+            response.extensions_mut().insert(*denial);
         }
         response
     }
@@ -172,8 +190,13 @@ impl From<Error> for ApiError {
                 caused(StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown)
                     .with_detail(json!({ "missing": missing }))
             }
-            Error::OverQuota(over) => caused(StatusCode::FORBIDDEN, ErrorCode::Denied)
-                .with_detail(json!({ "rule": format!("quota of project {}", over.project), "quota": over.quota, "wanted": over.wanted })),
+            Error::OverQuota(over) => {
+                let rule = format!("quota of project {}", over.project);
+                let detail = json!({ "rule": rule, "quota": over.quota, "wanted": over.wanted });
+                let denial = Some(Box::new(Denial { rule, reason: text.clone() }));
+                let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied);
+                Self { denial, ..answer.with_detail(detail) }
+            }
             Error::DeleteDisabled => caused(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             _ => operators(&error),
         }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use http::{StatusCode, header, request::Parts};
-use plura_access::{Event, Outcome};
+use plura_access::Event;
 use plura_oci::{Action, ErrorCode, RepositoryName, StartUpload};
 use plura_policy::{Asked, BEYOND_CEILING, Decision, Permission, ProjectName, Rights, Scope};
 use plura_registry::{MountFrom, Readable};
 use serde_json::json;
 
-use super::Refusal;
+use super::{Refusal, audited};
 use crate::{app::State, error::ApiError, identify::Sender, request::RequestId, respond::With};
 
 /// What the sender may see of what the action is about.
@@ -148,7 +148,7 @@ impl Question<'_> {
         let Some(refusal) = self.ask(from, Permission::Pull).await? else {
             return Ok(MountFrom::Repository(from.clone()));
         };
-        self.record(from, &refusal).await?;
+        self.record(audited::mount_from(self.action, from), &refusal).await?;
         Ok(MountFrom::Nowhere)
     }
 
@@ -202,7 +202,7 @@ impl Question<'_> {
         if principal.is_anonymous() && !self.sender.showed {
             return Ok(self.challenge(Some(&scope), &decision.reason));
         }
-        self.record(repository, &decision).await?;
+        self.record(audited::event(self.action), &decision).await?;
         // A token that is too narrow can be had wider: clients ask for one and come again. Who could
         // not get one either is told so. Who is nobody in particular can log in.
         let narrow = decision.rule == BEYOND_CEILING && self.could(repository, permission).await?;
@@ -228,13 +228,8 @@ impl Question<'_> {
         Box::new(error.into_response().with(header::WWW_AUTHENTICATE, challenge))
     }
 
-    async fn record(&self, name: &RepositoryName, decision: &Decision) -> Result<(), Refusal> {
-        let event = Event {
-            outcome: Outcome::Denied,
-            rule: decision.rule.clone(),
-            detail: json!({ "reason": decision.reason }).to_string(),
-            ..Event::done(self.action.name(), name.as_str()).of_project(ProjectName::text_of(name))
-        };
+    async fn record(&self, event: Event, decision: &Decision) -> Result<(), Refusal> {
+        let event = audited::denied(event, &decision.rule, &decision.reason);
         let origin = self.sender.origin(self.request);
         self.state.access.record(&origin, event).await.map_err(super::refuse)
     }

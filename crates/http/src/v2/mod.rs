@@ -1,6 +1,7 @@
 //! `/v2`: a request becomes an [`Action`], the action is carried out by one use case, and its outcome
 //! becomes a response.
 
+mod audited;
 pub(crate) mod authorise;
 mod blobs;
 mod lists;
@@ -17,7 +18,7 @@ use plura_registry::{Error, Registry};
 use crate::{
     app::State,
     body::Body,
-    error::ApiError,
+    error::{ApiError, Denial},
     identify::Sender,
     listen::RequestBody,
     request::{LentBody, RequestId},
@@ -77,15 +78,23 @@ async fn carry_out(
     let question =
         authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
-    let for_sender;
-    let registry = if authorise::permission(&action) == Some(Permission::Pull) {
-        &state.registry
-    } else {
-        for_sender = state.registry.on_behalf_of(Arc::new(sender.origin(id)));
-        &for_sender
-    };
-    let call = Call { state, registry, head: &head.headers, method: &head.method, body };
-    dispatch(call, action, allowed).await
+    let (method, head) = (&head.method, &head.headers);
+    if authorise::permission(&action) == Some(Permission::Pull) {
+        let call = Call { state, registry: &state.registry, head, method, body };
+        return dispatch(call, action, allowed).await;
+    }
+    let origin = Arc::new(sender.origin(id));
+    let registry = state.registry.on_behalf_of(Arc::clone(&origin));
+    let event = audited::event(&action);
+    let call = Call { state, registry: &registry, head, method, body };
+    let answered = dispatch(call, action, allowed).await;
+    if let Err(refusal) = &answered
+        && let Some(denial) = refusal.extensions().get::<Denial>()
+    {
+        let event = audited::denied(event, &denial.rule, &denial.reason);
+        state.access.record(&origin, event).await.map_err(refuse)?;
+    }
+    answered
 }
 
 /// A request whose action is known and allowed.
