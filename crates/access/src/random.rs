@@ -5,10 +5,11 @@
 #[error("the system gave no random bytes")]
 pub struct NoRandomness;
 
-/// Bytes that nobody can foresee.
+/// Bytes that nobody can foresee, from the operating system. The cryptographic library has a generator of
+/// its own, which takes 30 ms to gather entropy when it is first used: too long for a start.
 pub(crate) fn bytes<const LENGTH: usize>() -> Result<[u8; LENGTH], NoRandomness> {
     let mut bytes = [0; LENGTH];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| NoRandomness)?;
+    getrandom::fill(&mut bytes).map_err(|_| NoRandomness)?;
     Ok(bytes)
 }
 
