@@ -12,7 +12,7 @@ use plura_policy::AccountName;
 use quick_cache::sync::Cache;
 
 use crate::{
-    Access, Caller, Error, OidcLogin,
+    Access, Caller, Error, Method, OidcLogin,
     oidc::{Begun, Identity},
     password::Password,
     secret::{Secret, SecretKind},
@@ -43,7 +43,7 @@ impl Access {
     ) -> Result<Secret, Error> {
         let (id, _) = self.check_password(name, password, address).await?;
         let found = account::find(&mut self.read_db().await?, &id).await?;
-        self.begin_session(caller, &found.ok_or(Error::BadCredentials)?).await
+        self.begin_session(caller, &found.ok_or(Error::BadCredentials)?, Method::Password).await
     }
 
     /// Begins a login at the issuer: where to send the browser. `next` is where it goes afterwards.
@@ -73,7 +73,7 @@ impl Access {
         let finished =
             login.provider.finish(&self.shared.issuers, code, state, begun.clone(), now).await;
         let account = self.federated(caller, login, finished?).await?;
-        Ok((self.begin_session(caller, &account).await?, next.clone()))
+        Ok((self.begin_session(caller, &account, Method::Oidc).await?, next.clone()))
     }
 
     fn oidc(&self) -> Result<&OidcLogin, Error> {
@@ -121,7 +121,12 @@ impl Access {
         .await
     }
 
-    async fn begin_session(&self, caller: &Caller, account: &Account) -> Result<Secret, Error> {
+    async fn begin_session(
+        &self,
+        caller: &Caller,
+        account: &Account,
+        method: Method,
+    ) -> Result<Secret, Error> {
         let secret = Secret::generate(SecretKind::Session)?;
         let (hash, now) = (secret.hash().as_str().to_owned(), Timestamp::now());
         let mut row = Credential::new(account.id.clone(), credential::Kind::Session, "", now);
@@ -129,6 +134,7 @@ impl Access {
         let mut origin = (*caller.origin).clone();
         "user".clone_into(&mut origin.actor_kind);
         origin.actor.clone_from(&account.name);
+        method.as_str().clone_into(&mut origin.method);
         self.change(move |tx| {
             Box::pin(async move {
                 credential::insert(tx, &row, &hash).await?;

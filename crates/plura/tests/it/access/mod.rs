@@ -5,6 +5,7 @@
 //! server of its own.
 
 mod api_table;
+mod audit;
 mod browsers;
 mod closed;
 mod escalation;

@@ -263,6 +263,7 @@ async fn no_way_leads_from_a_narrow_token_to_a_wider_one() {
                 "repository:apps/other:pull",
                 "repository:charts/db:*",
                 "registry:catalog:*",
+                "registry:api:*",
             ];
             let token = docker_token(&client, &wider).await;
             let entries: Vec<String> =
