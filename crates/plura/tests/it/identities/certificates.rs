@@ -227,3 +227,16 @@ async fn a_role_that_is_taken_back_ends_on_connections_that_are_open() {
     site.closed.root.delete(&format!("/api/v1/projects/apps/members/{id}")).await.expect(204);
     super::soon(403, async || ci.get(TAGS).await).await;
 }
+
+/// What is remembered for a moment is remembered for what proved it.
+#[tokio::test]
+async fn an_empty_authorization_stands_for_nobody_elses_certificate() {
+    let site = Site::start("optional").await;
+    site.member(&format!("spiffe:{CI}"), "reader", "apps").await;
+    let ci = site.holder(&[CI], &[]).basic("", "");
+    let nobody = site.bare().basic("", "");
+    for _ in 0..3 {
+        ci.get(TAGS).await.expect(200);
+        nobody.get(TAGS).await.expect_error(401, "UNAUTHORIZED");
+    }
+}
