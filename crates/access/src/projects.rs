@@ -1,5 +1,5 @@
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering::SeqCst},
@@ -133,24 +133,25 @@ impl Access {
         Ok(self.project_facts(repository).await?.public)
     }
 
-    /// The projects in which somebody may read something: those of their roles, and the public ones.
-    /// `None` stands for all.
+    /// The projects in which somebody may read something: those of their roles, and the public ones,
+    /// each with whether it is public. `None` stands for all.
     pub async fn readable_projects(
         &self,
         principal: &Principal,
-    ) -> Result<Option<Vec<String>>, Error> {
+    ) -> Result<Option<BTreeMap<String, bool>>, Error> {
         let rights = &principal.rights;
         let everywhere = rights.grants.iter().any(|grant| grant.realm == Realm::Everywhere);
         if rights.unlimited.is_some() || everywhere {
             return Ok(None);
         }
-        let mut names: BTreeSet<String> =
-            project::public(&mut self.read_db().await?).await?.into_iter().collect();
-        names.extend(rights.grants.iter().filter_map(|grant| match &grant.realm {
+        let of_roles = rights.grants.iter().filter_map(|grant| match &grant.realm {
             Realm::Everywhere => None,
-            Realm::Project(name) => Some(name.as_str().to_owned()),
-        }));
-        Ok(Some(names.into_iter().collect()))
+            Realm::Project(name) => Some((name.as_str().to_owned(), false)),
+        });
+        let mut projects: BTreeMap<String, bool> = of_roles.collect();
+        let public = project::public(&mut self.read_db().await?).await?;
+        projects.extend(public.into_iter().map(|name| (name, true)));
+        Ok(Some(projects))
     }
 
     /// Projects behind `after`, by name, that `visible` lets through; at most `limit`.

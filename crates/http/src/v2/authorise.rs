@@ -175,20 +175,14 @@ impl Question<'_> {
             return Ok(Readable::Everything);
         }
         let rights = Rights { ceiling, ..principal.rights.clone() };
-        // Those without a role in it see a project only because it is public.
-        let granted = |project: &String| {
-            rights.grants.iter().any(|grant| {
-                matches!(&grant.realm, plura_policy::Realm::Project(name) if name.as_str() == project)
-            })
-        };
-        let public: Vec<String> =
-            projects.iter().flatten().filter(|project| !granted(project)).cloned().collect();
+        let public = projects.unwrap_or_default();
+        let projects = public.keys().cloned().collect();
         let covers = move |name: &RepositoryName| {
-            let public = public.iter().any(|project| project == ProjectName::text_of(name));
+            let public = public.get(ProjectName::text_of(name)).copied().unwrap_or_default();
             let asked = Asked::Repository { name, public };
             plura_policy::allows(&rights, Permission::Pull, asked)
         };
-        Ok(Readable::Within { projects: projects.unwrap_or_default(), covers: Box::new(covers) })
+        Ok(Readable::Within { projects, covers: Box::new(covers) })
     }
 
     async fn refuse(

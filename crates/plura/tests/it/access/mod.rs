@@ -15,6 +15,7 @@ mod guessing;
 mod isolation;
 mod jobs;
 mod leaks;
+mod limits;
 mod names;
 mod people;
 mod quotas;
