@@ -12,6 +12,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import traceback
 from pathlib import Path
 
@@ -82,7 +83,10 @@ def main(arguments):
         table.write(CHART)
         return 0
     (plura,) = arguments
-    checks = [("readme: the table of values", lambda: table.check(CHART))]
+    checks = [
+        ("readme: the table of values", lambda: table.check(CHART)),
+        ("defaults: they are those of plura", lambda: defaults(plura)),
+    ]
     for file in sorted((TESTS / "values").glob("*.yaml")):
         checks.append((f"values: {file.stem}", lambda file=file: accepted(file, plura)))
     for file in sorted((TESTS / "refused").glob("*.yaml")):
@@ -268,6 +272,20 @@ def settings(values, objects, plura):
     for path, value in leaves(copy.deepcopy(values.get("config", {}))):
         found = str(in_force.get(path, "nothing")).replace(str(here.name), SECRETS)
         assert found == str(value), f"{path} is {value} in the values and {found} in force"
+
+
+def defaults(plura):
+    """A value of the chart that nobody sets is what plura would do by itself."""
+    shown = subprocess.run([plura, "config", "reference", "--json"], capture_output=True, text=True, timeout=30, check=True)
+    own = {entry["key"]: entry["default"] for entry in json.loads(shown.stdout)}
+    values = {"database": {"kind": "external", "external": {"url": "postgres://db/plura"}}, "storage": {"kind": "external"}}
+    texts = [thing["data"]["plura.toml"] for thing in render(values) if thing["kind"] == "ConfigMap"]
+    here = dict(leaves(tomllib.loads(texts[0])))
+    decided = {"data", "database.url", "server.listen", "storage.backend", "storage.s3.region", "storage.s3.bucket"}
+    for path in here.keys() - decided:
+        assert path in own, f"plura has no {path}"
+        # TOML has no word for nothing.
+        assert here[path] == own[path] or (here[path], own[path]) == ("", None), f"{path}: {here[path]} here, {own[path]} in plura"
 
 
 def leaves(tree, path=""):

@@ -136,22 +136,54 @@ layers() {
     buildah inspect --type image "localhost/$1" | jq -c --exit-status .OCIv1.rootfs.diff_ids
 }
 
-# image_runs DIRECTORY: as its user, with nothing but its data writable.
+# image_runs DIRECTORY: as its user, with nothing but its data to write to, not even /tmp.
 image_runs() {
-    local to=$1/root
-    mkdir -p "$to/dev" "$to/proc" "$1/elsewhere"
-    chown 65532:65532 "$1/elsewhere"
-    openssl rand -hex 16 >"$1/password"
-    # shellcheck disable=SC2016  # the inner shell expands these
-    unshare --mount --pid --fork --net -- sh -euc '
-        mount --bind "$1" "$1"
-        mount --bind "$2" "$1/var/lib/plura"
-        mount -o remount,bind,ro "$1"
-        chroot_as() { chroot --userspec=65532:65532 --groups= "$@"; }
-        chroot_as "$1" /usr/local/bin/plura version
-        chroot_as "$1" /usr/local/bin/plura config check
-        chroot_as "$1" /usr/local/bin/plura init --quiet --password-stdin --data /var/lib/plura
-        chroot_as "$1" /usr/local/bin/plura check --data /var/lib/plura
-    ' sh "$to" "$1/elsewhere" <"$1/password"
-    [ -s "$1/elsewhere/plura.db" ]
+    local confined=$1/confined pid
+    mkdir -p "$1/root/dev" "$1/root/proc" "$1/data"
+    chown 65532:65532 "$1/data"
+    confine "$1" >"$confined"
+    chmod 755 "$confined"
+    "$confined" version
+    "$confined" config check
+    openssl rand -hex 16 | "$confined" init --quiet --password-stdin
+    "$confined" serve --listen 127.0.0.1:0 >"$1/out" &
+    pid=$!
+    # shellcheck disable=SC2064  # this one
+    trap "kill $pid" EXIT
+    answers_in_time "$1/out" "$pid"
+    curl --silent --fail --max-time 30 "$(sed -n 's/^Listening on //p' "$1/out")/readyz"
+    # As what a container starts, it is the first process, which gets no signal that it does not ask for.
+    pkill --signal TERM --parent "$pid"
+    trap - EXIT
+    wait "$pid"
+    "$confined" check
+    [ -s "$1/data/plura.db" ]
+}
+
+# confine DIRECTORY: a script that starts plura as a container engine does, with arguments. What it mounts
+# goes with it.
+confine() {
+    cat <<END
+#!/bin/sh
+exec env --ignore-environment $(jq -r '.OCIv1.config.Env | map(@sh) | join(" ")' "$run/inspected") \\
+    unshare --mount --pid --fork --kill-child -- sh -euc '
+        root=\$1 data=\$2
+        shift 2
+        mount --bind "\$root" "\$root"
+        mount --bind "\$data" "\$root/var/lib/plura"
+        mount -o remount,bind,ro "\$root"
+        exec chroot --userspec=65532:65532 --groups= "\$root" /usr/local/bin/plura "\$@"
+    ' sh "$1/root" "$1/data" "\$@"
+END
+}
+
+# answers_in_time OUT PID: it listens.
+answers_in_time() {
+    local deadline=$((SECONDS + seconds_to_start))
+    until grep '^Listening on ' "$1"; do
+        if ! kill -0 "$2" || [ $SECONDS -ge $deadline ]; then
+            return 1
+        fi
+        sleep 0.05
+    done
 }
