@@ -7,6 +7,7 @@ Prints `pass NAME` or `FAIL NAME` for every file.
 """
 
 import copy
+import functools
 import json
 import re
 import subprocess
@@ -261,7 +262,7 @@ def settings(values, objects, plura):
         for name in re.findall(rf"{SECRETS}/([^\"]+)", text):
             secret = Path(directory, name)
             secret.parent.mkdir(parents=True, exist_ok=True)
-            secret.write_text("secret\n")
+            secret.write_text(stand_in(secret.name))
         file = Path(directory, "plura.toml")
         file.write_text(text.replace(SECRETS, directory))
         run = subprocess.run([plura, "config", "check", "--config", file], capture_output=True, text=True, timeout=30)
@@ -272,6 +273,24 @@ def settings(values, objects, plura):
     for path, value in leaves(copy.deepcopy(values.get("config", {}))):
         found = str(in_force.get(path, "nothing")).replace(str(here.name), SECRETS)
         assert found == str(value), f"{path} is {value} in the values and {found} in force"
+
+
+def stand_in(name):
+    """Something of the kind that a file of this name holds."""
+    if Path(name).suffix in (".crt", ".pem"):
+        return certificate()[0]
+    return certificate()[1] if name == "tls.key" else "secret\n"
+
+
+@functools.cache
+def certificate():
+    """A certificate and its key, PEM."""
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-noenc"]
+    with tempfile.TemporaryDirectory() as directory:
+        files = [Path(directory, name) for name in ("crt", "key")]
+        command += ["-subj", "/CN=localhost", "-out", files[0], "-keyout", files[1]]
+        subprocess.run(command, capture_output=True, timeout=30, check=True)
+        return [file.read_text() for file in files]
 
 
 def defaults(plura):

@@ -10,6 +10,7 @@ check_prometheus() {
     mkdir "$run/figures-of"
     start_plura "$run/figures-of"
     check 'prometheus: plura has the figures' figures_are_there "$here/plura.rules.yml"
+    check 'prometheus: the dashboard asks for figures that there are' dashboard_is_sound "$here/grafana.json"
 }
 
 # figures_are_there RULES: a rule about a name that does not exist is silent for ever.
@@ -26,4 +27,13 @@ figures_are_there() {
     while read -r name; do
         grep -xF -- "$name" "$run/names" || { printf 'plura has no %s\n' "$name" && return 1; }
     done < <(grep -oE '\bplura_[a-z_]+' "$1" | sort -u)
+}
+
+# dashboard_is_sound FILE: what its panels ask is the language of Prometheus, and each is about plura.
+dashboard_is_sound() {
+    jq '{groups: [{name: "panels", rules: [.panels[] | .id as $id | .targets[]
+        | {record: "panel_\($id)_\(.refId)", expr: (.expr | gsub("\\$__rate_interval"; "5m"))}]}]}' "$1" >"$run/panels.json"
+    "$tools/bin/promtool" check rules "$run/panels.json"
+    jq --exit-status '[.panels[].id] | length > 0 and (unique | length) == length' "$1"
+    figures_are_there "$1"
 }

@@ -40,9 +40,6 @@
 {{- if and (eq .kind "external") (hasPrefix "http://" .s3.endpoint) (not .s3.allowHttp) -}}
 {{- fail "storage.s3.endpoint is http://, which shows every blob to the network: use https://, or set storage.s3.allowHttp to true." -}}
 {{- end -}}
-{{- if and (eq .s3.encryption "kms") (not .s3.encryptionKey) -}}
-{{- fail "storage.s3.encryption is kms, but storage.s3.encryptionKey is not set." -}}
-{{- end -}}
 {{- end -}}
 {{- end -}}
 
