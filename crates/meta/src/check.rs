@@ -94,7 +94,7 @@ pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<Stri
 
 /// Sessions with how far they should be.
 pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, Error> {
-    const SQL: &str = "select id, byte_offset from upload order by id";
+    const SQL: &str = "select id, byte_offset from upload where ended_at is null order by id";
     Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
 }
 

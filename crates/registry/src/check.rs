@@ -5,7 +5,7 @@ mod rows;
 
 use std::path::Path;
 
-use plura_blob::Directory;
+use plura_blob::Blobs;
 use plura_meta::{Connection, Db, RepositoryId, Tx, check as queries, repository};
 use serde::Serialize;
 
@@ -142,9 +142,9 @@ async fn run(
     for problem in queries::broken_foreign_keys(&mut connection).await? {
         report.add(FindingKind::Database, "plura.db", problem, false);
     }
-    let blobs = Directory::existing(directory)?;
+    let blobs = Blobs::existing(directory, &settings.storage)?;
     let db = if options.repair { Some(Db::open(&path).await?) } else { None };
-    let mut check = Check { blobs, connection, db, report, settings, root: directory };
+    let mut check = Check { blobs, connection, db, report, settings };
     let checked = check.all(options.rehash, progress).await;
     check.connection.close().await;
     if let Some(db) = check.db {
@@ -154,13 +154,12 @@ async fn run(
 }
 
 struct Check<'a> {
-    blobs: Directory,
+    blobs: Blobs,
     connection: Connection,
     /// Open for writing if this run repairs.
     db: Option<Db>,
     report: &'a mut CheckReport,
     settings: &'a Settings,
-    root: &'a Path,
 }
 
 impl Check<'_> {

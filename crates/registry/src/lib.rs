@@ -8,6 +8,7 @@ mod blobs;
 mod cache;
 mod check;
 mod collect;
+mod ending;
 mod error;
 mod limit;
 mod lists;
@@ -20,7 +21,7 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::Directory;
+use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
@@ -33,6 +34,7 @@ pub use error::Error;
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
+pub use plura_blob::{ObjectStream, Opened, Storage};
 pub use plura_meta::{Timestamp, audit::Origin, project::OverQuota, total::Totals};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
@@ -52,7 +54,7 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Shared {
-    blobs: Directory,
+    blobs: Blobs,
     db: Db,
     settings: Settings,
     caches: Caches,
@@ -71,7 +73,7 @@ impl Registry {
         std::fs::create_dir_all(directory)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let lock = lock(directory)?;
-        let blobs = Directory::open(directory)?;
+        let blobs = Blobs::open(directory, &settings.storage)?;
         let db = Db::open(&database_path(directory)).await?;
         let shared = Shared {
             blobs,
@@ -83,7 +85,7 @@ impl Registry {
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared), origin: Arc::new(Origin::system()) };
-        registry.clear_leftovers().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 
@@ -110,8 +112,7 @@ impl Registry {
 
     /// Whether bytes and metadata can be written and read now; the error says what cannot.
     pub async fn probe(&self) -> Result<(), Error> {
-        let blobs = self.blobs().clone();
-        blocking(move || blobs.probe()).await?;
+        self.blobs().probe().await?;
         plura_meta::total::read(&mut self.db().read().await?).await?;
         Ok(())
     }
@@ -127,7 +128,7 @@ impl Registry {
         Audit { origin: Arc::clone(&self.origin), event }
     }
 
-    fn blobs(&self) -> &Directory {
+    fn blobs(&self) -> &Blobs {
         &self.shared.blobs
     }
 

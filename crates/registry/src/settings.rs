@@ -3,6 +3,8 @@ use std::time::Duration;
 /// What an operator decides about the registry; the binary fills it from its settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
+    /// Where bytes are kept.
+    pub storage: plura_blob::Storage,
     /// Which content a manifest may reference that is not in its repository.
     pub sparse: Sparse,
     /// How long an upload session without progress is kept.
@@ -46,6 +48,7 @@ impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
+            storage: plura_blob::Storage::default(),
             sparse: Sparse::default(),
             upload_expiry: DAY,
             minimum_chunk: 0,

@@ -25,6 +25,7 @@ mod jwt;
 mod random;
 pub mod raw;
 mod repository;
+mod s3;
 mod server;
 mod upload;
 
@@ -39,5 +40,6 @@ pub use json::{assert_json, assert_json_contains};
 pub use jwt::Jwt;
 pub use random::Random;
 pub use repository::{PushMethod, Repository};
+pub use s3::{S3, S3Mishap, S3Request};
 pub use server::{Builder, Ended, Server};
 pub use upload::Upload;

@@ -8,10 +8,11 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use plura_oci::Digest;
 use plura_registry::{
     CheckOptions, CheckReport, CollectReport, CollectRequest, Error, Finding, FindingKind,
-    KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+    KeepUntagged, Opened, PushedManifest, PutManifest, Registry, Settings, Timestamp,
 };
 use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
@@ -395,9 +396,19 @@ pub(crate) async fn read(
     digest: &Digest,
 ) -> Result<Vec<u8>, Error> {
     let content = registry.blob(&name(repository), digest).await?;
-    let opened = registry.open_blob(&content).await?;
-    let mut bytes = vec![0; usize::try_from(opened.size).unwrap()];
-    std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+    let mut bytes = Vec::new();
+    match registry.open_blob(&content).await? {
+        Opened::File(opened) => {
+            bytes.resize(usize::try_from(opened.size).unwrap(), 0);
+            std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+        }
+        Opened::Object(object) => {
+            let mut stream = registry.read_object(&content, &object, 0..content.size).await?;
+            while let Some(frame) = stream.next().await {
+                bytes.extend_from_slice(&frame.unwrap());
+            }
+        }
+    }
     assert_eq!(Digest::of(digest.algorithm(), &bytes), *digest, "a blob has its digest");
     Ok(bytes)
 }
