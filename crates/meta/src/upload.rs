@@ -33,14 +33,14 @@ pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), 
     const SQL: &str = "
         insert into upload (id, repository, byte_offset, hash_state, started_at, touched_at, owner)
         values ($1, $2, $3, $4, $5, $5, $6)";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(upload.id.as_str())
         .bind(upload.repository.as_str())
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
         .bind(&upload.owner)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -55,11 +55,12 @@ pub async fn find(
     const SQL: &str = "
         select id, repository, owner, byte_offset, hash_state from upload
         where id = $1 and repository = $2 and owner = $3";
-    let row: Option<Row> = sqlx::query_as(SQL)
+    let row: Option<Row> = connection
+        .query_as(SQL)
         .bind(id.as_str())
         .bind(repository.as_str())
         .bind(owner)
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -75,46 +76,46 @@ pub async fn advance(
     const SQL: &str = "
         update upload set byte_offset = $3, hash_state = $4, touched_at = $5
         where id = $1 and byte_offset = $2";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(upload.id.as_str())
         .bind(signed(before))
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session; whether there was one.
 pub async fn delete(tx: &mut Tx, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1";
-    let query = sqlx::query(SQL).bind(id.as_str());
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str());
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session if it was not touched since `limit`; whether it was ended.
 pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and touched_at <= $2";
-    let query = sqlx::query(SQL).bind(id.as_str()).bind(limit);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str()).bind(limit);
+    Ok(query.execute().await? > 0)
 }
 
 /// Sessions that were not touched since `limit`, the oldest first.
 pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<UploadId>, Error> {
     const SQL: &str = "select id from upload where touched_at <= $1 order by touched_at";
-    let ids: Vec<String> =
-        sqlx::query_scalar(SQL).bind(limit).fetch_all(connection.sqlite()).await?;
+    let ids: Vec<String> = connection.query_scalar(SQL).bind(limit).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Whether there is a session of that name, in whatever repository.
 pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from upload where id = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(id.as_str()).fetch_one(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await
 }
 
 /// How many sessions there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select count(*) from upload").fetch_one(connection.sqlite()).await?)
+    connection.query_scalar("select count(*) from upload").fetch_one().await
 }
 
 impl TryFrom<Row> for Upload {
