@@ -109,6 +109,56 @@ pub async fn find(
     .transpose()
 }
 
+/// What an answer about a manifest says beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it was pushed with.
+    pub media_type: String,
+    /// When the collector will ask whether the repository still needs it, if it will.
+    pub review_due: Option<Timestamp>,
+}
+
+/// The manifest that the tag points at, or of that digest, without its bytes.
+pub async fn head(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Option<Head>, Error> {
+    const BY_TAG: &str = "
+        select manifest.digest, manifest.media_type, review.due_at
+        from repository
+        join tag on tag.repository_id = repository.id and tag.name = $2
+        join manifest on manifest.repository_id = repository.id and manifest.digest = tag.digest
+        left join review on review.kind = 'manifest'
+            and review.repository_id = repository.id
+            and review.digest = manifest.digest
+        where repository.name = $1";
+    const BY_DIGEST: &str = "
+        select manifest.digest, manifest.media_type, review.due_at
+        from repository
+        join manifest on manifest.repository_id = repository.id and manifest.digest = $2
+        left join review on review.kind = 'manifest'
+            and review.repository_id = repository.id
+            and review.digest = manifest.digest
+        where repository.name = $1";
+    let sql = match reference {
+        Reference::Tag(_) => BY_TAG,
+        Reference::Digest(_) => BY_DIGEST,
+    };
+    let row: Option<(String, String, Option<Timestamp>)> = connection
+        .query_as(sql)
+        .bind(repository.as_str())
+        .bind(reference.to_string())
+        .fetch_optional()
+        .await?;
+    row.map(|(digest, media_type, review_due)| {
+        Ok(Head { digest: parse("manifest.digest", &digest)?, media_type, review_due })
+    })
+    .transpose()
+}
+
 /// Records a manifest; `false` if the repository has it already, which changes nothing.
 pub async fn insert(
     tx: &mut Tx,
