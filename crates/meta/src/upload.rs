@@ -46,7 +46,7 @@ pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), 
         insert into upload
             (id, repository, byte_offset, hash_state, started_at, touched_at, owner, parts)
         values ($1, $2, $3, $4, $5, $5, $6, $7)";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(upload.id.as_str())
         .bind(upload.repository.as_str())
         .bind(signed(upload.offset))
@@ -54,7 +54,7 @@ pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), 
         .bind(now)
         .bind(&upload.owner)
         .bind(&upload.parts)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -69,11 +69,12 @@ pub async fn find(
     const SQL: &str = "
         select id, repository, owner, byte_offset, hash_state, parts from upload
         where id = $1 and repository = $2 and owner = $3 and ended_at is null";
-    let row: Option<Row> = sqlx::query_as(SQL)
+    let row: Option<Row> = connection
+        .query_as(SQL)
         .bind(id.as_str())
         .bind(repository.as_str())
         .bind(owner)
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -89,28 +90,29 @@ pub async fn advance(
     const SQL: &str = "
         update upload set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6
         where id = $1 and byte_offset = $2 and ended_at is null";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(upload.id.as_str())
         .bind(signed(before))
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
         .bind(&upload.parts);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session; whether there was one that had not ended.
 pub async fn delete(tx: &mut Tx, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and ended_at is null";
-    let query = sqlx::query(SQL).bind(id.as_str());
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str());
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session if it was not touched since `limit`; whether it was ended.
 pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and touched_at <= $2";
-    let query = sqlx::query(SQL).bind(id.as_str()).bind(limit);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str()).bind(limit);
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session and remembers it until its bytes are removed; nothing, if there is none that had
@@ -123,7 +125,7 @@ pub async fn mark_ended(
     const SQL: &str = "
         update upload set ended_at = $2 where id = $1 and ended_at is null returning id, parts";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).bind(now).fetch_optional(tx.sqlite()).await?;
+        tx.query_as(SQL).bind(id.as_str()).bind(now).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
@@ -138,8 +140,8 @@ pub async fn mark_stale_ended(
         update upload set ended_at = $3
         where id = $1 and touched_at <= $2 and ended_at is null
         returning id, parts";
-    let query = sqlx::query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
-    let row: Option<(String, Option<String>)> = query.fetch_optional(tx.sqlite()).await?;
+    let query = tx.query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
+    let row: Option<(String, Option<String>)> = query.fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
@@ -150,22 +152,21 @@ pub async fn confirm(tx: &mut Tx, id: &UploadId) -> Result<Option<Recorded>, Err
         update upload set touched_at = touched_at where id = $1 and ended_at is null
         returning id, parts";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(tx.sqlite()).await?;
+        tx.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
 /// Sessions that ended and whose bytes are not removed yet.
 pub async fn ended(connection: &mut Connection) -> Result<Vec<Recorded>, Error> {
     const SQL: &str = "select id, parts from upload where ended_at is not null order by id";
-    let rows: Vec<(String, Option<String>)> =
-        sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?;
+    let rows: Vec<(String, Option<String>)> = connection.query_as(SQL).fetch_all().await?;
     rows.into_iter().map(of_row).collect()
 }
 
 /// Forgets a session that ended and whose bytes are removed.
 pub async fn forget(tx: &mut Tx, id: &UploadId) -> Result<(), Error> {
     const SQL: &str = "delete from upload where id = $1 and ended_at is not null";
-    sqlx::query(SQL).bind(id.as_str()).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(id.as_str()).execute().await?;
     Ok(())
 }
 
@@ -176,14 +177,14 @@ pub async fn recorded(
 ) -> Result<Option<Recorded>, Error> {
     const SQL: &str = "select id, parts from upload where id = $1";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(connection.sqlite()).await?;
+        connection.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
 /// All sessions, ended or not.
 pub async fn all(connection: &mut Connection) -> Result<Vec<UploadId>, Error> {
     const SQL: &str = "select id from upload order by id";
-    let ids: Vec<String> = sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?;
+    let ids: Vec<String> = connection.query_scalar(SQL).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
@@ -193,20 +194,19 @@ pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<
         select id from upload
         where touched_at <= $1 and ended_at is null
         order by touched_at";
-    let ids: Vec<String> =
-        sqlx::query_scalar(SQL).bind(limit).fetch_all(connection.sqlite()).await?;
+    let ids: Vec<String> = connection.query_scalar(SQL).bind(limit).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Whether there is a session of that name, in whatever repository.
 pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from upload where id = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(id.as_str()).fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await?)
 }
 
 /// How many sessions there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select count(*) from upload").fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar("select count(*) from upload").fetch_one().await?)
 }
 
 impl TryFrom<Row> for Upload {
