@@ -34,7 +34,9 @@ pub use error::Error;
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
-pub use plura_blob::{ObjectStream, Opened, Storage};
+pub use plura_blob::{
+    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries, Storage,
+};
 pub use plura_meta::{Timestamp, audit::Origin, project::OverQuota, total::Totals};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
@@ -134,6 +136,14 @@ impl Registry {
 
     fn db(&self) -> &Db {
         &self.shared.db
+    }
+}
+
+/// What the object store honours of what is needed; nothing is asked of a directory.
+pub async fn examine(storage: &Storage) -> Result<Vec<Fitness>, Error> {
+    match storage {
+        Storage::Directory => Ok(Vec::new()),
+        Storage::Bucket(options) => Ok(plura_blob::Bucket::open(options)?.examine().await),
     }
 }
 
