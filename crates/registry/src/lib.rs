@@ -35,7 +35,10 @@ pub use error::Error;
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
-pub use plura_blob::{ObjectStream, Opened, Storage};
+pub use plura_blob::{
+    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
+    Storage,
+};
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
     audit::Origin,
@@ -145,6 +148,14 @@ impl Registry {
 
     fn db(&self) -> &Db {
         &self.shared.db
+    }
+}
+
+/// What the object store honours of what is needed; nothing is asked of a directory.
+pub async fn examine(storage: &Storage) -> Result<Vec<Fitness>, Error> {
+    match storage {
+        Storage::Directory => Ok(Vec::new()),
+        Storage::Bucket(options) => Ok(plura_blob::Bucket::open(options)?.examine().await),
     }
 }
 
