@@ -9,7 +9,7 @@ use plura_blob::Directory;
 use plura_meta::{Connection, Db, RepositoryId, Tx, check as queries, repository};
 use serde::Serialize;
 
-use crate::{Error, Settings, database_path, lock};
+use crate::{Error, Settings, adopt, database_path, lock};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -144,6 +144,11 @@ async fn run(
     }
     let blobs = Directory::existing(directory)?;
     let db = if options.repair { Some(Db::open(&path).await?) } else { None };
+    let away = adopt::register_roots(&mut connection, &blobs).await?;
+    if let (true, Some(error)) = (options.repair, away) {
+        // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
+        return Err(error.into());
+    }
     let mut check = Check { blobs, connection, db, report, settings, root: directory };
     let checked = check.all(options.rehash, progress).await;
     check.connection.close().await;

@@ -3,6 +3,7 @@
 //! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
 //! outcomes; they know neither HTTP nor SQL.
 
+mod adopt;
 mod backup;
 mod blobs;
 mod cache;
@@ -24,6 +25,7 @@ use plura_blob::Directory;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
+pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts};
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;
@@ -73,6 +75,10 @@ impl Registry {
         let lock = lock(directory)?;
         let blobs = Directory::open(directory)?;
         let db = Db::open(&database_path(directory)).await?;
+        if let Some(error) = adopt::register_roots(&mut db.read().await?, &blobs).await? {
+            // Everything else can be served meanwhile.
+            tracing::error!(%error, "an adopted tree is not there; its blobs cannot be pulled");
+        }
         let shared = Shared {
             blobs,
             db,

@@ -4,6 +4,7 @@
 //! there.
 
 mod access;
+mod adopt;
 mod audit;
 mod completion;
 mod config;
@@ -25,9 +26,10 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
+pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
-pub(crate) use self::config::{ConfigCommand, ShowArgs};
+pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
@@ -135,6 +137,9 @@ pub(crate) enum Command {
 
     /// Replace the metadata of an installation by a backup
     Restore(RestoreArgs),
+
+    /// Take over what another registry stored, without copying it
+    Adopt(AdoptArgs),
 
     /// Show, check and explain settings
     #[command(subcommand)]

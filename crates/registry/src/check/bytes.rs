@@ -107,7 +107,9 @@ impl Check<'_> {
         let repaired = self
             .repair(move |tx| Box::pin(async move { Ok(queries::forget_blob(tx, &row).await?) }))
             .await?;
-        if repaired && kind != FindingKind::MissingBytes {
+        // What lies in an adopted tree stays where it is.
+        let own = BlobKey::from_stored(key.clone()).is_some_and(|key| key.adopted().is_none());
+        if repaired && own && kind != FindingKind::MissingBytes {
             self.set_aside(&key)?;
         }
         let advice = if repaired { "; push it again" } else { "" };
