@@ -72,7 +72,8 @@ impl Configuration {
 
     /// The bucket that the registry keeps everything in, and what its keys begin with.
     pub fn bucket(&self) -> Option<(String, String)> {
-        let driver = ["s3", "s3aws"].iter().find_map(|name| self.get(&format!("storage.{name}")))?;
+        let driver =
+            ["s3", "s3aws"].iter().find_map(|name| self.get(&format!("storage.{name}")))?;
         let bucket = driver.get("bucket")?.as_str()?.to_owned();
         let root = driver.get("rootdirectory").and_then(Value::as_str).unwrap_or_default();
         Some((bucket, root.trim_matches('/').to_owned()))

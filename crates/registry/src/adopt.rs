@@ -166,7 +166,9 @@ impl Adoption<'_> {
         let ago = SystemTime::now().duration_since(self.report.last_write?).ok()?;
         (ago < REST).then(|| {
             let (ago, rest) = (ago.as_secs(), REST.as_secs() / 60);
-            format!("it was written to {ago} s ago; stop the other registry, and wait {rest} minutes")
+            format!(
+                "it was written to {ago} s ago; stop the other registry, and wait {rest} minutes"
+            )
         })
     }
 

@@ -8,6 +8,7 @@ mod adopt;
 mod audit;
 mod completion;
 mod config;
+mod export;
 mod groups;
 mod init;
 mod installation;
@@ -30,6 +31,7 @@ pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
+pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
@@ -140,6 +142,9 @@ pub(crate) enum Command {
 
     /// Take over what another registry stored, without copying it
     Adopt(AdoptArgs),
+
+    /// Write repositories as OCI image layouts, also while the server runs
+    Export(ExportArgs),
 
     /// Show, check and explain settings
     #[command(subcommand)]

@@ -66,12 +66,11 @@ fn place(source: &Source) -> anyhow::Result<(PathBuf, Format)> {
         }
         // What is in a bucket can only be served from there by a plura that stores there, too.
         Source::RegistryBucket { bucket, .. } => {
-            Err(anyhow!("a tree in a bucket can only be adopted by a plura that stores in it")).hint(
-                format!(
+            Err(anyhow!("a tree in a bucket can only be adopted by a plura that stores in it"))
+                .hint(format!(
                     "set `storage.backend = \"s3\"` and `storage.s3.bucket = \"{bucket}\"`; \
                      `plura config import` prints both from the other registry's configuration"
-                ),
-            )
+                ))
         }
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn run(args: &ImportArgs, printer: &Printer) -> anyhow::Result<ExitSt
         printer.json(&translation)?;
     } else {
         printer.data(translation.to_toml())?;
-        printer.hint("save it as `plura.toml`, put the secrets in their files, `plura config check`");
+        printer
+            .hint("save it as `plura.toml`, put the secrets in their files, `plura config check`");
     }
     Ok(ExitStatus::Done)
 }
@@ -46,7 +47,8 @@ pub(super) fn root_directory(file: &Path) -> anyhow::Result<std::path::PathBuf> 
 
 fn read(file: &Path, environment: Vec<(String, String)>) -> anyhow::Result<Configuration> {
     let mut yaml = String::new();
-    let opened = std::fs::File::open(file).with_context(|| format!("cannot open {}", file.display()));
+    let opened =
+        std::fs::File::open(file).with_context(|| format!("cannot open {}", file.display()));
     opened?
         .take(LIMIT)
         .read_to_string(&mut yaml)

@@ -10,6 +10,7 @@ mod collect;
 mod completion;
 mod config;
 mod demo;
+mod export;
 mod import;
 mod init;
 mod login;
@@ -49,6 +50,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),
         Command::Adopt(args) => adopt::run(&args, printer),
+        Command::Export(args) => export::run(&args, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),
