@@ -76,11 +76,12 @@ impl Registry {
             relink: request.relink,
             manifest_limit: self.settings().manifest_limit,
         };
+        // What is no tree leaves no row.
+        let scan = Scan::start(request.tree.clone(), request.format, options).await?;
         let root = self.adopted_root(&request.location).await?;
         if root.state == State::Owned {
             return Err(AdoptError::HandedOver(request.location));
         }
-        let scan = Scan::start(request.tree.clone(), request.format, options).await?;
         let report = AdoptReport::new(&request.location);
         let mut adoption = Adoption { registry: self, request: &request, root, report };
         adoption.run(scan, progress).await?;

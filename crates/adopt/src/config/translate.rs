@@ -140,7 +140,7 @@ fn validation(from: &Configuration, to: &mut Translation) {
 }
 
 fn access(from: &Configuration, to: &mut Translation) {
-    if from.get("auth").is_none_or(|auth| auth.is_null()) {
+    if from.get("auth").is_none_or(Value::is_null) {
         to.note(
             "auth",
             "there is none, so everybody may do everything; plura wants an administrator before it \

@@ -61,6 +61,9 @@ impl Scanner {
             let found = FoundManifest { repository, digest, manifest, bytes, at };
             return self.output.item(Item::Manifest(Box::new(found))).await;
         }
+        if self.damaged.contains(&path) {
+            return Ok(());
+        }
         let place = Place::Here { path, size: stat.size };
         let (repository, at) = (layout.name.clone(), stat.modified);
         self.output.item(Item::Blob(FoundBlob { repository, digest, place, at })).await
@@ -68,7 +71,7 @@ impl Scanner {
 
     /// Reads a file as a manifest, if it is one. An index may have lost it, so none is asked.
     async fn as_manifest(
-        &self,
+        &mut self,
         digest: &Digest,
         path: &str,
         stat: Stat,
@@ -83,9 +86,13 @@ impl Scanner {
         }
         let read = self.tree.read(path, self.options.manifest_limit).await;
         let Some(object) = self.output.readable(read).await?.flatten() else { return Ok(None) };
-        let Ok(manifest) = Manifest::parse(&object.bytes, None) else { return Ok(None) };
-        let sound = Digest::of(digest.algorithm(), &object.bytes) == *digest;
-        Ok(sound.then_some((manifest, object.bytes)))
+        let computed = Digest::of(digest.algorithm(), &object.bytes);
+        if computed != *digest {
+            self.wrong_digest(path, &computed).await?;
+            return Ok(None);
+        }
+        let manifest = Manifest::parse(&object.bytes, None).ok();
+        Ok(manifest.map(|manifest| (manifest, object.bytes)))
     }
 
     async fn verify(&mut self, digest: &Digest, path: &str, stat: Stat) -> Result<bool, Stop> {
@@ -95,10 +102,14 @@ impl Scanner {
         if computed == *digest {
             return Ok(true);
         }
+        self.wrong_digest(path, &computed).await?;
+        Ok(false)
+    }
+
+    async fn wrong_digest(&mut self, path: &str, computed: &Digest) -> Result<(), Stop> {
         self.damaged.insert(path.to_owned());
         let detail = format!("its bytes have the digest {computed}; left out");
-        self.tell(Finding::lost(FindingKind::WrongDigest, path, detail)).await?;
-        Ok(false)
+        self.tell(Finding::lost(FindingKind::WrongDigest, path, detail)).await
     }
 
     /// All empty files that stand for content elsewhere.
