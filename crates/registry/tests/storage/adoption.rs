@@ -395,8 +395,9 @@ async fn repair_leaves_the_files_of_a_tree_where_they_are() {
 async fn what_is_no_tree_leaves_no_trace() {
     let empty = tempfile::tempdir().unwrap();
     let store = Store::new(settings()).await;
-    let refused = store.registry().adopt(request(empty.path(), Format::Distribution), &mut |_| {});
-    assert!(matches!(refused.await, Err(AdoptError::Tree(_))));
+    let request = request(empty.path(), Format::Distribution);
+    let refused = store.registry().adopt(request, &mut |_| {}).await;
+    assert!(matches!(refused, Err(AdoptError::Tree(_))), "{refused:?}");
     assert_eq!(store.rows("adopted_root").await, [""; 0]);
 }
 
