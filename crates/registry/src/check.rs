@@ -145,8 +145,10 @@ async fn run(
     let blobs = Directory::existing(directory)?;
     let db = if options.repair { Some(Db::open(&path).await?) } else { None };
     let away = adopt::register_roots(&mut connection, &blobs).await?;
-    if let (true, Some(error)) = (options.repair, away) {
+    if let (Some(db), Some(error)) = (&db, away) {
         // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
+        connection.close().await;
+        db.clone().close().await;
         return Err(error.into());
     }
     let mut check = Check { blobs, connection, db, report, settings, root: directory };

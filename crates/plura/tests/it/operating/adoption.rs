@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{binary, plura, server, text};
+use super::{binary, plura, plura_with, server, text};
 
 /// Debian's docker-registry on a directory, stopped when dropped.
 struct Other {
@@ -150,7 +150,17 @@ async fn check_image(repository: &Repository, tag: &str, image: &Image) {
 }
 
 fn adopt(source: &str, data: &Path, options: &[&str]) -> Outcome {
-    plura(&[&["adopt", "--from", source, "--data", text(data)], options].concat())
+    adopt_with(&[], source, data, options)
+}
+
+fn adopt_with(
+    environment: &[(&str, &str)],
+    source: &str,
+    data: &Path,
+    options: &[&str],
+) -> Outcome {
+    let arguments = [&["adopt", "--from", source, "--data", text(data)], options].concat();
+    plura_with(environment, &arguments)
 }
 
 /// Nothing is kept that a push would not keep, and everything goes at once.
@@ -230,15 +240,17 @@ async fn collection_leaves_the_tree_alone_until_it_is_handed_over() {
     repository.push_image_as("kept", &kept).await;
     let before = other.files();
     let data = other.directory.path().join("data");
+    // Reviews are due by the settings of whoever asks for them.
+    let adopt = |options: &[&str]| adopt_with(&AT_ONCE, &other.source(), &data, options);
     for finalise in [false, true] {
         if finalise {
-            adopt(&other.source(), &data, &["--finalise"])
+            adopt(&["--finalise"])
                 .expect(1)
                 .expect_stderr("the tree was not handed over: it was written to");
-            adopt(&other.source(), &data, &["--finalise", "--force"]).expect(0);
-            adopt(&other.source(), &data, &[]).expect(1).expect_stderr("was handed over");
+            adopt(&["--finalise", "--force"]).expect(0);
+            adopt(&[]).expect(1).expect_stderr("was handed over");
         } else {
-            adopt(&other.source(), &data, &[]).expect(0);
+            adopt(&[]).expect(0);
         }
         let mut server = server(&AT_ONCE).data(&data).start();
         let client = server.client();
