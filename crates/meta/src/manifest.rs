@@ -242,7 +242,7 @@ pub async fn referrers(
         from repository
         join manifest on manifest.repository_id = repository.id
         where repository.name = $1 and manifest.subject = $2 and manifest.digest > $3
-          and ($4 is null or manifest.artifact_type = $4)
+          and (cast($4 as text) is null or manifest.artifact_type = $4)
         order by manifest.digest
         limit $5";
     let rows: Vec<ReferrerRow> = connection

@@ -146,6 +146,8 @@ impl Store {
     /// Lets go of the registry without closing anything, and opens the directory again.
     pub(crate) async fn crash(&mut self) {
         drop(self.registry.take());
+        // As it is when some time has passed: what it held alone is free.
+        self.execute("delete from lease").await;
         self.reopen().await;
     }
 
@@ -301,6 +303,20 @@ impl Store {
     /// Changes the database behind plura's back.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
         self.behind().await.execute(sql).await
+    }
+
+    /// Bytes, as the engine writes them in a statement.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.database.is_some() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+    }
+
+    /// A number, as the engine thinks of one.
+    pub(crate) fn random_below(&self, limit: u32) -> String {
+        match self.database {
+            Some(_) => format!("cast(floor(random() * {limit}) as bigint)"),
+            None => format!("(abs(random()) % {limit})"),
+        }
     }
 
     async fn behind(&self) -> Behind {
