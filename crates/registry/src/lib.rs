@@ -8,6 +8,7 @@ mod blobs;
 mod cache;
 mod check;
 mod collect;
+mod databases;
 mod error;
 mod lease;
 mod limit;
@@ -30,6 +31,7 @@ pub use blobs::BlobContent;
 pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
+pub use databases::copy_database;
 pub use error::Error;
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
@@ -37,7 +39,7 @@ pub use mount::MountFrom;
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
     audit::Origin,
-    copy::{Copied, copy as copy_database},
+    copy::Copied,
     migrations::{self, Migration},
     project::OverQuota,
     total::Totals,

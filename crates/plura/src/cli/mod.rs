@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod completion;
 mod config;
+mod db;
 mod groups;
 mod init;
 mod installation;
@@ -28,6 +29,7 @@ pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ShowArgs};
+pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
@@ -135,6 +137,10 @@ pub(crate) enum Command {
 
     /// Replace the metadata of an installation by a backup
     Restore(RestoreArgs),
+
+    /// The database of an installation: its schema, and moving it
+    #[command(subcommand)]
+    Db(DbCommand),
 
     /// Show, check and explain settings
     #[command(subcommand)]

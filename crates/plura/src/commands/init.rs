@@ -18,7 +18,7 @@ pub(super) fn run(args: &InitArgs, printer: &Printer) -> anyhow::Result<ExitStat
     let runtime = runtime()?;
     let (registry, access) = runtime.block_on(async {
         let registry =
-            Registry::open(&settings.data, wire::registry_settings(&settings)).await.hint(
+            Registry::open(&settings.data, wire::installation_settings(&settings)?).await.hint(
                 "stop the server first; or, while it is open, make the administrator through it: \
                  plura user create --administrator NAME",
             )?;

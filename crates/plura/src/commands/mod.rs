@@ -8,6 +8,7 @@ mod check;
 mod collect;
 mod completion;
 mod config;
+mod db;
 mod demo;
 mod init;
 mod login;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),
+        Command::Db(command) => db::run(&command, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),
