@@ -403,7 +403,8 @@ async fn insert_references(
 ) -> Result<(), Error> {
     const SQL: &str = "
         insert into manifest_reference (manifest_id, digest, repository_id)
-        select distinct $1, reference.value, $2 from json_each($3) as reference";
+        select distinct cast($1 as bigint), reference.value, cast($2 as bigint)
+        from json_each($3) as reference";
     let query = tx.query(SQL).bind(id).bind(repository).bind(json_array(references));
     query.execute().await?;
     Ok(())

@@ -127,9 +127,9 @@ async fn a_writer_that_is_silent_does_not_hold_up_the_others_for_ever() {
     let other = Db::connect(&Location::Server(Box::new(server))).await.unwrap();
     let answer = eventually("another process writes", || async {
         let work = other.write(|tx| {
-            Box::pin(async move {
-                repository::find_or_create(tx, &"other".parse().unwrap(), NOW).await
-            })
+            Box::pin(
+                async move { repository::find_or_create(tx, &"other".parse().unwrap(), NOW).await },
+            )
         });
         work.await.ok()
     });
@@ -176,4 +176,36 @@ async fn a_server_that_is_not_there_is_named_and_a_wrong_password_is_not_shown()
     setting.proxy.set(Passage::Open);
     let error = Db::connect(&location("hunter2")).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_and_the_server_is_who_it_should_be() {
+    let (database, _) = on_server().await;
+    let port = database.server().port();
+    let connect = async |mode: &str, authorities: Option<&std::path::Path>| {
+        let url = database.tcp_url(port).replace("sslmode=disable", &format!("sslmode={mode}"));
+        let mut server = Server::new(&url).unwrap().password(PASSWORD);
+        if let Some(file) = authorities {
+            server = server.certificate_authorities(file);
+        }
+        let db = Db::connect(&Location::Server(Box::new(server))).await?;
+        let encrypted = database.sql(
+            "select count(*) from pg_stat_ssl join pg_stat_activity using (pid)
+             where ssl and application_name = 'plura' and datname = current_database()",
+        );
+        db.close().await;
+        Ok::<_, Error>(encrypted != "0")
+    };
+    let certificate = database.server().certificate();
+    let (directory, other) = (tempfile::tempdir().unwrap(), "other.pem");
+    let other = directory.path().join(other);
+    std::fs::write(&other, "").unwrap();
+    assert!(connect("verify-full", Some(&certificate)).await.unwrap());
+    assert!(connect("require", None).await.unwrap());
+    assert!(!connect("disable", None).await.unwrap());
+    // By the authorities that browsers trust, or by none, it is nobody.
+    for authorities in [None, Some(other.as_path())] {
+        let refused = connect("verify-full", authorities).await;
+        assert!(refused.is_err(), "{refused:?}");
+    }
 }

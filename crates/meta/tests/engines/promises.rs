@@ -19,9 +19,8 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 async fn repository(db: &Db, name: &str) -> RepositoryId {
     let name: RepositoryName = name.parse().unwrap();
-    let made = db.write(move |tx| {
-        Box::pin(async move { repository::find_or_create(tx, &name, NOW).await })
-    });
+    let made = db
+        .write(move |tx| Box::pin(async move { repository::find_or_create(tx, &name, NOW).await }));
     made.await.unwrap()
 }
 
@@ -264,4 +263,37 @@ async fn a_server_is_shown_without_its_password() {
         let error = plura_meta::Server::new(wrong).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
     }
+}
+
+/// What a role of its own that asks the database is shown; see the policy of the table.
+#[tokio::test]
+async fn a_session_that_says_whose_it_is_sees_the_credentials_of_one() {
+    let (database, _) = on_server().await;
+    let role = format!("limited_{}", std::process::id());
+    database.sql(&format!(
+        "insert into account (id, kind, name, display_name, administrator, disabled, groups, created_at)
+         values ('1', 'user', 'alice', '', false, false, '[]', 1),
+                ('2', 'user', 'bob', '', false, false, '[]', 1);
+         insert into credential (id, account_id, kind, name, hash, created_at)
+         values ('a', '1', 'token', '', 'h1', 1), ('b', '2', 'token', '', 'h2', 1);
+         create role {role}; grant select, insert on credential to {role}"
+    ));
+    let asked = |before: &str| {
+        database.sql(&format!(
+            "begin; set local role {role}; {before};
+             select coalesce(string_agg(id, ' ' order by id), '') from credential; commit"
+        ))
+    };
+    let whose = |account: &str| format!("set local plura.subject = '{account}'");
+    let seen = [asked("select"), asked(&whose("1")), asked(&whose("2")), asked(&whose("3"))];
+    let forged = format!(
+        "do $$ begin {}; insert into credential (id, account_id, kind, name, hash, created_at)
+         values ('c', '2', 'token', '', 'h3', 1);
+         exception when insufficient_privilege then raise notice 'refused'; end $$",
+        whose("1")
+    );
+    let after_forgery = asked(&forged);
+    database.sql(&format!("drop owned by {role}; drop role {role}"));
+    assert_eq!(seen.map(|text| text.trim().to_owned()), ["a b", "a", "b", ""]);
+    assert!(!after_forgery.contains('c'), "{after_forgery}");
 }

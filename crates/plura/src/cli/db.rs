@@ -81,9 +81,9 @@ impl FromStr for DatabasePlace {
         const EXPECTED: &str = "expected `sqlite:FILE` or a URL that begins with `postgres://`";
         match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
             Some("") => Err(EXPECTED),
-            Some(path) if text.starts_with("sqlite:///") => {
-                Ok(Self(DatabaseLocation::File(PathBuf::from(format!("/{}", path.trim_start_matches('/'))))))
-            }
+            Some(path) if text.starts_with("sqlite:///") => Ok(Self(DatabaseLocation::File(
+                PathBuf::from(format!("/{}", path.trim_start_matches('/'))),
+            ))),
             Some(path) => Ok(Self(DatabaseLocation::File(PathBuf::from(path)))),
             None => {
                 let server = DatabaseServer::new(text).map_err(|_| EXPECTED)?;

@@ -52,7 +52,8 @@ fn status(args: &DbArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
         };
         printer.data(steps.iter().map(line).collect::<String>())?;
         if !is_current {
-            printer.hint("`plura db migrate` applies what is pending; so does a server that starts");
+            printer
+                .hint("`plura db migrate` applies what is pending; so does a server that starts");
         }
     }
     Ok(if is_current { ExitStatus::Done } else { ExitStatus::No })
@@ -84,7 +85,8 @@ fn copy(args: &DbCopyArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     Ok(ExitStatus::Done)
 }
 
-const UNREACHABLE: &str = "name the database with `database.url`, or the installation with `--data DIR`";
+const UNREACHABLE: &str =
+    "name the database with `database.url`, or the installation with `--data DIR`";
 
 fn location(args: &DbArgs) -> anyhow::Result<DatabaseLocation> {
     configured(super::settings(&args.installation, args.installation.flags())?)

@@ -7,8 +7,8 @@
 #[macro_use]
 mod support;
 mod backups;
-mod behind;
 mod basics;
+mod behind;
 mod collection;
 mod commits;
 mod concurrent;
@@ -17,5 +17,6 @@ mod crash;
 mod database;
 mod defects;
 mod model;
+mod replicas;
 mod trouble;
 mod universe;

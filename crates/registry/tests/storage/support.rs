@@ -100,6 +100,17 @@ impl Store {
         Self::with(settings, Share::All { _guard: FAULTS.read().await }, None).await
     }
 
+    /// For tests of what several processes on one database do, whatever the others are run on.
+    pub(crate) async fn on_server(settings: Settings) -> Self {
+        let database = Postgres::shared().database(migrate).await;
+        Self::with(settings, Share::All { _guard: FAULTS.read().await }, Some(database)).await
+    }
+
+    /// The database, of a store that is [`Store::on_server`].
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("the store is on a server")
+    }
+
     async fn open(settings: Settings, share: Share) -> Self {
         Self::with(settings, share, database().await).await
     }

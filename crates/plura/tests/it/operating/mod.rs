@@ -6,6 +6,7 @@
 mod collection;
 mod connections;
 mod crashes;
+mod database;
 mod demo;
 mod drain;
 mod health;
