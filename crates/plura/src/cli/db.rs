@@ -76,19 +76,18 @@ pub(crate) struct DatabasePlace(pub(crate) DatabaseLocation);
 impl FromStr for DatabasePlace {
     type Err = &'static str;
 
-    /// What is refused is not repeated: a password may be in it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "expected `sqlite:FILE` or a URL that begins with `postgres://`";
-        match text.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//")) {
-            Some("") => Err(EXPECTED),
-            Some(path) if text.starts_with("sqlite:///") => Ok(Self(DatabaseLocation::File(
-                PathBuf::from(format!("/{}", path.trim_start_matches('/'))),
-            ))),
-            Some(path) => Ok(Self(DatabaseLocation::File(PathBuf::from(path)))),
-            None => {
-                let server = DatabaseServer::new(text).map_err(|_| EXPECTED)?;
-                Ok(Self(DatabaseLocation::Server(Box::new(server))))
+        let location = match text.strip_prefix("sqlite:") {
+            Some(path) => {
+                let path = path.strip_prefix("//").unwrap_or(path);
+                Some(DatabaseLocation::File(PathBuf::from(path))).filter(|_| !path.is_empty())
             }
-        }
+            None => {
+                let server = DatabaseServer::new(text).ok();
+                server.map(|server| DatabaseLocation::Server(Box::new(server)))
+            }
+        };
+        location.map(Self).ok_or(EXPECTED)
     }
 }
