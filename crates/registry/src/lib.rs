@@ -9,6 +9,7 @@ mod blobs;
 mod cache;
 mod check;
 mod collect;
+mod databases;
 mod ending;
 mod error;
 mod export;
@@ -34,6 +35,7 @@ pub use blobs::BlobContent;
 pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
+pub use databases::copy_database;
 pub use error::Error;
 pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use lists::{Names, Readable};
@@ -46,7 +48,7 @@ pub use plura_blob::{
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
     audit::Origin,
-    copy::{Copied, copy as copy_database},
+    copy::Copied,
     migrations::{self, Migration},
     project::OverQuota,
     total::Totals,

@@ -8,6 +8,7 @@ mod adopt;
 mod audit;
 mod completion;
 mod config;
+mod db;
 mod export;
 mod groups;
 mod health;
@@ -32,6 +33,7 @@ pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
+pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
@@ -150,6 +152,10 @@ pub(crate) enum Command {
 
     /// Write repositories as OCI image layouts, also while the server runs
     Export(ExportArgs),
+
+    /// The database of an installation: its schema, and moving it
+    #[command(subcommand)]
+    Db(DbCommand),
 
     /// Show, check and explain settings
     #[command(subcommand)]

@@ -26,7 +26,7 @@ pub(super) fn run(args: &AdoptArgs, printer: &Printer) -> anyhow::Result<ExitSta
         if args.dry_run {
             rehearse(&settings, request, printer).await
         } else {
-            adopt(&settings.data, &settings, request, printer).await
+            adopt(&settings.data, wire::registry_settings(&settings)?, request, printer).await
         }
     })?;
     if args.output.json {
@@ -86,16 +86,18 @@ async fn rehearse(
         let registry = wire::registry_settings(settings)?;
         plura_registry::backup(&settings.data, &registry, &database_path(scratch.path())).await?;
     }
-    adopt(scratch.path(), settings, request, printer).await
+    let registry =
+        plura_registry::Settings { database: None, ..wire::registry_settings(settings)? };
+    adopt(scratch.path(), registry, request, printer).await
 }
 
 async fn adopt(
     data: &Path,
-    settings: &Settings,
+    settings: plura_registry::Settings,
     request: AdoptRequest,
     printer: &Printer,
 ) -> anyhow::Result<AdoptReport> {
-    let registry = Registry::open(data, wire::registry_settings(settings)?)
+    let registry = Registry::open(data, settings)
         .await
         .hint("stop the plura server first, or try `--dry-run`, which needs none to stop")?;
     let mut said = Instant::now();

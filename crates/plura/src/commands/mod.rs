@@ -9,6 +9,7 @@ mod check;
 mod collect;
 mod completion;
 mod config;
+mod db;
 mod demo;
 mod export;
 mod health;
@@ -53,6 +54,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Restore(args) => backup::restore(&args, printer),
         Command::Adopt(args) => adopt::run(&args, printer),
         Command::Export(args) => export::run(&args, printer),
+        Command::Db(command) => db::run(&command, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),

@@ -11,6 +11,13 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     --- stdout
     data = "elsewhere"  # --data
 
+    [database]
+    # url is not set
+    # url_file is not set
+    # password_file is not set
+    max_connections = 16  # default
+    # ca_file is not set
+
     [server]
     listen = "127.0.0.1:5000"  # default
     # public_url is not set

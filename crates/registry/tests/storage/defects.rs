@@ -197,7 +197,8 @@ async fn sessions_whose_bytes_are_gone() {
 #[tokio::test]
 async fn manifests_that_are_damaged() {
     let Prepared { store, image, .. } = prepared().await;
-    let damage = format!("update manifest set bytes = x'7b7d' where digest = '{}'", image.digest());
+    let (bytes, digest) = (store.bytes(b"{}"), image.digest());
+    let damage = format!("update manifest set bytes = {bytes} where digest = '{digest}'");
     assert_eq!(store.execute(&damage).await, 2);
     let expected = Expected {
         found: &[FindingKind::DamagedManifest; 2],

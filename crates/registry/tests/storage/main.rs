@@ -8,8 +8,8 @@
 mod support;
 mod adoption;
 mod backups;
-mod behind;
 mod basics;
+mod behind;
 mod collection;
 mod commits;
 mod concurrent;
@@ -21,5 +21,6 @@ mod export;
 #[path = "../../../adopt/tests/scan/fixture.rs"]
 mod fixture;
 mod model;
+mod replicas;
 mod trouble;
 mod universe;

@@ -101,6 +101,17 @@ impl Store {
         Self::with(settings, Share::All { _guard: FAULTS.read().await }, None).await
     }
 
+    /// For tests of what several processes on one database do, whatever the others are run on.
+    pub(crate) async fn on_server(settings: Settings) -> Self {
+        let database = Postgres::shared().database(migrate).await;
+        Self::with(settings, Share::All { _guard: FAULTS.read().await }, Some(database)).await
+    }
+
+    /// The database, of a store that is [`Store::on_server`].
+    pub(crate) fn database(&self) -> &Database {
+        self.database.as_ref().expect("the store is on a server")
+    }
+
     async fn open(settings: Settings, share: Share) -> Self {
         Self::with(settings, share, database().await).await
     }
@@ -147,6 +158,8 @@ impl Store {
     /// Lets go of the registry without closing anything, and opens the directory again.
     pub(crate) async fn crash(&mut self) {
         drop(self.registry.take());
+        // As it is when some time has passed: what it held alone is free.
+        self.execute("delete from lease").await;
         self.reopen().await;
     }
 
@@ -302,6 +315,20 @@ impl Store {
     /// Changes the database behind plura's back.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
         self.behind().await.execute(sql).await
+    }
+
+    /// Bytes, as the engine writes them in a statement.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
+        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        if self.database.is_some() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
+    }
+
+    /// A number, as the engine thinks of one.
+    pub(crate) fn random_below(&self, limit: u32) -> String {
+        match self.database {
+            Some(_) => format!("cast(floor(random() * {limit}) as bigint)"),
+            None => format!("(abs(random()) % {limit})"),
+        }
     }
 
     async fn behind(&self) -> Behind {

@@ -7,6 +7,7 @@ mod adoption;
 mod collection;
 mod connections;
 mod crashes;
+mod database;
 mod demo;
 mod drain;
 mod health;
