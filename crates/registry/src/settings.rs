@@ -5,6 +5,8 @@ use std::time::Duration;
 pub struct Settings {
     /// Where bytes are kept.
     pub storage: plura_blob::Storage,
+    /// Whether other processes use the same database.
+    pub shared: bool,
     /// Which content a manifest may reference that is not in its repository.
     pub sparse: Sparse,
     /// How long an upload session without progress is kept.
@@ -49,6 +51,7 @@ impl Default for Settings {
         const DAY: Duration = Duration::from_hours(24);
         Self {
             storage: plura_blob::Storage::default(),
+            shared: false,
             sparse: Sparse::default(),
             upload_expiry: DAY,
             minimum_chunk: 0,

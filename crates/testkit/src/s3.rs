@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -78,7 +78,9 @@ pub struct S3 {
 
 #[derive(Debug)]
 struct State {
-    directory: TempDir,
+    path: PathBuf,
+    /// Goes away with the object store.
+    _own: Option<TempDir>,
     known: Mutex<Known>,
 }
 
@@ -107,8 +109,20 @@ impl S3 {
         let directory =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let directory = directory.expect("a directory for the object store");
-        std::fs::create_dir(directory.path().join(Self::BUCKET)).expect("a bucket");
-        let state = Arc::new(State { directory, known: Mutex::default() });
+        let path = directory.path().to_owned();
+        Self::open(path, Some(directory))
+    }
+
+    /// Starts one whose objects are files below `directory`, in `BUCKET/KEY`.
+    pub fn start_in(directory: &Path) -> Self {
+        std::fs::create_dir_all(directory).expect("a directory for the object store");
+        Self::open(directory.to_owned(), None)
+    }
+
+    fn open(path: PathBuf, own: Option<TempDir>) -> Self {
+        let bucket = std::fs::create_dir_all(path.join(Self::BUCKET));
+        bucket.expect("a bucket");
+        let state = Arc::new(State { path, _own: own, known: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);
@@ -147,7 +161,7 @@ impl S3 {
 
     /// The keys of all objects.
     pub fn objects(&self) -> Vec<String> {
-        let root = self.state.directory.path().join(Self::BUCKET);
+        let root = self.state.path.join(Self::BUCKET);
         let mut found = Vec::new();
         let mut pending = vec![root.clone()];
         while let Some(directory) = pending.pop() {
@@ -170,8 +184,8 @@ impl S3 {
     }
 
     /// The file of an object, for damage.
-    pub fn object_path(&self, key: &str) -> std::path::PathBuf {
-        self.state.directory.path().join(Self::BUCKET).join(key)
+    pub fn object_path(&self, key: &str) -> PathBuf {
+        self.state.path.join(Self::BUCKET).join(key)
     }
 
     /// The keys of unfinished writing in parts.
@@ -192,7 +206,7 @@ impl Drop for S3 {
 async fn serve(state: Arc<State>, bound: std::sync::mpsc::Sender<SocketAddr>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let _ = bound.send(listener.local_addr().expect("the port that was taken"));
-    let files = s3s_fs::FileSystem::new(state.directory.path()).expect("a directory");
+    let files = s3s_fs::FileSystem::new(&state.path).expect("a directory");
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(S3::ACCESS_KEY, S3::SECRET_KEY));
     let service = builder.build();

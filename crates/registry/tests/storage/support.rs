@@ -18,6 +18,7 @@ use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::bucket::Bucket;
 pub(crate) use crate::content::*;
 
 /// The result is this error, or the test fails with what it is.
@@ -42,6 +43,7 @@ enum Share {
 
 /// An installation in a directory that goes away with it.
 pub(crate) struct Store {
+    bucket: Option<Bucket>,
     directory: TempDir,
     settings: Settings,
     registry: Option<Registry>,
@@ -89,8 +91,16 @@ impl Store {
 
     async fn open(settings: Settings, share: Share) -> Self {
         let directory = temporary();
+        let bucket = crate::IN_BUCKET.then(|| Bucket::beside(directory.path()));
+        let storage = bucket.as_ref().map(Bucket::storage).unwrap_or_default();
+        let settings = Settings { storage, ..settings };
         let registry = Registry::open(directory.path(), settings.clone()).await.unwrap();
-        Self { directory, settings, registry: Some(registry), share }
+        Self { bucket, directory, settings, registry: Some(registry), share }
+    }
+
+    /// The bucket, where bytes are kept in one.
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -137,6 +147,12 @@ impl Store {
                 opened => Some(opened),
             });
         self.registry = Some(opened.await.expect("the installation opens again"));
+    }
+
+    /// Opens the directory again with other settings.
+    pub(crate) async fn reopen_with(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.reopen().await;
     }
 
     pub(crate) async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
@@ -255,16 +271,38 @@ impl Store {
         assert_eq!((totals.blobs, totals.blob_bytes), (0, 0));
     }
 
-    /// Files below a directory of the installation, by name.
+    /// Files below a directory of the installation, by name; or what stands for them in a bucket.
     pub(crate) fn files(&self, below: &str) -> Vec<String> {
-        files(&self.path().join(below)).into_keys().collect()
+        match (&self.bucket, below) {
+            (Some(bucket), "blobs") => bucket.blobs(),
+            (Some(bucket), "uploads") => bucket.unfinished(),
+            _ => files(&self.path().join(below)).into_keys().collect(),
+        }
     }
 
     /// The file of a blob that is stored once.
-    pub(crate) fn blob_file(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        let found = self.files("blobs").into_iter().find(|file| file.contains(&hex));
-        self.path().join("blobs").join(found.expect("the blob has a file"))
+    pub(crate) async fn blob_file(&self, digest: &Digest) -> PathBuf {
+        let key = format!("select '', '', storage_key from blob where digest = '{digest}'");
+        let (_, _, key) = self.select(&key).await.pop().expect("the blob is known");
+        self.blobs_path().join(key)
+    }
+
+    /// The file of the one session that there is.
+    pub(crate) async fn session_file(&self) -> PathBuf {
+        if self.bucket.is_none() {
+            return self.path().join("uploads").join(&self.files("uploads")[0]);
+        }
+        let tail = "select '', '', json_extract(parts, '$.tail.key') from upload";
+        let (_, _, key) = self.select(tail).await.pop().expect("a session with a tail");
+        self.blobs_path().join(key)
+    }
+
+    /// The directory that keys are below.
+    pub(crate) fn blobs_path(&self) -> PathBuf {
+        match &self.bucket {
+            Some(bucket) => bucket.blobs_path(self.path()),
+            None => self.path().join("blobs"),
+        }
     }
 
     /// The rows of a table as text, in the order of their text.
@@ -305,7 +343,8 @@ impl Store {
             tables.insert((*table).to_owned(), rows(&mut connection, table).await);
         }
         let mut files = files(self.path());
-        files.retain(|file, _| !file.starts_with("plura.db"));
+        // What the object store keeps for itself is not plura's.
+        files.retain(|file, _| !file.starts_with("plura.db") && !file.starts_with("s3/."));
         Snapshot { tables, files }
     }
 }
@@ -324,6 +363,16 @@ pub(crate) const TABLES: &[&str] = &[
     "project",
     "project_blob",
 ];
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(bucket) = &self.bucket
+            && !std::thread::panicking()
+        {
+            bucket.assert_nothing_leaked(&plura_registry::database_path(self.directory.path()));
+        }
+    }
+}
 
 /// What is stored, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
