@@ -59,7 +59,7 @@ pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), 
         insert into upload
             (id, repository, byte_offset, hash_state, started_at, touched_at, owner, parts)
         values ($1, $2, $3, $4, $5, $5, $6, $7)";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(upload.id.as_str())
         .bind(upload.repository.as_str())
         .bind(signed(upload.offset))
@@ -67,7 +67,7 @@ pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), 
         .bind(now)
         .bind(&upload.owner)
         .bind(&upload.parts)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -82,11 +82,12 @@ pub async fn find(
     const SQL: &str = "
         select id, repository, owner, byte_offset, hash_state, parts from upload
         where id = $1 and repository = $2 and owner = $3 and ended_at is null";
-    let row: Option<Row> = sqlx::query_as(SQL)
+    let row: Option<Row> = connection
+        .query_as(SQL)
         .bind(id.as_str())
         .bind(repository.as_str())
         .bind(owner)
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -104,7 +105,7 @@ pub async fn claim(
         select claim, claimed_until from upload where id = $1 and ended_at is null";
     const TAKE: &str = "update upload set claim = $2, claimed_until = $3 where id = $1";
     let found: Option<(Option<String>, Option<Timestamp>)> =
-        sqlx::query_as(FIND).bind(id.as_str()).fetch_optional(tx.sqlite()).await?;
+        tx.query_as(FIND).bind(id.as_str()).fetch_optional().await?;
     let claimed = match found {
         None => return Ok(Claimed::Unknown),
         Some((None, _)) => Claimed::Yes,
@@ -112,8 +113,7 @@ pub async fn claim(
         Some((Some(_), until)) if until.is_none_or(|until| until <= now) => Claimed::TakenOver,
         Some(_) => return Ok(Claimed::Busy),
     };
-    let take = sqlx::query(TAKE).bind(id.as_str()).bind(claim).bind(until);
-    take.execute(tx.sqlite()).await?;
+    tx.query(TAKE).bind(id.as_str()).bind(claim).bind(until).execute().await?;
     Ok(claimed)
 }
 
@@ -121,7 +121,15 @@ pub async fn claim(
 pub async fn release(tx: &mut Tx, id: &UploadId, claim: &str) -> Result<(), Error> {
     const SQL: &str = "
         update upload set claim = null, claimed_until = null where id = $1 and claim = $2";
-    sqlx::query(SQL).bind(id.as_str()).bind(claim).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(id.as_str()).bind(claim).execute().await?;
+    Ok(())
+}
+
+/// Gives a claim back without having left everything in order: whoever claims the session next takes
+/// it over.
+pub async fn abandon(tx: &mut Tx, id: &UploadId, claim: &str) -> Result<(), Error> {
+    const SQL: &str = "update upload set claimed_until = 0 where id = $1 and claim = $2";
+    tx.query(SQL).bind(id.as_str()).bind(claim).execute().await?;
     Ok(())
 }
 
@@ -131,8 +139,7 @@ pub async fn is_claimed(tx: &mut Tx, id: &UploadId, claim: Option<&str>) -> Resu
         select exists (
             select 1 from upload where id = $1 and coalesce(claim, '') = $2 and ended_at is null
         )";
-    let query = sqlx::query_scalar(SQL).bind(id.as_str()).bind(claim.unwrap_or_default());
-    Ok(query.fetch_one(tx.sqlite()).await?)
+    tx.query_scalar(SQL).bind(id.as_str()).bind(claim.unwrap_or_default()).fetch_one().await
 }
 
 /// Moves the session on from `before` to what `upload` says, and gives it free; `false` if it was not
@@ -148,28 +155,29 @@ pub async fn advance(
         set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6,
             claim = null, claimed_until = null
         where id = $1 and byte_offset = $2 and ended_at is null";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(upload.id.as_str())
         .bind(signed(before))
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
         .bind(&upload.parts);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session; whether there was one that had not ended.
 pub async fn delete(tx: &mut Tx, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and ended_at is null";
-    let query = sqlx::query(SQL).bind(id.as_str());
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str());
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session if it was not touched since `limit`; whether it was ended.
 pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and touched_at <= $2";
-    let query = sqlx::query(SQL).bind(id.as_str()).bind(limit);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str()).bind(limit);
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session and remembers it until its bytes are removed; nothing, if there is none that had
@@ -182,7 +190,7 @@ pub async fn mark_ended(
     const SQL: &str = "
         update upload set ended_at = $2 where id = $1 and ended_at is null returning id, parts";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).bind(now).fetch_optional(tx.sqlite()).await?;
+        tx.query_as(SQL).bind(id.as_str()).bind(now).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
@@ -198,8 +206,8 @@ pub async fn mark_stale_ended(
         where id = $1 and touched_at <= $2 and ended_at is null
             and coalesce(claimed_until, 0) <= $3
         returning id, parts";
-    let query = sqlx::query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
-    let row: Option<(String, Option<String>)> = query.fetch_optional(tx.sqlite()).await?;
+    let query = tx.query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
+    let row: Option<(String, Option<String>)> = query.fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
@@ -210,22 +218,21 @@ pub async fn confirm(tx: &mut Tx, id: &UploadId) -> Result<Option<Recorded>, Err
         update upload set touched_at = touched_at where id = $1 and ended_at is null
         returning id, parts";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(tx.sqlite()).await?;
+        tx.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
 /// Sessions that ended and whose bytes are not removed yet.
 pub async fn ended(connection: &mut Connection) -> Result<Vec<Recorded>, Error> {
     const SQL: &str = "select id, parts from upload where ended_at is not null order by id";
-    let rows: Vec<(String, Option<String>)> =
-        sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?;
+    let rows: Vec<(String, Option<String>)> = connection.query_as(SQL).fetch_all().await?;
     rows.into_iter().map(of_row).collect()
 }
 
 /// Forgets a session that ended and whose bytes are removed.
 pub async fn forget(tx: &mut Tx, id: &UploadId) -> Result<(), Error> {
     const SQL: &str = "delete from upload where id = $1 and ended_at is not null";
-    sqlx::query(SQL).bind(id.as_str()).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(id.as_str()).execute().await?;
     Ok(())
 }
 
@@ -236,14 +243,14 @@ pub async fn recorded(
 ) -> Result<Option<Recorded>, Error> {
     const SQL: &str = "select id, parts from upload where id = $1";
     let row: Option<(String, Option<String>)> =
-        sqlx::query_as(SQL).bind(id.as_str()).fetch_optional(connection.sqlite()).await?;
+        connection.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
     row.map(of_row).transpose()
 }
 
 /// All sessions, ended or not.
 pub async fn all(connection: &mut Connection) -> Result<Vec<UploadId>, Error> {
     const SQL: &str = "select id from upload order by id";
-    let ids: Vec<String> = sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?;
+    let ids: Vec<String> = connection.query_scalar(SQL).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
@@ -253,20 +260,19 @@ pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<
         select id from upload
         where touched_at <= $1 and ended_at is null
         order by touched_at";
-    let ids: Vec<String> =
-        sqlx::query_scalar(SQL).bind(limit).fetch_all(connection.sqlite()).await?;
+    let ids: Vec<String> = connection.query_scalar(SQL).bind(limit).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Whether there is a session of that name, in whatever repository.
 pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from upload where id = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(id.as_str()).fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await?)
 }
 
 /// How many sessions there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select count(*) from upload").fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar("select count(*) from upload").fetch_one().await?)
 }
 
 impl TryFrom<Row> for Upload {

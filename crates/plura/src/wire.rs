@@ -102,7 +102,6 @@ pub(crate) fn registry_settings(settings: &Settings) -> anyhow::Result<plura_reg
     let (registry, collection) = (&settings.registry, &settings.collection);
     Ok(plura_registry::Settings {
         storage: storage::storage(settings)?,
-        shared: false,
         sparse: match registry.sparse {
             settings::Sparse::None => plura_registry::Sparse::None,
             settings::Sparse::Index => plura_registry::Sparse::Index,

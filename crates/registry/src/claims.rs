@@ -48,7 +48,7 @@ impl RowClaim {
 impl Registry {
     /// Claims a session that has a row.
     pub(crate) async fn claim(&self, id: &UploadId) -> Result<RowClaim, Error> {
-        if !self.settings().shared {
+        if !self.settings().is_shared() {
             return Ok(RowClaim::default());
         }
         let value = uuid::Uuid::new_v4().simple().to_string();
@@ -72,13 +72,17 @@ impl Registry {
         Ok(RowClaim(Some(Renewed { value, renewing })))
     }
 
-    /// Gives a claim back, so that the next request of the client finds the session free.
+    /// Gives a claim back, so that the next request of the client finds the session free. If the store
+    /// may hold more than metadata knows, whoever takes it next learns that, too.
     pub(crate) async fn release(&self, id: &UploadId, claim: RowClaim) {
         let Some(value) = claim.value() else { return };
         drop(claim);
-        let subject = id.clone();
+        let (subject, unsettled) = (id.clone(), self.shared.uploads.is_unsettled(id));
         let work = async move |tx: &mut Tx| {
-            Ok::<_, Error>(upload::release(tx, &subject, &value).await?)
+            if unsettled {
+                return Ok::<_, Error>(upload::abandon(tx, &subject, &value).await?);
+            }
+            Ok(upload::release(tx, &subject, &value).await?)
         };
         let released = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
         if let Err(error) = released {

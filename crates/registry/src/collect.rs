@@ -121,7 +121,10 @@ impl Registry {
             return self.rehearse(repository, request.now).await;
         }
         let _only_run = self.shared.collecting.lock().await;
-        let mut report = self.run(repository, request.now).await?;
+        let lease = self.lease("collection").await?.ok_or(Error::CollectingElsewhere)?;
+        let ran = self.run(repository, request.now).await;
+        lease.give_back().await;
+        let mut report = ran?;
         let mut connection = self.db().read().await?;
         report.waiting = review::count_waiting(&mut connection, request.now).await?;
         Ok(report)

@@ -35,7 +35,8 @@ impl Registry {
         let upload = id.clone();
         match self.blobs() {
             Blobs::Directory(_) => {
-                let work = async move |tx: &mut Tx| Ok::<_, Error>(upload::delete(tx, &upload).await?);
+                let work =
+                    async move |tx: &mut Tx| Ok::<_, Error>(upload::delete(tx, &upload).await?);
                 self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
                 self.discard_file(id).await;
             }
@@ -116,9 +117,8 @@ impl Registry {
             Blobs::Bucket(bucket) => {
                 // A commit that failed may be there all the same, and then the row is not.
                 let upload = id.clone();
-                let work = async move |tx: &mut Tx| {
-                    Ok::<_, Error>(upload::confirm(tx, &upload).await?)
-                };
+                let work =
+                    async move |tx: &mut Tx| Ok::<_, Error>(upload::confirm(tx, &upload).await?);
                 let recorded =
                     self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
                 let recorded = recorded.ok_or(Error::UploadUnknown)?;

@@ -12,6 +12,7 @@ mod claims;
 mod collect;
 mod ending;
 mod error;
+mod lease;
 mod limit;
 mod lists;
 mod manifests;
@@ -37,9 +38,17 @@ pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
 pub use plura_blob::{
-    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries, Storage,
+    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
+    Storage,
 };
-pub use plura_meta::{Timestamp, audit::Origin, project::OverQuota, total::Totals};
+pub use plura_meta::{
+    Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
+    audit::Origin,
+    copy::{Copied, copy as copy_database},
+    migrations::{self, Migration},
+    project::OverQuota,
+    total::Totals,
+};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
@@ -65,6 +74,8 @@ struct Shared {
     uploads: ActiveUploads,
     /// Held by the collection that is running; there is one at a time.
     collecting: tokio::sync::Mutex<()>,
+    /// What other processes on the same database know this one by.
+    process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
     /// their caches.
     _lock: Lock,
@@ -78,7 +89,7 @@ impl Registry {
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let lock = lock(directory)?;
         let blobs = Blobs::open(directory, &settings.storage)?;
-        let db = Db::open(&database_path(directory)).await?;
+        let db = Db::connect(&settings.database_location(directory)).await?;
         let shared = Shared {
             blobs,
             db,
@@ -86,6 +97,7 @@ impl Registry {
             caches: Caches::default(),
             uploads: ActiveUploads::default(),
             collecting: tokio::sync::Mutex::default(),
+            process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared), origin: Arc::new(Origin::system()) };
@@ -170,7 +182,7 @@ async fn check_quota(tx: &mut Tx, repository: plura_meta::RepositoryId) -> Resul
     }
 }
 
-/// Where an installation keeps its metadata.
+/// The file in which an installation keeps its metadata, unless a server has them.
 pub fn database_path(directory: &Path) -> std::path::PathBuf {
     directory.join("plura.db")
 }

@@ -319,7 +319,8 @@ impl Registry {
     ) -> Result<Sealed, Error> {
         let expected = chunk.claim.expected();
         let body = self.bounded(0, chunk)?;
-        let Appended { progress, interrupted } = self.blobs().append_last(id, start, expected, body).await?;
+        let Appended { progress, interrupted } =
+            self.blobs().append_last(id, start, expected, body).await?;
         if let Some(source) = interrupted {
             return Err(self.interrupted(0, source));
         }

@@ -27,13 +27,13 @@ pub(super) fn run(args: &InitArgs, printer: &Printer) -> anyhow::Result<ExitStat
     })?;
     if runtime.block_on(access.has_administrator())? {
         printer.note(format_args!("{} has an administrator already", settings.data.display()));
-        return Ok(ExitStatus::No);
+        return Ok(if args.if_none { ExitStatus::Done } else { ExitStatus::No });
     }
     let name: AccountName = args.name.parse().context("not a name for an administrator")?;
-    let password = if args.password.password_stdin {
-        prompt::secret_from_stdin()?
-    } else {
-        prompt::new_password(printer)?
+    let password = match &args.password_file {
+        Some(file) => prompt::secret_from_file(file)?,
+        None if args.password.password_stdin => prompt::secret_from_stdin()?,
+        None => prompt::new_password(printer)?,
     };
     let password = Password::from(password.expose());
     runtime.block_on(async {

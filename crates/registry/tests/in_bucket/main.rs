@@ -13,6 +13,8 @@ const IN_BUCKET: bool = true;
 #[macro_use]
 #[path = "../storage/support.rs"]
 mod support;
+#[path = "../storage/behind.rs"]
+mod behind;
 #[path = "../storage/bucket.rs"]
 mod bucket;
 #[path = "../storage/basics.rs"]

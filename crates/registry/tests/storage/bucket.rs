@@ -8,7 +8,8 @@ use std::{
 
 use plura_blob::{AccessKeys, BucketOptions, Retries, Storage};
 use plura_testkit::S3;
-use sqlx::{Connection, SqliteConnection, sqlite::SqliteConnectOptions};
+
+use crate::behind::Behind;
 
 pub(crate) struct Bucket {
     own: Option<S3>,
@@ -98,12 +99,12 @@ impl Bucket {
     }
 
     /// Every object belongs to a blob, a removal or a session, and every write in parts to a session.
-    pub(crate) fn assert_nothing_leaked(&self, database: &Path) {
+    pub(crate) fn assert_nothing_leaked(&self, database: impl AsyncFn() -> Behind + Sync) {
         let deadline = Instant::now() + Duration::from_secs(5);
         loop {
             // In this order: what goes away meanwhile is not missed.
             let (objects, unfinished) = (self.blobs(), self.unfinished());
-            let (keys, sessions) = elsewhere(known(database.to_owned()));
+            let (keys, sessions) = elsewhere(&database);
             let known = |key: &String| keys.contains(key) || sessions.contains(&upload_of(key));
             let leaked: Vec<_> = objects.iter().filter(|key| is_ours(key) && !known(key)).collect();
             let open: Vec<_> = unfinished.iter().filter(|id| !sessions.contains(*id)).collect();
@@ -162,21 +163,20 @@ fn is_ours(key: &str) -> bool {
     key.split('/').count() == 2
 }
 
-/// The keys and the sessions that metadata knows.
-async fn known(database: PathBuf) -> (Vec<String>, Vec<String>) {
-    let options = SqliteConnectOptions::new().filename(database).read_only(true);
-    let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-    // The session goes last in the transaction that makes its object a blob.
-    let sessions = sqlx::query_scalar("select id from upload").fetch_all(&mut connection).await;
-    let keys = "select storage_key from blob union select storage_key from removal";
-    let keys = sqlx::query_scalar(keys).fetch_all(&mut connection).await;
-    (keys.unwrap(), sessions.unwrap())
-}
-
-/// Waits for something on a thread that may block.
-fn elsewhere<T: Send>(work: impl Future<Output = T> + Send) -> T {
+/// The keys and the sessions that metadata knows, asked on a thread that may block.
+fn elsewhere(database: &(impl AsyncFn() -> Behind + Sync)) -> (Vec<String>, Vec<String>) {
+    const SESSIONS: &str = "select '', '', id from upload";
+    const KEYS: &str = "select '', '', storage_key from blob
+        union select '', '', storage_key from removal";
+    let column = |rows: Vec<(String, String, String)>| rows.into_iter().map(|row| row.2).collect();
     std::thread::scope(|scope| {
-        let thread = scope.spawn(|| tokio::runtime::Runtime::new().unwrap().block_on(work));
+        let thread = scope.spawn(|| {
+            tokio::runtime::Runtime::new().unwrap().block_on(async {
+                // The session goes last in the transaction that makes its object a blob.
+                let sessions = database().await.select(SESSIONS).await;
+                (column(database().await.select(KEYS).await), column(sessions))
+            })
+        });
         thread.join().unwrap()
     })
 }

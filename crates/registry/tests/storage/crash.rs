@@ -84,9 +84,6 @@ const IN_BUCKET: &Operations = &[
 const READING: [&str; 3] = ["blob.open", "blob.probe", "bucket.probe"];
 
 const DIRECTORY: &str = "PLURA_CRASH_DIRECTORY";
-/// The bucket of the parent, as the child finds it.
-const BUCKET: &str = "PLURA_CRASH_BUCKET";
-
 fn operations() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
     OPERATIONS.iter().chain(if crate::IN_BUCKET { IN_BUCKET } else { IN_DIRECTORY })
 }
@@ -117,10 +114,9 @@ every_operation! {
 
 async fn at_every_point(operation: &str, test: &str) {
     if let Ok(directory) = std::env::var(DIRECTORY) {
-        let bucket = std::env::var(BUCKET).unwrap_or_default();
-        let storage = crate::bucket::Bucket::storage_at(&bucket);
-        let settings = Settings { storage, ..no_grace() };
-        return operate(operation, Path::new(&directory), &settings).await;
+        let directory = Path::new(&directory);
+        let settings = of_installation(directory, no_grace());
+        return operate(operation, directory, &settings).await;
     }
     // In a directory, a cancellation passes no point but those of a commit.
     let points: &[&str] = operations()
@@ -159,7 +155,6 @@ async fn die(operation: &str, test: &str, point: &str, pass: u32) -> bool {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", &format!("crash::{test}"), "--nocapture"])
         .env(DIRECTORY, store.path())
-        .env(BUCKET, store.bucket().map_or(String::new(), crate::bucket::Bucket::address))
         .env("FAULT_POINTS", format!("{point}={pass}*abort"))
         .output()
         .unwrap();
@@ -199,7 +194,9 @@ async fn prepare(store: &mut Store) -> Image {
     let next = Image::new(&[b"next"]);
     store.push_image("app", "garbage", &next).await;
     store.delete("app", "garbage").await;
-    plura_registry::backup(store.path(), &store.path().join("old.backup")).await.unwrap();
+    plura_registry::backup(store.path(), store.settings(), &store.path().join("old.backup"))
+        .await
+        .unwrap();
     store.close().await;
     image
 }
@@ -260,7 +257,9 @@ async fn operate(operation: &str, directory: &Path, settings: &Settings) {
         "backup" => {
             let target = directory.join("new.backup");
             let _again = fs::remove_file(&target);
-            plura_registry::backup(directory, &target).await.unwrap();
+            plura_registry::backup(directory, &of_installation(directory, settings()), &target)
+                .await
+                .unwrap();
             plura_registry::restore(&target, &directory.join("elsewhere")).await.unwrap();
             return fs::remove_dir_all(directory.join("elsewhere")).unwrap();
         }

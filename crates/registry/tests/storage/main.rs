@@ -10,6 +10,7 @@ const IN_BUCKET: bool = false;
 #[macro_use]
 mod support;
 mod backups;
+mod behind;
 mod basics;
 mod bucket;
 mod collection;
