@@ -121,7 +121,7 @@ impl Bucket {
     async fn try_list_multipart(&self) -> Fitness {
         let problem = match self.multiparts("").await {
             Ok(Some(_)) => None,
-            Ok(None) => Some("it has no such request".to_owned()),
+            Ok(None) => Some("it does not know or not allow the request".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         let fix = "have the bucket abort unfinished writes in parts by a lifecycle rule";

@@ -84,7 +84,7 @@ impl Bucket {
         Ok(Some(found))
     }
 
-    /// ListMultipartUploads; nothing, where the object store has no such request.
+    /// ListMultipartUploads; nothing, where the object store has no such request, or not for us.
     async fn page_of_multiparts(
         &self,
         prefix: &str,
@@ -119,7 +119,8 @@ impl Bucket {
         let text = String::from_utf8_lossy(&text).into_owned();
         match status {
             200 => Ok(Some(text)),
-            405 | 501 => Ok(None),
+            // Not allowed, or not known.
+            403 | 405 | 501 => Ok(None),
             _ => Err(refused(format!("{status}: {text}"))),
         }
     }
