@@ -142,10 +142,15 @@ impl Registry {
             Err(error) => return Err(self.end_hopeless(id, error).await?),
         };
         self.shared.uploads.note_unsettled(id);
+        let made = progress.parts.clone();
         match self.seal(id, progress, digest).await {
             Ok(sealed) => {
-                let came = Came::BySession;
-                self.commit(repository, digest, sealed, came, session.claim.value()).await
+                let (came, claim) = (Came::BySession, session.claim.value());
+                let committed = self.commit(repository, digest, sealed, came, claim).await;
+                if let Err(Error::UploadBusy) = &committed {
+                    self.undo(made.as_ref(), session.progress.parts.as_ref()).await;
+                }
+                committed
             }
             Err(error) => Err(self.end_hopeless(id, error).await?),
         }
@@ -353,9 +358,15 @@ impl Registry {
             }
             Err(Error::UploadUnknown)
         };
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await;
-        Ok(())
+        let advanced = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
+        match advanced {
+            Ok(()) => self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await,
+            Err(Error::UploadBusy) => {
+                self.undo(progress.parts.as_ref(), session.progress.parts.as_ref()).await;
+            }
+            Err(_) => {}
+        }
+        advanced
     }
 
     async fn seal(

@@ -163,7 +163,13 @@ impl Bucket {
     fn explain(&self, error: &object_store::Error) -> (String, Option<&'static str>) {
         let options = &self.0.options;
         let (bucket, region) = (&options.bucket, &options.region);
-        let code = code_of(error);
+        let text = error.to_string();
+        // Some object stores have one code for all of these.
+        let code = match code_of(error).as_deref() {
+            Some("AccessDenied") if text.contains("signature") => Some("SignatureDoesNotMatch".into()),
+            Some("AccessDenied") if text.contains("No such key") => Some("InvalidAccessKeyId".into()),
+            code => code.map(ToOwned::to_owned),
+        };
         let (problem, fix) = match code.as_deref() {
             Some("NoSuchBucket") => (
                 format!("there is no bucket `{bucket}`"),

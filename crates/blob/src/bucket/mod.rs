@@ -143,6 +143,24 @@ impl Bucket {
         self.sweep(upload, None).await
     }
 
+    /// Removes what one attempt wrote: what `made` has and `before` had not.
+    pub async fn undo(&self, made: &Parts, before: Option<&Parts>) -> Result<(), Error> {
+        let mut keys = Vec::new();
+        if let Some(multipart) = &made.multipart {
+            let key = stored(&multipart.key)?;
+            if !before.is_some_and(|before| before.needs(&key)) {
+                self.abort(&key, &multipart.id).await?;
+                // Or it was completed.
+                keys.push(key);
+            }
+        }
+        if let Some(tail) = &made.tail {
+            keys.push(stored(&tail.key)?);
+        }
+        keys.retain(|key| !before.is_some_and(|before| before.needs(key)));
+        self.delete(&keys).await
+    }
+
     /// Multipart uploads that were begun and not completed, with the upload that each is of: as many
     /// as are under way, not as there are blobs. Nothing, where the object store cannot tell.
     pub async fn unfinished(&self) -> Result<Vec<(UploadId, Unfinished)>, Error> {

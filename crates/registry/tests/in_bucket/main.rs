@@ -31,9 +31,10 @@ mod content;
 mod crash;
 #[path = "../storage/defects.rs"]
 mod defects;
-#[path = "../storage/model.rs"]
+#[path = "../storage/model/mod.rs"]
 mod model;
 #[path = "../storage/universe.rs"]
 mod universe;
 mod faults;
+mod replicas;
 mod sessions;

@@ -257,9 +257,7 @@ async fn operate(operation: &str, directory: &Path, settings: &Settings) {
         "backup" => {
             let target = directory.join("new.backup");
             let _again = fs::remove_file(&target);
-            plura_registry::backup(directory, &of_installation(directory, settings()), &target)
-                .await
-                .unwrap();
+            plura_registry::backup(directory, settings, &target).await.unwrap();
             plura_registry::restore(&target, &directory.join("elsewhere")).await.unwrap();
             return fs::remove_dir_all(directory.join("elsewhere")).unwrap();
         }

@@ -427,7 +427,7 @@ async fn database() -> Option<Database> {
     }
 }
 
-async fn migrate(url: &str) {
+pub(crate) async fn migrate(url: &str) {
     let location = plura_meta::Location::Server(Box::new(DatabaseServer::new(url).unwrap()));
     plura_meta::migrations::migrate(&location).await.unwrap();
 }
