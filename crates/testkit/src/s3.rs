@@ -91,6 +91,8 @@ struct Known {
     ordered: Vec<(S3Request, usize, S3Mishap)>,
     /// Unfinished writing in parts: identifier and key.
     unfinished: BTreeMap<String, String>,
+    /// Those of them that have lost a part.
+    broken: Vec<String>,
 }
 
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -256,6 +258,8 @@ async fn answer(
             Ok(refusal(status, code))
         }
         Some(S3Mishap::Lose) => {
+            let id = request.uri().query().and_then(|query| parameter(query, "uploadId"));
+            state.lock().broken.extend(id);
             let _ = request.into_body().collect().await;
             let lost = Response::builder().header(header::ETAG, "\"lost\"");
             Ok(lost.body(whole(Bytes::new())).expect("an answer"))
@@ -287,6 +291,18 @@ async fn carry_out(
     let id = query.as_deref().and_then(|query| parameter(query, "uploadId"));
     if kind == S3Request::ListUnfinished {
         return Ok(list_unfinished(state, query.as_deref().unwrap_or_default()));
+    }
+    // `s3s-fs` has other words for these than S3.
+    if matches!(kind, S3Request::Part | S3Request::Complete | S3Request::Abort) {
+        let (known, broken) = {
+            let (known, id) = (state.lock(), id.clone().unwrap_or_default());
+            (known.unfinished.contains_key(&id), known.broken.contains(&id))
+        };
+        if !known || (kind == S3Request::Complete && broken) {
+            let _ = request.into_body().collect().await;
+            let refused = if known { (400, "InvalidPart") } else { (404, "NoSuchUpload") };
+            return Ok(refusal(refused.0, refused.1));
+        }
     }
     let answered = hyper::service::Service::call(&service, request).await;
     let (head, body) = answered.map_err(std::io::Error::other)?.into_parts();

@@ -11,6 +11,7 @@
 const IN_BUCKET: bool = true;
 
 #[macro_use]
+#[expect(dead_code, reason = "some of it is for tests with a directory only")]
 #[path = "../storage/support.rs"]
 mod support;
 #[path = "../storage/behind.rs"]

@@ -8,10 +8,12 @@
 const IN_BUCKET: bool = false;
 
 #[macro_use]
+#[expect(dead_code, reason = "some of it is for tests with a bucket only")]
 mod support;
 mod backups;
 mod behind;
 mod basics;
+#[expect(dead_code, reason = "some of it is for tests with a bucket only")]
 mod bucket;
 mod collection;
 mod commits;
