@@ -215,7 +215,8 @@ async fn serve(state: Arc<State>, bound: std::sync::mpsc::Sender<SocketAddr>) {
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let (state, service) = (Arc::clone(&state), service.clone());
-        let answer = service_fn(move |request| answer(Arc::clone(&state), service.clone(), request));
+        let answer =
+            service_fn(move |request| answer(Arc::clone(&state), service.clone(), request));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
     }
 }
@@ -362,9 +363,7 @@ fn list_unfinished(state: &State, query: &str) -> Answer {
         .unfinished
         .iter()
         .filter(|(_, key)| key.starts_with(&prefix))
-        .map(|(id, key)| {
-            format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
-        })
+        .map(|(id, key)| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>"))
         .collect();
     let xml = format!(
         "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{uploads}\

@@ -201,7 +201,8 @@ impl<'a> Sending<'a> {
         let (payload, size) = self.cut(size);
         let held = self.held.split(size);
         let Some(multipart) = &mut self.parts.multipart else { return Ok(()) };
-        let (key, id, place) = (stored(&multipart.key)?, multipart.id.clone(), multipart.parts.len());
+        let (key, id, place) =
+            (stored(&multipart.key)?, multipart.id.clone(), multipart.parts.len());
         if place >= MOST_PARTS {
             let detail = "it has more parts than an object may have; set larger parts".to_owned();
             return Err(Error::Options(detail));

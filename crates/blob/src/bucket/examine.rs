@@ -130,8 +130,7 @@ impl Bucket {
     }
 
     async fn try_list(&self, path: &Path) -> Tried {
-        let listed: Vec<_> =
-            self.0.store.list(Some(&self.below("probe"))).try_collect().await?;
+        let listed: Vec<_> = self.0.store.list(Some(&self.below("probe"))).try_collect().await?;
         let there = listed.iter().any(|object| object.location == *path);
         Ok(if there { Ok(()) } else { Err("an object that was written is not listed".to_owned()) })
     }
@@ -166,8 +165,12 @@ impl Bucket {
         let text = error.to_string();
         // Some object stores have one code for all of these.
         let code = match code_of(error).as_deref() {
-            Some("AccessDenied") if text.contains("signature") => Some("SignatureDoesNotMatch".into()),
-            Some("AccessDenied") if text.contains("No such key") => Some("InvalidAccessKeyId".into()),
+            Some("AccessDenied") if text.contains("signature") => {
+                Some("SignatureDoesNotMatch".into())
+            }
+            Some("AccessDenied") if text.contains("No such key") => {
+                Some("InvalidAccessKeyId".into())
+            }
             code => code.map(ToOwned::to_owned),
         };
         let (problem, fix) = match code.as_deref() {
@@ -179,10 +182,9 @@ impl Bucket {
                 "the signature does not match".to_owned(),
                 "correct `storage.s3.secret_key`; it is not the one that belongs to the access key",
             ),
-            Some("InvalidAccessKeyId" | "NotSignedUp") => (
-                "the access key is unknown".to_owned(),
-                "correct `storage.s3.access_key`",
-            ),
+            Some("InvalidAccessKeyId" | "NotSignedUp") => {
+                ("the access key is unknown".to_owned(), "correct `storage.s3.access_key`")
+            }
             Some("AccessDenied" | "AllAccessDisabled") => (
                 format!("access to the bucket `{bucket}` is denied"),
                 "allow the key to get, put, list and delete objects and to write in parts there",
@@ -209,10 +211,17 @@ impl Bucket {
             return (problem, Some("correct `storage.s3.region`"));
         }
         let kinds = [
-            ("error sending request", "cannot reach", "see that it runs, and `storage.s3.endpoint`"),
-            ("169.254.169.254", "there are no credentials for",
-             "set `storage.s3.access_key` and `storage.s3.secret_key`, or AWS_ACCESS_KEY_ID and \
-              AWS_SECRET_ACCESS_KEY"),
+            (
+                "error sending request",
+                "cannot reach",
+                "see that it runs, and `storage.s3.endpoint`",
+            ),
+            (
+                "169.254.169.254",
+                "there are no credentials for",
+                "set `storage.s3.access_key` and `storage.s3.secret_key`, or AWS_ACCESS_KEY_ID and \
+              AWS_SECRET_ACCESS_KEY",
+            ),
         ];
         // The later is the more telling.
         for (sign, problem, fix) in kinds.into_iter().rev() {

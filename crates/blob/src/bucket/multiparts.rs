@@ -42,7 +42,9 @@ impl Bucket {
             return Ok(key);
         }
         match code_of(&error).as_deref() {
-            Some(code @ ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "NoSuchUpload")) => {
+            Some(
+                code @ ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "NoSuchUpload"),
+            ) => {
                 let detail = format!("the object store has lost parts of it ({code})");
                 Err(Error::Corrupt { path: key.as_str().into(), detail })
             }

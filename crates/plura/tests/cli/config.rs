@@ -143,7 +143,8 @@ fn a_secret_is_not_shown() {
     let shown = place.run(&["config", "show"]);
     assert!(shown.contains("# secret_key is set, and not shown  # plura.toml:2:14"), "{shown}");
     assert!(shown.contains("access_key = \"known\""), "{shown}");
-    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]] {
+    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]]
+    {
         let printed = place.run(arguments);
         assert!(!printed.contains("hidden"), "{printed}");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use plura_blob::{BucketOptions, Retries};
 use plura_oci::{Algorithm, Digest};
-use plura_registry::{Error, FindingKind, CheckOptions, Settings, Storage};
+use plura_registry::{CheckOptions, Error, FindingKind, Settings, Storage};
 use plura_testkit::{S3Mishap, S3Request};
 
 use crate::support::*;
@@ -48,8 +48,7 @@ async fn a_push_that_fails_is_an_error_and_may_be_repeated() {
             let pushed = store.try_push("app", &digest, &bytes).await;
             assert_refused!(pushed, Error::Blobs(plura_blob::Error::Store { .. }));
             let id = store.registry().start_upload(&app, Algorithm::Sha256).await.unwrap();
-            let finished =
-                store.registry().finish_upload(&app, &id, &digest, chunk(&bytes)).await;
+            let finished = store.registry().finish_upload(&app, &id, &digest, chunk(&bytes)).await;
             assert_refused!(finished, Error::Blobs(plura_blob::Error::Store { .. }));
             object_store.calm();
             assert_refused!(store.read("app", &digest).await, Error::BlobUnknown(_));

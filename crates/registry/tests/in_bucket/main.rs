@@ -14,12 +14,12 @@ const IN_BUCKET: bool = true;
 #[expect(dead_code, reason = "some of it is for tests with a directory only")]
 #[path = "../storage/support.rs"]
 mod support;
+#[path = "../storage/basics.rs"]
+mod basics;
 #[path = "../storage/behind.rs"]
 mod behind;
 #[path = "../storage/bucket.rs"]
 mod bucket;
-#[path = "../storage/basics.rs"]
-mod basics;
 #[path = "../storage/collection.rs"]
 mod collection;
 #[path = "../storage/commits.rs"]
@@ -32,10 +32,10 @@ mod content;
 mod crash;
 #[path = "../storage/defects.rs"]
 mod defects;
+mod faults;
 #[path = "../storage/model/mod.rs"]
 mod model;
-#[path = "../storage/universe.rs"]
-mod universe;
-mod faults;
 mod replicas;
 mod sessions;
+#[path = "../storage/universe.rs"]
+mod universe;

@@ -74,7 +74,8 @@ async fn an_upload_hops_from_one_to_the_other() {
         let id = start(both[0]).await;
         let (mut offset, last) = (0, chunks.len() - 1);
         for (number, length) in chunks.iter().enumerate() {
-            let (registry, piece) = (both[(number + 1) % 2], chunk(&bytes[offset..offset + length]));
+            let (registry, piece) =
+                (both[(number + 1) % 2], chunk(&bytes[offset..offset + length]));
             offset += length;
             if number == last {
                 registry.finish_upload(&app, &id, &digest, piece).await.unwrap();

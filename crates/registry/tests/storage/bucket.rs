@@ -120,9 +120,7 @@ impl Bucket {
         std::thread::scope(|scope| {
             let thread = scope.spawn(|| {
                 let runtime = tokio::runtime::Runtime::new().unwrap();
-                runtime.block_on(async {
-                    ask(plura_blob::Bucket::open(&options).unwrap()).await
-                })
+                runtime.block_on(async { ask(plura_blob::Bucket::open(&options).unwrap()).await })
             });
             thread.join().unwrap()
         })

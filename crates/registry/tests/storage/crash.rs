@@ -55,10 +55,7 @@ const IN_DIRECTORY: &Operations = &[
 ];
 /// The same, where bytes are kept in a bucket.
 const IN_BUCKET: &Operations = &[
-    (
-        "push",
-        &["bucket.put", "bucket.sealed", "meta.commit", "meta.committed", "upload.committed"],
-    ),
+    ("push", &["bucket.put", "bucket.sealed", "meta.commit", "meta.committed", "upload.committed"]),
     (
         "session",
         &[
@@ -143,7 +140,12 @@ fn no_point_is_forgotten() {
             in_source.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
     }
-    let listed = OPERATIONS.iter().chain(IN_DIRECTORY).chain(IN_BUCKET).flat_map(|(_, points)| *points).chain(&READING);
+    let listed = OPERATIONS
+        .iter()
+        .chain(IN_DIRECTORY)
+        .chain(IN_BUCKET)
+        .flat_map(|(_, points)| *points)
+        .chain(&READING);
     assert_eq!(in_source, listed.map(|point| (*point).to_owned()).collect());
 }
 

@@ -11,8 +11,8 @@ const IN_BUCKET: bool = false;
 #[expect(dead_code, reason = "some of it is for tests with a bucket only")]
 mod support;
 mod backups;
-mod behind;
 mod basics;
+mod behind;
 #[expect(dead_code, reason = "some of it is for tests with a bucket only")]
 mod bucket;
 mod collection;

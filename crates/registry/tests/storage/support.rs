@@ -18,8 +18,8 @@ use plura_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::{behind::Behind, bucket::Bucket};
 pub(crate) use crate::content::*;
+use crate::{behind::Behind, bucket::Bucket};
 
 /// The result is this error, or the test fails with what it is.
 macro_rules! assert_refused {

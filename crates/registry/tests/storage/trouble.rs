@@ -137,7 +137,12 @@ async fn a_damaged_blob_is_told_from_a_missing_one_and_others_are_served() {
         store.push("app", b"gone").await,
         store.push("app", b"fine").await,
     ];
-    fs::OpenOptions::new().write(true).open(store.blob_file(&cut).await).unwrap().set_len(1).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(store.blob_file(&cut).await)
+        .unwrap()
+        .set_len(1)
+        .unwrap();
     fs::remove_file(store.blob_file(&gone).await).unwrap();
     assert_refused!(store.read("app", &cut).await, Error::Blobs(plura_blob::Error::Corrupt { .. }));
     assert_refused!(

@@ -53,7 +53,9 @@ async fn pushes_and_pulls_take_as_few_requests_as_they_can() {
     let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]).await;
     let repository = server.client().repository("apps/web");
     let mut random = Random::seeded(7);
-    for method in [PushMethod::Post, PushMethod::PostPut, PushMethod::PostStreamedPut, PushMethod::Stream] {
+    for method in
+        [PushMethod::Post, PushMethod::PostPut, PushMethod::PostStreamedPut, PushMethod::Stream]
+    {
         for (size, expected) in [
             (100, vec![Put]),
             (4 << 20, vec![Put]),
@@ -110,7 +112,9 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     let repository = server.client().repository("apps/web");
     let digest = repository.push_bytes(&bytes).await;
     repository.get_blob(&digest).await.expect(200).expect_body(&bytes);
-    for (range, from, to) in [("bytes=0-0", 0, 1), ("bytes=99-", 99, 100_000), ("bytes=-7", 99_993, 100_000)] {
+    for (range, from, to) in
+        [("bytes=0-0", 0, 1), ("bytes=99-", 99, 100_000), ("bytes=-7", 99_993, 100_000)]
+    {
         let part = server.client().get(&format!("/v2/apps/web/blobs/{digest}"));
         let part = part.header("range", range).await.expect(206).expect_body(&bytes[from..to]);
         assert_eq!(part.header("content-range"), format!("bytes {from}-{}/100000", to - 1));
@@ -172,7 +176,8 @@ fn what_is_wrong_with_an_object_store_is_said_with_what_to_do() {
         plura_with(&variables, &["config", "check"])
     };
     let fit = check(&[]).expect(0);
-    for line in ["ok     write in parts", "ok     delete objects", "AbortIncompleteMultipartUpload"] {
+    for line in ["ok     write in parts", "ok     delete objects", "AbortIncompleteMultipartUpload"]
+    {
         assert!(fit.stdout.contains(line), "{}", fit.stdout);
     }
     assert_eq!(store.objects(), [""; 0]);

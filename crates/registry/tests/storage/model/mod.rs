@@ -31,13 +31,7 @@ const FAULTS: [&str; 6] = [
 const FAULTS_OF_STORE: &[&str] = if crate::IN_BUCKET {
     &["bucket.put", "bucket.sealed", "bucket.get", "bucket.delete", "upload.discarded"]
 } else {
-    &[
-        "blob.append",
-        "blob.upload.open",
-        "blob.seal.sync",
-        "blob.seal.linked",
-        "blob.delete",
-    ]
+    &["blob.append", "blob.upload.open", "blob.seal.sync", "blob.seal.linked", "blob.delete"]
 };
 
 /// What one repository holds, each with the instant until which it is young.
