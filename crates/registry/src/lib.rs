@@ -3,11 +3,13 @@
 //! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
 //! outcomes; they know neither HTTP nor SQL.
 
+mod active;
 mod adopt;
 mod backup;
 mod blobs;
 mod cache;
 mod check;
+mod claims;
 mod collect;
 mod databases;
 mod ending;
@@ -57,7 +59,7 @@ pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 
-use crate::{cache::Caches, uploads::ActiveUploads};
+use crate::{active::ActiveUploads, cache::Caches};
 
 /// A registry: an installation that is open for use. Cheap to clone.
 ///

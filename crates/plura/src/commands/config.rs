@@ -11,7 +11,9 @@ use self::object_store::Store;
 use crate::cli::{ConfigCommand, OutputArgs, ShowArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
-use crate::settings::{Key, Origin, Problem, Problems, Resolved, SECTIONS, Secret, Section, resolve};
+use crate::settings::{
+    Key, Origin, Problem, Problems, Resolved, SECTIONS, Secret, Section, resolve,
+};
 
 pub(super) fn run(command: ConfigCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {

@@ -157,10 +157,16 @@ impl S3 {
             blame("storage.s3.endpoint", message);
         }
         if self.access_key.is_some() && self.access_key_file.is_some() {
-            blame("storage.s3.access_key_file", "set beside `storage.s3.access_key`; set one of them");
+            blame(
+                "storage.s3.access_key_file",
+                "set beside `storage.s3.access_key`; set one of them",
+            );
         }
         if self.secret_key.is_some() && self.secret_key_file.is_some() {
-            blame("storage.s3.secret_key_file", "set beside `storage.s3.secret_key`; set one of them");
+            blame(
+                "storage.s3.secret_key_file",
+                "set beside `storage.s3.secret_key`; set one of them",
+            );
         }
         let access = self.access_key.is_some() || self.access_key_file.is_some();
         let secret = self.secret_key.is_some() || self.secret_key_file.is_some();
@@ -173,7 +179,10 @@ impl S3 {
             blame("storage.s3.encryption_key", "set, but `storage.s3.encryption` is not \"kms\"");
         }
         if self.prefix.as_ref().is_some_and(|prefix| !is_prefix(prefix)) {
-            blame("storage.s3.prefix", "expected names with a slash between them and none at the ends");
+            blame(
+                "storage.s3.prefix",
+                "expected names with a slash between them and none at the ends",
+            );
         }
         self.check_sizes(&mut blame);
         found
@@ -185,7 +194,8 @@ impl S3 {
         if !(LEAST..=1 << 30).contains(&part) {
             blame("storage.s3.part_size", "expected a size from 5MiB to 1GiB");
         } else if self.upload_memory.bytes() < 2 * (part + LEAST) + (1 << 20) {
-            let message = "too small: it must hold two parts, 10MiB and an eighth for small uploads";
+            let message =
+                "too small: it must hold two parts, 10MiB and an eighth for small uploads";
             blame("storage.s3.upload_memory", message);
         }
     }
