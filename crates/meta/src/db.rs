@@ -103,8 +103,9 @@ impl Db {
 
     /// Closes the database after everything that was queued is done.
     pub async fn close(self) {
-        self.writer.close().await;
+        // The last connection to close moves the log into the file, which readers cannot.
         self.read.close().await;
+        self.writer.close().await;
     }
 }
 

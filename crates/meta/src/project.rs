@@ -1,5 +1,7 @@
 //! Projects: who owns repositories, how much they may hold, and how much they do.
 
+use plura_oci::Digest;
+
 use crate::{Connection, Error, RepositoryId, Timestamp, Tx, blob::Blob};
 
 /// The key of a project's rows.
@@ -164,6 +166,19 @@ impl Project {
         over("bytes", self.quota_bytes, self.used_bytes)
             .or_else(|| over("tags", self.quota_tags, self.used_tags))
     }
+}
+
+/// Whether a repository of the project links the content: then it takes no more room.
+pub async fn holds(
+    connection: &mut Connection,
+    project: ProjectId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        select 1 from blob join project_blob on project_blob.blob_id = blob.id
+        where blob.digest = $1 and project_blob.project_id = $2";
+    let query = sqlx::query_scalar::<_, i64>(SQL).bind(digest.to_string()).bind(project);
+    Ok(query.fetch_optional(connection.sqlite()).await?.is_some())
 }
 
 /// Counts a blob that a repository links from now on.

@@ -19,6 +19,7 @@ use tracing::warn;
 use crate::{
     Error, Registry, blocking, check_quota, detached,
     limit::{is_too_large, limited},
+    quota,
 };
 
 /// The body of a request.
@@ -87,6 +88,8 @@ impl Registry {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let offset = session.progress.offset;
+            let chunk = registry.within_quota(&repository, None, offset, chunk).await?;
             match registry.receive(&session, chunk).await {
                 Ok(progress) => Ok(progress.offset),
                 Err(error) => Err(registry.end_hopeless(&id, error).await?),
@@ -109,6 +112,8 @@ impl Registry {
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
             let session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let offset = session.progress.offset;
+            let chunk = registry.within_quota(&repository, Some(&digest), offset, chunk).await?;
             let progress = match registry.receive_last(&session, chunk).await {
                 Ok(progress) => progress,
                 Err(error) => return Err(registry.end_hopeless(&id, error).await?),
@@ -133,6 +138,7 @@ impl Registry {
         detached(async move {
             let id = new_upload_id()?;
             let _active = registry.shared.uploads.begin(&id)?;
+            let chunk = registry.within_quota(&repository, Some(&digest), 0, chunk).await?;
             let start = Progress::start(digest.algorithm());
             let pushed = registry.receive_whole(&id, start, &digest, chunk).await;
             match pushed {
@@ -369,7 +375,11 @@ impl Registry {
 
     /// Ends a session that nothing could be appended to that would make it right.
     async fn end_hopeless(&self, id: &UploadId, error: Error) -> Result<Error, Error> {
-        if matches!(error, Error::DigestMismatch { .. } | Error::BlobTooLarge { .. }) {
+        let hopeless = matches!(
+            error,
+            Error::DigestMismatch { .. } | Error::BlobTooLarge { .. } | Error::OverQuota(_)
+        );
+        if hopeless {
             self.end_session(id).await?;
         }
         Ok(error)
@@ -386,6 +396,9 @@ impl Registry {
     }
 
     fn interrupted(&self, offset: u64, source: io::Error) -> Error {
+        if let Some(over_quota) = quota::exceeded(&source) {
+            return over_quota;
+        }
         match self.settings().blob_limit {
             Some(limit) if is_too_large(&source) => Error::BlobTooLarge { limit },
             _ => Error::UploadInterrupted { offset, source },
@@ -424,7 +437,7 @@ struct Sealed {
 
 impl Claim {
     /// How many bytes the client said there are.
-    fn expected(self) -> Option<u64> {
+    pub(crate) fn expected(self) -> Option<u64> {
         self.length.or(self.range.map(|range| range.length))
     }
 }
