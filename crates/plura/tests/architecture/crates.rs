@@ -15,7 +15,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     ("plura-registry", &["plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for `BlobFile`, the open file that a body is sent from.
     ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
     ("plura", &["plura-http", "plura-access", "plura-registry", "plura-policy", "plura-oci"]),
