@@ -65,6 +65,8 @@ impl Access {
         if self.is_open().await? {
             return Ok(Arc::clone(&self.shared.local));
         }
+        plura_fault::point("access.authenticate")
+            .map_err(|error| Error::System(error.to_string()))?;
         match shown {
             Credential::None => Ok(Arc::clone(&self.shared.anonymous)),
             Credential::Bearer(text) => self.bearer(text).await,

@@ -9,12 +9,14 @@ mod api_tokens;
 mod audit;
 mod authenticate;
 mod change;
+mod denials;
 mod error;
 mod exchange;
 mod explain;
 mod fading;
 mod known;
 pub mod lockout;
+mod logins;
 mod members;
 pub mod oidc;
 pub mod password;
@@ -33,6 +35,7 @@ mod time;
 mod tokens;
 mod trust;
 mod users;
+pub mod whole;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -44,8 +47,9 @@ pub use audit::{AuditEntry, AuditPage, AuditQuery};
 pub use authenticate::{CertificateNames, Credential};
 pub use change::Change;
 pub use error::Error;
-pub use exchange::Exchanged;
+pub use exchange::{Exchanged, RefusedExchange};
 pub use explain::ExplainAs;
+pub use logins::BegunLogin;
 pub use members::{Member, NewMember, Subject};
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
 pub use plura_policy::AccountName;
@@ -59,6 +63,7 @@ pub use trust::{NewTrust, Trust};
 pub use users::{ChangeUser, NewUser, User};
 
 use crate::{
+    denials::Denials,
     known::{Memory, PasswordKey},
     lockout::Lockout,
     oidc::Issuers,
@@ -88,11 +93,11 @@ struct Shared {
     hasher: Hasher,
     password_key: PasswordKey,
     lockout: Lockout,
+    denials: Denials,
     issuers: Issuers,
     memory: Memory,
     projects: Projects,
     openness: settings::Openness,
-    logins: sessions::Logins,
     identity_rate: Option<Limiter<String>>,
     address_rate: Option<Limiter<IpAddr>>,
     local: Arc<Principal>,
@@ -121,11 +126,11 @@ impl Access {
             hasher: Hasher::default(),
             password_key: PasswordKey::new()?,
             lockout: Lockout::new(KEYS),
+            denials: Denials::default(),
             issuers: Issuers::default(),
             memory: Memory::default(),
             projects: Projects::default(),
             openness: settings::Openness::default(),
-            logins: sessions::Logins::default(),
             identity_rate: settings.identity_rate.map(|rate| Limiter::new(rate, KEYS)),
             address_rate: settings.address_rate.map(|rate| Limiter::new(rate, KEYS)),
             local: Arc::new(Principal::local()),
@@ -151,6 +156,22 @@ impl Access {
         plura_policy::allows(&principal.rights, permission, asked)
     }
 
+    /// The name by which somebody may do something, of those in a certificate. For all others it is
+    /// the one that they have.
+    pub fn deciding_name<'p>(
+        &self,
+        principal: &'p Principal,
+        permission: Permission,
+        asked: Asked<'p>,
+    ) -> &'p str {
+        let own = principal.identity.name();
+        let Identity::Certificate(_) = &principal.identity else { return own };
+        let grant = plura_policy::granted_by(&principal.rights, permission, asked);
+        // A pattern of SPIFFE IDs is not a name; the certificate has one such ID at most.
+        let name = grant.and_then(|grant| grant.origin.strip_prefix("dns:"));
+        name.unwrap_or(own)
+    }
+
     /// How access is controlled.
     pub fn settings(&self) -> &Settings {
         &self.shared.settings
@@ -173,8 +194,12 @@ impl Access {
         }
     }
 
-    /// Records that something was refused.
+    /// Records that something was done outside of a transaction of its own, or refused; refusals that
+    /// are alike are counted.
     pub async fn record(&self, origin: &Origin, event: Event) -> Result<(), Error> {
+        if event.outcome == Outcome::Denied {
+            return self.record_denial(origin, event).await;
+        }
         let (origin, now) = (origin.clone(), Timestamp::now());
         let work = async move |tx: &mut Tx| {
             Ok::<(), Error>(plura_meta::audit::record(tx, &origin, &event, now).await?)

@@ -14,6 +14,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use plura_meta::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
 
 use key::{Key, KeyId, Keys};
 
@@ -140,8 +141,8 @@ impl TokenKeys {
         serde_json::json!({ "keys": keys.all().map(Key::jwk).collect::<Vec<_>>() })
     }
 
-    /// Signs a token.
-    pub fn mint(&self, claims: &TokenClaims) -> Result<String, KeyError> {
+    /// Signs a token, or whatever else is to be believed when it comes back.
+    pub fn mint<T: Serialize>(&self, claims: &T) -> Result<String, KeyError> {
         let keys = self.keys.load();
         let key = keys.newest().ok_or_else(|| KeyError::Damaged(self.directory.clone()))?;
         let header = Header { kid: Some(key.id.to_string()), ..Header::new(Algorithm::EdDSA) };
@@ -154,6 +155,18 @@ impl TokenKeys {
         token: &str,
         expected: &Expected<'_>,
     ) -> Result<TokenClaims, InvalidToken> {
+        let claims: TokenClaims = self.open_signed(token, expected.now)?;
+        claims.check(expected)?;
+        Ok(claims)
+    }
+
+    /// What was signed, if one of these keys signed it. Whether it is of the expected kind, and still
+    /// good, is for the caller to say.
+    pub fn open_signed<T: DeserializeOwned + Clone>(
+        &self,
+        token: &str,
+        now: Timestamp,
+    ) -> Result<T, InvalidToken> {
         if token.len() > LONGEST_TOKEN {
             return Err(InvalidToken::TooLong);
         }
@@ -163,12 +176,10 @@ impl TokenKeys {
         }
         // Nothing else of the header is used: a key or an address in it is the sender's.
         let id = header.kid.as_deref().and_then(KeyId::parse).ok_or(InvalidToken::UnknownKey)?;
-        let keys = self.keys_with(&id, expected.now);
-        let key = keys.accepted(&id, self.overlap, expected.now).ok_or(InvalidToken::UnknownKey)?;
-        let token = jsonwebtoken::decode::<TokenClaims>(token, &key.verifying, &signature_alone());
-        let claims = token.map_err(|error| InvalidToken::from_signature(&error))?.claims;
-        claims.check(expected)?;
-        Ok(claims)
+        let keys = self.keys_with(&id, now);
+        let key = keys.accepted(&id, self.overlap, now).ok_or(InvalidToken::UnknownKey)?;
+        let token = jsonwebtoken::decode::<T>(token, &key.verifying, &signature_alone());
+        Ok(token.map_err(|error| InvalidToken::from_signature(&error))?.claims)
     }
 
     /// The keys, read again if the one that is wanted is not among them.

@@ -7,7 +7,7 @@ use std::{sync::Arc, time::Duration};
 use plura_meta::{Timestamp, account, audit::Event, credential};
 use plura_oci::RepositoryName;
 use plura_policy::{Asked, Permission, Scope, ScopeAction};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use utoipa::ToSchema;
 
 use crate::{
@@ -76,7 +76,7 @@ impl Access {
             None
         };
         let life = life(&caller.principal, self.shared.settings.token_life);
-        let token = self.mint(&caller.principal, entries, life)?;
+        let token = self.mint(&caller.principal, entries, life).await?;
         Ok(issued(token, life, refresh_token))
     }
 
@@ -157,7 +157,7 @@ impl Access {
     }
 
     /// A token of ours for somebody; limited to `entries`, or to nothing but what they may do.
-    pub(crate) fn mint(
+    pub(crate) async fn mint(
         &self,
         principal: &Principal,
         entries: Option<Vec<AccessEntry>>,
@@ -176,7 +176,22 @@ impl Access {
             kind: principal.identity.kind().to_owned(),
             credential: principal.credential.clone(),
         };
-        self.shared.keys.mint(&claims).map_err(|error| Error::Keys(error.to_string()))
+        self.sign(&claims).await
+    }
+
+    /// Signs what comes back to us, perhaps to another process.
+    pub(crate) async fn sign<T: Serialize>(&self, claims: &T) -> Result<String, Error> {
+        self.shared.keys.mint(claims).map_err(|error| Error::Keys(error.to_string()))
+    }
+
+    /// What one of us signed.
+    pub(crate) async fn open_signed<T: DeserializeOwned + Clone>(
+        &self,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<T, Error> {
+        let opened = self.shared.keys.open_signed(text, now);
+        opened.map_err(|error| Error::BadToken(error.to_string()))
     }
 
     /// The claims of a token of ours.

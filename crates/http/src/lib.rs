@@ -8,6 +8,7 @@ mod app;
 mod auth;
 pub mod body;
 mod error;
+mod forwarded;
 mod health;
 mod identify;
 pub mod listen;
@@ -18,5 +19,6 @@ mod v2;
 
 pub use api::{Need, RouteFacts, Verb, routes};
 pub use app::{App, AppOptions};
+pub use forwarded::{Network, ParseNetworkError};
 pub use health::Health;
 pub use metrics::Metrics;

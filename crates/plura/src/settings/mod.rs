@@ -12,6 +12,7 @@ mod environment;
 mod file;
 mod keys;
 mod log_filter;
+mod network;
 mod origin;
 mod resolve;
 mod size;
@@ -28,6 +29,7 @@ pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
 pub(crate) use self::log_filter::LogFilter;
+pub(crate) use self::network::Network;
 pub(crate) use self::origin::{Origin, Problem, Problems};
 pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
@@ -55,6 +57,7 @@ pub(crate) struct Server {
     pub(crate) listen: ListenAddress,
     pub(crate) public_url: Option<BaseUrl>,
     pub(crate) allow_unauthenticated: bool,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) max_connections: Count,
     pub(crate) header_timeout: PositiveSpan,
     pub(crate) idle_timeout: PositiveSpan,
