@@ -34,7 +34,7 @@ async fn with_secrets(issuer: &Issuer) -> (Closed, Secrets, Vec<Way>) {
     let token = secrets.add("an API token", &closed.api_token(&dora, &[]).await.1);
     let scope = ["repository:apps/web:pull"];
     let jwt = secrets.add("a token", &docker_token(&dora.client, &scope).await);
-    let robot = json!({"name": "ci", "project": "apps", "grants": []});
+    let robot = json!({"name": "ci", "project": "apps", "grants": [{"role": "reader"}]});
     let robot = secrets.add("a robot's secret", &closed.robot(robot).await.secret);
     let offline = dora.client.get("/auth/token?offline_token=true").await.expect(200);
     let refresh = secrets.add("a refresh token", &text(&offline, "/refresh_token"));
