@@ -14,6 +14,7 @@ mod error;
 mod exchange;
 mod explain;
 mod fading;
+mod keys;
 mod known;
 pub mod lockout;
 mod logins;
@@ -64,13 +65,14 @@ pub use users::{ChangeUser, NewUser, User};
 
 use crate::{
     denials::Denials,
+    keys::Keys,
     known::{Memory, PasswordKey},
     lockout::Lockout,
     oidc::Issuers,
     password::Hasher,
     projects::Projects,
     rate::Limiter,
-    signing::TokenKeys,
+    signing::OwnKey,
 };
 use plura_policy::{Asked, Decision, Permission};
 
@@ -89,7 +91,7 @@ pub struct Access {
 struct Shared {
     db: Db,
     settings: Settings,
-    keys: TokenKeys,
+    keys: Keys,
     hasher: Hasher,
     password_key: PasswordKey,
     lockout: Lockout,
@@ -111,18 +113,16 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Access {
-    /// Access control over the database of an installation whose files are in `directory`; the
-    /// server's own keys are made there if there are none.
-    pub async fn open(db: Db, directory: &Path, settings: Settings) -> Result<Self, Error> {
+    /// Access control over a database. The key of this process is kept in `directory`, and made if there
+    /// is none; without a directory it is in memory alone, and a new one with each start.
+    pub async fn open(db: Db, directory: Option<&Path>, settings: Settings) -> Result<Self, Error> {
         const KEYS: usize = 65_536;
-        let (rotation, overlap) = (settings.key_rotation, 2 * settings.token_life);
-        let folder = directory.join("keys");
-        let opened = move || TokenKeys::open(folder, rotation, overlap, Timestamp::now());
-        let keys = tokio::task::spawn_blocking(opened);
-        let keys = keys.await.map_err(|error| Error::System(error.to_string()))?;
-        let keys = keys.map_err(|error| Error::Keys(error.to_string()))?;
+        let folder = directory.map(|directory| directory.join("keys"));
+        let own = tokio::task::spawn_blocking(move || OwnKey::open(folder)).await;
+        let own = own.map_err(|error| Error::System(error.to_string()))?;
+        let own = own.map_err(|error| Error::Keys(error.to_string()))?;
         let shared = Shared {
-            keys,
+            keys: Keys::new(own, settings.key_rotation, settings.token_life),
             hasher: Hasher::default(),
             password_key: PasswordKey::new()?,
             lockout: Lockout::new(KEYS),
@@ -138,7 +138,9 @@ impl Access {
             db,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let access = Self { shared: Arc::new(shared) };
+        access.find_key().await?;
+        Ok(access)
     }
 
     /// Whether, and by which rule, somebody may do something.
@@ -212,17 +214,14 @@ impl Access {
     pub async fn tend(&self) -> Result<(), Error> {
         // A robot's ended secret stays for a while, so that its owner sees that it has ended.
         const REMEMBERED: Duration = Duration::from_hours(30 * 24);
-        let access = self.clone();
-        let rotated =
-            tokio::task::spawn_blocking(move || access.shared.keys.rotate(Timestamp::now()));
-        let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
-        rotated.map_err(|error| Error::Keys(error.to_string()))?;
+        self.tend_keys().await?;
         let now = Timestamp::now();
         self.warn_of_robots(now).await?;
         self.change(move |tx| {
             Box::pin(async move {
                 plura_meta::credential::delete_expired(tx, now.before(REMEMBERED)).await?;
                 plura_meta::trust::forget_nonces(tx, now).await?;
+                plura_meta::signing_key::delete_expired(tx, now).await?;
                 Ok(())
             })
         })

@@ -94,7 +94,7 @@ impl Access {
 
     async fn kept(&self, text: &str, now: Timestamp) -> Result<Kept, Error> {
         let begun_elsewhere = "this login was not begun here; begin again";
-        let kept: Kept = self.open_signed(text, now).await.map_err(|error| match error {
+        let (_, kept) = self.open_signed::<Kept>(text, now).await.map_err(|error| match error {
             Error::BadToken(_) => unknown(begun_elsewhere),
             other => other,
         })?;

@@ -126,6 +126,8 @@ forms! {
     /// The key of something that has no name.
     Key = text(36, 36, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
         .format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    /// What a key that tokens are signed with goes by (`kid`): its thumbprint (RFC 7638).
+    Thumbprint = text(43, 43, "^[A-Za-z0-9_-]+$");
     /// An instant (RFC 3339).
     Instant = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// A password to be set. It is also refused if it is a common one, or has the name in it.

@@ -7,13 +7,13 @@ use std::{sync::Arc, time::Duration};
 use plura_meta::{Timestamp, account, audit::Event, credential};
 use plura_oci::RepositoryName;
 use plura_policy::{Asked, Permission, Scope, ScopeAction};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{
     Access, Caller, Error, ISSUER, Identity, Method, Principal, SERVICE,
     secret::{Secret, SecretKind},
-    signing::{AccessEntry, Expected, TokenClaims},
+    signing::{AccessEntry, Expected, KeyId, TokenClaims},
 };
 
 /// What a client asks for.
@@ -179,30 +179,12 @@ impl Access {
         self.sign(&claims).await
     }
 
-    /// Signs what comes back to us, perhaps to another process.
-    pub(crate) async fn sign<T: Serialize>(&self, claims: &T) -> Result<String, Error> {
-        self.shared.keys.mint(claims).map_err(|error| Error::Keys(error.to_string()))
-    }
-
-    /// What one of us signed.
-    pub(crate) async fn open_signed<T: DeserializeOwned + Clone>(
-        &self,
-        text: &str,
-        now: Timestamp,
-    ) -> Result<T, Error> {
-        let opened = self.shared.keys.open_signed(text, now);
-        opened.map_err(|error| Error::BadToken(error.to_string()))
-    }
-
-    /// The claims of a token of ours.
-    pub(crate) fn verify_own(&self, text: &str) -> Result<TokenClaims, Error> {
+    /// The claims of a token of ours, and the key that signed it.
+    pub(crate) async fn verify_own(&self, text: &str) -> Result<(KeyId, TokenClaims), Error> {
         let expected = Expected { issuer: ISSUER, audience: SERVICE, now: Timestamp::now() };
-        self.shared.keys.verify(text, &expected).map_err(|error| Error::BadToken(error.to_string()))
-    }
-
-    /// The public halves of the keys that tokens are signed with, as a JWK set.
-    pub fn jwks(&self) -> serde_json::Value {
-        self.shared.keys.jwks()
+        let (key, claims) = self.open_signed::<TokenClaims>(text, expected.now).await?;
+        claims.check(&expected).map_err(|error| Error::BadToken(error.to_string()))?;
+        Ok((key, claims))
     }
 
     async fn refresh_token(&self, caller: &Caller, client: &str) -> Result<String, Error> {

@@ -144,8 +144,8 @@ fn check_service(form: &[(String, String)]) -> Result<(), ApiError> {
 }
 
 /// The public keys of our tokens (RFC 7517).
-async fn keys(Extract(state): Shared) -> Response {
-    Json(state.access.jwks()).into_response()
+async fn keys(Extract(state): Shared) -> Answer {
+    Ok(Json(state.access.jwks().await?).into_response())
 }
 
 /// A token of another issuer.

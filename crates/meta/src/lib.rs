@@ -17,6 +17,7 @@ pub mod project;
 pub mod removal;
 pub mod repository;
 pub mod review;
+pub mod signing_key;
 pub mod tag;
 mod time;
 pub mod total;

@@ -142,7 +142,7 @@ async fn open_access(registry: &Registry, settings: &Settings) -> anyhow::Result
 /// Access control of the installation that the registry has open.
 pub(crate) async fn access(registry: &Registry, settings: &Settings) -> anyhow::Result<Access> {
     let database = registry.database().clone();
-    Ok(Access::open(database, &settings.data, access_settings(settings)?).await?)
+    Ok(Access::open(database, Some(&settings.data), access_settings(settings)?).await?)
 }
 
 fn access_settings(settings: &Settings) -> anyhow::Result<plura_access::Settings> {
