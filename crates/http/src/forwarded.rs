@@ -6,16 +6,13 @@
 //! proxy's is the client's. From peers that are not trusted, nothing of it is read.
 
 mod header;
-mod network;
 
 use std::net::IpAddr;
 
 use http::{HeaderMap, StatusCode};
 use plura_oci::ErrorCode;
 
-pub use network::{Network, ParseNetworkError};
-
-use crate::{error::ApiError, listen::Connection};
+use crate::{error::ApiError, listen::Connection, network::Network};
 
 /// Proxies that are looked past; of a longer chain the last one that was is taken for the client.
 const MOST_HOPS: usize = 32;

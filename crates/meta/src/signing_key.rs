@@ -21,12 +21,12 @@ pub async fn publish(tx: &mut Tx, key: &SigningKey) -> Result<(), Error> {
         insert into signing_key (kid, public_key, created_at, expires_at) values ($1, $2, $3, $4)
         on conflict (kid) do update set expires_at = excluded.expires_at
             where signing_key.public_key = excluded.public_key";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(&key.kid)
         .bind(&key.public_key)
         .bind(key.created_at)
         .bind(key.expires_at)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -40,7 +40,7 @@ pub async fn find(
     const SQL: &str = "
         select kid, public_key, created_at, expires_at from signing_key
         where kid = $1 and expires_at > $2";
-    Ok(sqlx::query_as(SQL).bind(kid).bind(now).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(kid).bind(now).fetch_optional().await
 }
 
 /// All keys that tokens may still be signed with, the oldest first.
@@ -49,24 +49,23 @@ pub async fn list(connection: &mut Connection, now: Timestamp) -> Result<Vec<Sig
         select kid, public_key, created_at, expires_at from signing_key
         where expires_at > $1
         order by created_at, kid";
-    Ok(sqlx::query_as(SQL).bind(now).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(now).fetch_all().await
 }
 
 /// Says until when a key is needed; `false` if it is not published any more, which this does not undo.
 pub async fn set_expiry(tx: &mut Tx, kid: &str, expires_at: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "update signing_key set expires_at = $2 where kid = $1";
-    let query = sqlx::query(SQL).bind(kid).bind(expires_at);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(kid).bind(expires_at).execute().await? > 0)
 }
 
 /// Takes a key back: nothing that was signed with it counts any more. `false` if there is none.
 pub async fn delete(tx: &mut Tx, kid: &str) -> Result<bool, Error> {
     const SQL: &str = "delete from signing_key where kid = $1";
-    Ok(sqlx::query(SQL).bind(kid).execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(kid).execute().await? > 0)
 }
 
 /// Forgets keys that no token is signed with any more; how many.
 pub async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from signing_key where expires_at <= $1";
-    Ok(sqlx::query(SQL).bind(now).execute(tx.sqlite()).await?.rows_affected())
+    tx.query(SQL).bind(now).execute().await
 }

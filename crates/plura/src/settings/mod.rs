@@ -12,12 +12,12 @@ mod environment;
 mod file;
 mod keys;
 mod log_filter;
-mod network;
 mod origin;
 mod resolve;
 mod size;
 mod sources;
 mod span;
+mod storage;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -29,18 +29,19 @@ pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
 pub(crate) use self::log_filter::LogFilter;
-pub(crate) use self::network::Network;
 pub(crate) use self::origin::{Origin, Problem, Problems};
 pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
+pub(crate) use self::storage::{Backend, Encryption, Network, S3, Secret, Storage};
 
 /// Everything an installation can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
+    pub(crate) storage: Storage,
     pub(crate) server: Server,
     pub(crate) access: Access,
     pub(crate) limits: Limits,
@@ -191,6 +192,7 @@ impl Settings {
         }
         found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
         found.extend(self.server.tls.client_contradiction());
+        found.extend(self.storage.contradictions());
         found
     }
 }
