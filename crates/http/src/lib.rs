@@ -8,6 +8,7 @@ mod app;
 mod auth;
 pub mod body;
 mod error;
+mod forwarded;
 mod health;
 mod identify;
 pub mod listen;

@@ -54,6 +54,7 @@ impl Server {
         let app_options = AppOptions {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             anonymous_metrics: settings.access.anonymous_metrics,
+            trusted_proxies: networks(&settings.server.trusted_proxies),
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
@@ -82,19 +83,32 @@ impl Server {
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
-        let background =
-            [tokio::spawn(probing), tokio::spawn(collecting), tokio::spawn(tend(access))];
+        let denials = access.clone();
+        let counting = async move { denials.watch_denials().await };
+        let background = [
+            tokio::spawn(probing),
+            tokio::spawn(collecting),
+            tokio::spawn(tend(access.clone())),
+            tokio::spawn(counting),
+        ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
             task.abort();
             // Ends with the cancellation that was just asked for.
             let _ = task.await;
         }
+        if let Err(error) = access.flush_denials().await {
+            error!(%error, "cannot write down what was refused of late");
+        }
         registry.close().await;
         let drained = drained.context("cannot accept connections")?;
         info!(finished = drained.finished, cut = drained.cut, "stopped");
         Ok(())
     }
+}
+
+fn networks(settings: &[settings::Network]) -> Vec<plura_http::Network> {
+    settings.iter().map(|network| network.network()).collect()
 }
 
 fn database(settings: &settings::Database) -> anyhow::Result<Option<DatabaseServer>> {
@@ -163,7 +177,7 @@ async fn open_access(registry: &Registry, settings: &Settings) -> anyhow::Result
 /// Access control of the installation that the registry has open.
 pub(crate) async fn access(registry: &Registry, settings: &Settings) -> anyhow::Result<Access> {
     let database = registry.database().clone();
-    Ok(Access::open(database, &settings.data, access_settings(settings)?).await?)
+    Ok(Access::open(database, Some(&settings.data), access_settings(settings)?).await?)
 }
 
 fn access_settings(settings: &Settings) -> anyhow::Result<plura_access::Settings> {

@@ -20,6 +20,7 @@ mod limit;
 mod lists;
 mod manifests;
 mod mount;
+mod quota;
 mod recover;
 mod referrers;
 mod settings;

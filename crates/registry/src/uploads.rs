@@ -18,6 +18,7 @@ use crate::{
     claims::{RowClaim, check_claim},
     detached,
     limit::{is_too_large, limited},
+    quota,
 };
 
 /// The body of a request.
@@ -96,14 +97,24 @@ impl Registry {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
             let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let received = match registry.receive(&session, chunk).await {
-                Ok(progress) => Ok(progress.offset),
-                Err(error) => Err(registry.end_hopeless(&id, error).await?),
-            };
+            let received = registry.append(&repository, &session, chunk).await;
             registry.release(&id, std::mem::take(&mut session.claim)).await;
             received
         })
         .await
+    }
+
+    async fn append(
+        &self,
+        repository: &RepositoryName,
+        session: &Session,
+        chunk: Chunk,
+    ) -> Result<u64, Error> {
+        let chunk = self.within_quota(repository, None, session.progress.offset, chunk).await?;
+        match self.receive(session, chunk).await {
+            Ok(progress) => Ok(progress.offset),
+            Err(error) => Err(self.end_hopeless(&session.upload.id, error).await?),
+        }
     }
 
     /// Appends the last chunk, which may be empty, and makes the whole a blob of the repository.
@@ -136,7 +147,8 @@ impl Registry {
         digest: &Digest,
         chunk: Chunk,
     ) -> Result<(), Error> {
-        let id = &session.upload.id;
+        let (id, offset) = (&session.upload.id, session.progress.offset);
+        let chunk = self.within_quota(repository, Some(digest), offset, chunk).await?;
         let progress = match self.receive_last(session, chunk).await {
             Ok(progress) => progress,
             Err(error) => return Err(self.end_hopeless(id, error).await?),
@@ -167,6 +179,7 @@ impl Registry {
         detached(async move {
             let id = new_upload_id()?;
             let _active = registry.shared.uploads.begin(&id)?;
+            let chunk = registry.within_quota(&repository, Some(&digest), 0, chunk).await?;
             let start = Progress::start(digest.algorithm());
             // What a crash leaves in a bucket is found by its row alone.
             let mut claim = RowClaim::default();
@@ -455,7 +468,11 @@ impl Registry {
         if lost {
             error!(%error, upload = %id, "an upload has lost bytes; the client has to start again");
         }
-        if lost || matches!(error, Error::DigestMismatch { .. } | Error::BlobTooLarge { .. }) {
+        let hopeless = matches!(
+            error,
+            Error::DigestMismatch { .. } | Error::BlobTooLarge { .. } | Error::OverQuota(_)
+        );
+        if lost || hopeless {
             self.end_session(id).await?;
         }
         Ok(if lost { Error::UploadUnknown } else { error })
@@ -472,6 +489,9 @@ impl Registry {
     }
 
     fn interrupted(&self, offset: u64, source: io::Error) -> Error {
+        if let Some(over_quota) = quota::exceeded(&source) {
+            return over_quota;
+        }
         match self.settings().blob_limit {
             Some(limit) if is_too_large(&source) => Error::BlobTooLarge { limit },
             _ => Error::UploadInterrupted { offset, source },
@@ -508,7 +528,7 @@ pub(crate) enum Came {
 
 impl Claim {
     /// How many bytes the client said there are.
-    fn expected(self) -> Option<u64> {
+    pub(crate) fn expected(self) -> Option<u64> {
         self.length.or(self.range.map(|range| range.length))
     }
 }

@@ -12,7 +12,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
 use plura_oci::{Action, StartUpload};
-use plura_policy::Permission;
+use plura_policy::{Asked, Permission};
 use plura_registry::{Error, Registry};
 
 use crate::{
@@ -75,15 +75,24 @@ async fn carry_out(
     if !matches!(action, Action::ListReferrers { .. }) {
         state.check_rate(&sender).map_err(refuse)?;
     }
+    sender.check_same_origin(state, head).map_err(refuse)?;
     let question =
         authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
     let (method, head, address) = (&head.method, &head.headers, sender.address);
-    if authorise::permission(&action) == Some(Permission::Pull) {
+    let permission = authorise::permission(&action);
+    if permission == Some(Permission::Pull) {
         let call = Call { state, registry: &state.registry, head, method, body, address };
         return dispatch(call, action, allowed).await;
     }
-    let origin = Arc::new(sender.origin(id));
+    let origin = match (permission, action.repository()) {
+        (Some(permission), Some(name)) => {
+            let asked = Asked::Repository { name, public: false };
+            sender.permitted(state, id, permission, asked)
+        }
+        _ => sender.origin(id),
+    };
+    let origin = Arc::new(origin);
     let registry = state.registry.on_behalf_of(Arc::clone(&origin));
     let event = audited::event(&action);
     let call = Call { state, registry: &registry, head, method, body, address };

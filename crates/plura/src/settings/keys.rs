@@ -112,6 +112,16 @@ pub(crate) const SECTIONS: &[Section] = &[
                         and delete.",
             },
             Key {
+                path: "server.trusted_proxies",
+                kind: "list of networks",
+                default: Some("[]"),
+                example: r#"["127.0.0.1/32", "10.0.0.0/8"]"#,
+                about: "Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or `Forwarded`, are \
+                        believed: the last address in the list that is none of these is the \
+                        client's, for the audit, rates and lockout. From all others these headers \
+                        mean nothing.",
+            },
+            Key {
                 path: "server.max_connections",
                 kind: COUNT,
                 default: Some("4096"),

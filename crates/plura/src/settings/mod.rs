@@ -35,8 +35,8 @@ pub(crate) use self::origin::{Origin, Problem, Problems};
 pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
-pub(crate) use self::storage::{Backend, Encryption, S3, Secret, Storage};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
+pub(crate) use self::storage::{Backend, Encryption, Network, S3, Secret, Storage};
 
 /// Everything an installation can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +61,7 @@ pub(crate) struct Server {
     pub(crate) listen: ListenAddress,
     pub(crate) public_url: Option<BaseUrl>,
     pub(crate) allow_unauthenticated: bool,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) max_connections: Count,
     pub(crate) header_timeout: PositiveSpan,
     pub(crate) idle_timeout: PositiveSpan,

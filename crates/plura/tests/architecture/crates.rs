@@ -20,7 +20,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "plura-registry",
         &["plura-adopt", "plura-blob", "plura-meta", "plura-oci", "plura-fault"],
     ),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
     (

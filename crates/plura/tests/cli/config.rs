@@ -50,6 +50,7 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     listen = "127.0.0.1:5000"  # default
     # public_url is not set
     allow_unauthenticated = false  # default
+    trusted_proxies = []  # default
     max_connections = 4096  # default
     header_timeout = "30s"  # default
     idle_timeout = "2m"  # default

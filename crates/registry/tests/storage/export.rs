@@ -167,7 +167,7 @@ async fn what_is_not_there_is_said_and_damage_is_not_passed_on() {
         }
     }
     let layer = Digest::sha256(b"layer");
-    fs::write(store.blob_file(&layer), b"LAYER").unwrap();
+    fs::write(store.blob_file(&layer).await, b"LAYER").unwrap();
     let error = run(&store, &["apps/web:v1"], target.path(), false).await.unwrap_err();
     assert!(error.to_string().contains("other bytes"), "{error}");
     assert!(!target.path().join("blobs/sha256").join(layer.hex()).exists());
