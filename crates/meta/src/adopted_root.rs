@@ -75,6 +75,13 @@ pub async fn is_foreign(connection: &mut Connection, storage_key: &str) -> Resul
     Ok(query.fetch_one().await?)
 }
 
+/// Says where a tree is from now on. There must be none at that location.
+pub async fn set_location(tx: &mut Tx, id: u32, location: &str) -> Result<(), Error> {
+    const SQL: &str = "update adopted_root set location = $2 where id = $1";
+    sqlx::query(SQL).bind(i64::from(id)).bind(location).execute(tx.sqlite()).await?;
+    Ok(())
+}
+
 /// Says whose a tree is from now on.
 pub async fn set_state(tx: &mut Tx, id: u32, state: State) -> Result<(), Error> {
     const SQL: &str = "update adopted_root set state = $2 where id = $1";

@@ -31,6 +31,8 @@ pub struct AdoptRequest {
     pub tree: Tree,
     /// Where it is, in the words that it is found by again.
     pub location: String,
+    /// Where it was when it was adopted before, if it was elsewhere.
+    pub moved_from: Option<String>,
     /// How its files are arranged.
     pub format: Format,
     /// Read every blob and compare it with its digest.
@@ -40,10 +42,20 @@ pub struct AdoptRequest {
     /// Copy nothing, not even what cannot be served from where it is: for a run whose rows are thrown
     /// away.
     pub rehearse: bool,
-    /// Hand the tree over: from then on, what nothing needs any more is deleted from it.
-    pub finalise: bool,
-    /// Hand it over although something is lost, or was written to it just now.
-    pub force: bool,
+    /// Whether to hand the tree over at the end.
+    pub hand_over: HandOver,
+}
+
+/// Whether a tree is handed over: from then on, what nothing needs any more is deleted from it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HandOver {
+    /// It stays the other registry's.
+    #[default]
+    No,
+    /// If nothing is lost, and nothing was written to it just now.
+    AtRest,
+    /// In any case.
+    Anyway,
 }
 
 /// Why a tree was not adopted, or not to its end.
@@ -55,6 +67,9 @@ pub enum AdoptError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] Error),
+    /// It was not adopted from where it is said to have been.
+    #[error("nothing was adopted from {0}, or its new place has another tree")]
+    NotAdopted(String),
     /// It was handed over: what is in it is what plura knows of it.
     #[error("{0} was handed over to plura; there is nothing left to adopt")]
     HandedOver(String),
@@ -78,6 +93,9 @@ impl Registry {
         };
         // What is no tree leaves no row.
         let scan = Scan::start(request.tree.clone(), request.format, options).await?;
+        if let Some(from) = &request.moved_from {
+            self.move_root(from, &request.location).await?;
+        }
         let root = self.adopted_root(&request.location).await?;
         if root.state == State::Owned {
             return Err(AdoptError::HandedOver(request.location));
@@ -85,10 +103,28 @@ impl Registry {
         let report = AdoptReport::new(&request.location);
         let mut adoption = Adoption { registry: self, request: &request, root, report };
         adoption.run(scan, progress).await?;
-        if request.finalise && !request.rehearse {
+        if request.hand_over != HandOver::No && !request.rehearse {
             adoption.hand_over().await?;
         }
         Ok(adoption.report)
+    }
+
+    /// Lets blobs be found in a tree that is somewhere else now. Done before, it is done.
+    async fn move_root(&self, from: &str, to: &str) -> Result<(), AdoptError> {
+        let (old, new) = (from.to_owned(), to.to_owned());
+        let work = async move |tx: &mut Tx| {
+            let known = adopted_root::find(tx, &new).await?;
+            match (adopted_root::find(tx, &old).await?, known) {
+                (Some(root), None) => {
+                    adopted_root::set_location(tx, root.id, &new).await?;
+                    Ok::<_, Error>(true)
+                }
+                (None, Some(_)) => Ok(true),
+                _ => Ok(false),
+            }
+        };
+        let moved = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        if moved { Ok(()) } else { Err(AdoptError::NotAdopted(from.to_owned())) }
     }
 
     /// The row of the tree, made if it is new.
@@ -175,7 +211,8 @@ impl Adoption<'_> {
 
     /// Hands the tree over to collection.
     async fn hand_over(&mut self) -> Result<(), AdoptError> {
-        if let Some(refusal) = self.refusal().filter(|_| !self.request.force) {
+        let insist = self.request.hand_over == HandOver::Anyway;
+        if let Some(refusal) = self.refusal().filter(|_| !insist) {
             self.report.refused = Some(refusal);
             return Ok(());
         }

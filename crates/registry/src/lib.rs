@@ -32,7 +32,7 @@ use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
-pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts};
+pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;

@@ -110,7 +110,7 @@ async fn a_second_digest_of_the_same_bytes_is_an_alias() {
     assert!(matches!(place, Place::Alias { size: 9, .. }), "{place:?}");
 }
 
-/// What BuildKit exports as a cache is an index whose children are layers.
+/// A cache that `BuildKit` exports is an index whose children are layers.
 #[tokio::test]
 async fn an_index_of_layers_lacks_nothing() {
     let tree = Distribution::new();

@@ -32,10 +32,15 @@ Examples:
 /// What to take over, and how
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct AdoptArgs {
     /// What to take over
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: Source,
+
+    /// Where the tree was when it was adopted before, if it is elsewhere now
+    #[arg(long, value_name = "DIR")]
+    pub(crate) moved_from: Option<String>,
 
     /// Only say what would be found and done; the server may run
     #[arg(long, conflicts_with = "finalise")]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use plura_adopt::{Finding, Format, Outcome, Source, Tree};
-use plura_registry::{AdoptError, AdoptReport, AdoptRequest, Registry, database_path};
+use plura_registry::{AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, database_path};
 use serde_json::json;
 
 use crate::cli::AdoptArgs;
@@ -47,12 +47,16 @@ fn request(args: &AdoptArgs) -> anyhow::Result<AdoptRequest> {
     Ok(AdoptRequest {
         tree,
         location,
+        moved_from: args.moved_from.clone(),
         format,
         verify: args.verify,
         relink: args.relink,
         rehearse: args.dry_run,
-        finalise: args.finalise,
-        force: args.force,
+        hand_over: match (args.finalise, args.force) {
+            (false, _) => HandOver::No,
+            (true, false) => HandOver::AtRest,
+            (true, true) => HandOver::Anyway,
+        },
     })
 }
 
@@ -113,6 +117,9 @@ async fn adopt(
         Err(AdoptError::HandedOver(location)) => {
             Err(SaidNo(format!("{location} was handed over to plura: there is nothing to adopt")))
                 .hint("push to plura from now on")
+        }
+        Err(error @ AdoptError::NotAdopted(_)) => {
+            Err(error).hint("`--moved-from` wants the whole path that the tree had then")
         }
         adopted => adopted.hint(
             "`registry:` wants the directory that is configured as `rootdirectory`, `oci-layout:` one \

@@ -168,7 +168,7 @@ impl Rows {
         }
         match tag::find_moved(tx, id, &tag).await? {
             Some((known, _)) if known == digest => return Ok(()),
-            Some((known, moved_at)) if moved_at >= at => {
+            Some((known, moved_at)) if moved_at > at => {
                 let detail = format!("{name}:{tag} was moved here since, to {known}, and stays");
                 return self.find(Finding::mended(FindingKind::KeptTag, path, detail));
             }

@@ -11,7 +11,7 @@ use plura_adopt::{FindingKind, Format, Outcome, Tree};
 use plura_oci::{Algorithm, Digest};
 use plura_registry::{
     AdoptError, AdoptReport, AdoptRequest, CheckOptions, Counts, Error, FindingKind as Damage,
-    Registry,
+    HandOver, Registry,
 };
 
 use crate::{
@@ -26,12 +26,12 @@ fn request(root: &Path, format: Format) -> AdoptRequest {
     AdoptRequest {
         tree,
         location,
+        moved_from: None,
         format,
         verify: false,
         relink: false,
         rehearse: false,
-        finalise: false,
-        force: false,
+        hand_over: HandOver::No,
     }
 }
 
@@ -182,11 +182,11 @@ async fn a_tree_that_was_handed_over_is_collected() {
     let tree = Distribution::new();
     let (web, api) = (tree.push("apps/web", "v1", "web"), tree.push("apps/api", "v1", "api"));
     let store = Store::new(no_grace()).await;
-    let finalise = |force| AdoptRequest { finalise: true, force, ..distribution(&tree) };
-    let report = run(store.registry(), finalise(false)).await;
+    let finalise = |hand_over| AdoptRequest { hand_over, ..distribution(&tree) };
+    let report = run(store.registry(), finalise(HandOver::AtRest)).await;
     assert!(!report.finalised);
     assert!(report.refused.unwrap().contains("written to"), "it was written a moment ago");
-    assert!(run(store.registry(), finalise(true)).await.finalised);
+    assert!(run(store.registry(), finalise(HandOver::Anyway)).await.finalised);
     let again = store.registry().adopt(distribution(&tree), &mut |_| {}).await;
     assert!(matches!(again, Err(AdoptError::HandedOver(_))), "{again:?}");
 
@@ -212,13 +212,15 @@ async fn a_tree_at_rest_is_handed_over_and_a_damaged_one_only_by_force() {
             age(&path, HOUR);
         }
         let store = Store::new(no_grace()).await;
-        let finalise = AdoptRequest { finalise: true, ..distribution(&tree) };
+        let finalise = AdoptRequest { hand_over: HandOver::AtRest, ..distribution(&tree) };
         let report = run(store.registry(), finalise.clone()).await;
         assert_eq!((report.finalised, report.lost > 0), (!damaged, damaged));
         if damaged {
             assert!(report.refused.unwrap().contains("lost"));
             assert!(
-                run(store.registry(), AdoptRequest { force: true, ..finalise }).await.finalised
+                run(store.registry(), AdoptRequest { hand_over: HandOver::Anyway, ..finalise })
+                    .await
+                    .finalised
             );
         }
     }
@@ -374,6 +376,28 @@ async fn a_tree_that_is_away_loses_nothing() {
     fs::rename(&away, tree.directory.path()).unwrap();
     store.reopen().await;
     check_pulls(&store, "apps/web", "v1", &image).await;
+}
+
+#[tokio::test]
+async fn a_tree_that_moved_is_found_again() {
+    let (tree, elsewhere) = (Distribution::new(), tempfile::tempdir().unwrap());
+    let image = tree.push("apps/web", "v1", "web");
+    let store = Store::new(settings()).await;
+    let from = distribution(&tree).location;
+    run(store.registry(), distribution(&tree)).await;
+    let new = elsewhere.path().join("tree");
+    fs::rename(tree.directory.path(), &new).unwrap();
+    let moved = |from: &str| AdoptRequest {
+        moved_from: Some(from.to_owned()),
+        ..request(&new, Format::Distribution)
+    };
+    let refused = store.registry().adopt(moved("/never"), &mut |_| {}).await;
+    assert!(matches!(refused, Err(AdoptError::NotAdopted(_))), "{refused:?}");
+    for _ in 0..2 {
+        assert_eq!(run(store.registry(), moved(&from)).await.added, Counts::default());
+        check_pulls(&store, "apps/web", "v1", &image).await;
+    }
+    store.assert_sound().await;
 }
 
 #[tokio::test]

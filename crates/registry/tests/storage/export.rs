@@ -4,7 +4,9 @@ use std::{fs, path::Path};
 
 use plura_adopt::{Format, Tree};
 use plura_oci::Digest;
-use plura_registry::{AdoptRequest, Error, ExportReport, ExportRequest, Exported, export};
+use plura_registry::{
+    AdoptRequest, Error, ExportReport, ExportRequest, Exported, HandOver, export,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -139,12 +141,12 @@ async fn what_was_exported_can_be_adopted() {
     let request = AdoptRequest {
         tree,
         location: target.path().to_str().unwrap().to_owned(),
+        moved_from: None,
         format: Format::Layouts,
         verify: true,
         relink: false,
         rehearse: false,
-        finalise: false,
-        force: false,
+        hand_over: HandOver::No,
     };
     let report = other.registry().adopt(request, &mut |_| {}).await.unwrap();
     assert_eq!((report.findings.len(), report.added.tags), (0, 2));
@@ -161,10 +163,9 @@ async fn what_is_not_there_is_said_and_damage_is_not_passed_on() {
     let target = tempfile::tempdir().unwrap();
     for (wanted, digest) in [("apps/none", false), ("apps/web:v2", true)] {
         let error = run(&store, &[wanted], target.path(), false).await.unwrap_err();
-        match digest {
-            true => assert!(matches!(error, Error::ManifestUnknown(_)), "{error}"),
-            false => assert!(matches!(error, Error::RepositoryUnknown(_)), "{error}"),
-        }
+        let manifest = matches!(error, Error::ManifestUnknown(_));
+        let repository = matches!(error, Error::RepositoryUnknown(_));
+        assert_eq!((manifest, repository), (digest, !digest), "{error}");
     }
     let layer = Digest::sha256(b"layer");
     fs::write(store.blob_file(&layer).await, b"LAYER").unwrap();
