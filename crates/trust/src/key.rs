@@ -44,13 +44,13 @@ pub enum KeyKind {
     Rsa,
 }
 
-mod oid {
-    pub(super) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
-    pub(super) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
-    pub(super) const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
-    pub(super) const P521: &[u8] = &[0x2b, 0x81, 4, 0, 35];
-    pub(super) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
-    pub(super) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
+pub(crate) mod oid {
+    pub(crate) const EC: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1];
+    pub(crate) const P256: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+    pub(crate) const P384: &[u8] = &[0x2b, 0x81, 4, 0, 34];
+    pub(crate) const P521: &[u8] = &[0x2b, 0x81, 4, 0, 35];
+    pub(crate) const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+    pub(crate) const RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 1, 1];
 }
 
 impl PublicKey {

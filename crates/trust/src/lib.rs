@@ -10,8 +10,10 @@ mod certificate_log;
 mod chain;
 mod checkpoint;
 mod cosign;
+mod cross_check;
 mod der;
 mod dsse;
+mod encrypted_key;
 mod fact;
 mod identity;
 mod json;
@@ -19,12 +21,15 @@ mod key;
 mod log;
 mod log_body;
 mod matcher;
+mod merge;
 mod merkle;
 mod open_vex;
 mod policy;
+mod private_key;
 mod provenance;
 mod reason;
 mod root;
+mod sign;
 mod signature;
 mod simple_signing;
 mod statement;
@@ -34,20 +39,27 @@ mod verify;
 
 pub use certificate::Certificate;
 pub use cosign::annotations;
+pub use cross_check::{Pushed, cross_check};
 pub use dsse::{Envelope, EnvelopeSignature, IN_TOTO, signed_bytes};
 pub use fact::{Evidence, Fact, When, Who};
 pub use identity::{Identity, extension_names};
 pub use key::{KeyKind, PublicKey};
 pub use log::{LogEntry, Logged};
 pub use matcher::Matcher;
+pub use merge::{MAX_LAYERS, Merged, merge};
 pub use open_vex::{OpenVex, Product, VexStatement, VexStatus, Vulnerability};
 pub use policy::{
     Demand, IdentityDocument, KeyDocument, NotationDocument, PolicyDocument, TrustPolicy,
     TrustedIdentity, TrustedKey, TrustedNotation,
 };
+pub use private_key::PrivateKey;
 pub use provenance::{Dependency, Provenance, Source};
 pub use reason::{Reason, Refusal};
 pub use root::{Authority, LogKey, TrustRoot, Validity};
+pub use sign::{
+    Layer, Verifier, attestation_layer, bundle, signature_statement, simple_signing_layer, statement,
+    statement_to_be_signed, verification_summary,
+};
 pub use signature::{Content, Form, Signature, Signer};
 pub use simple_signing::SimpleSigning;
 pub use statement::{PredicateKind, Statement, Subject, predicate_types};

@@ -136,7 +136,9 @@ fn reason(
     if signers.len() < policy.required {
         let unsigned = || Refusal::new(Reason::Unsigned, "it has no signature");
         if signers.is_empty() && facts.is_empty() {
-            return Some(refusals.first().map_or_else(unsigned, |found| found.what.clone()));
+            let flooded = refusals.iter().find(|one| one.what.reason == Reason::TooManySignatures);
+            let telling = flooded.or(refusals.first());
+            return Some(telling.map_or_else(unsigned, |found| found.what.clone()));
         }
         let names: Vec<_> = signers.iter().map(String::as_str).collect();
         let observed = match names.as_slice() {
