@@ -105,11 +105,14 @@ impl TrustRoot {
     }
 }
 
-/// Logs whose keys are of a kind that is not known here (a newer file) are left out: nothing is
+/// Logs whose keys are of a kind or in an encoding that is not known here are left out: nothing is
 /// believed because of them.
 fn logs(wire: Vec<WireLog>) -> Result<Vec<LogKey>, Refusal> {
     let mut logs: Vec<LogKey> = Vec::new();
     for log in wire {
+        if !log.public_key.key_details.is_empty() && !log.public_key.key_details.starts_with("PKIX_") {
+            continue;
+        }
         let key = match PublicKey::from_spki(&log.public_key.raw_bytes.0) {
             Ok(key) => key,
             Err(refusal) if refusal.reason == Reason::Unsupported => continue,
@@ -152,6 +155,8 @@ struct WireLog {
 #[serde(rename_all = "camelCase")]
 struct WireKey {
     raw_bytes: Base64,
+    #[serde(default)]
+    key_details: String,
     #[serde(default)]
     valid_for: Validity,
 }

@@ -81,7 +81,11 @@ pub fn attestation_layer(statement: Vec<u8>, predicate_type: &str, signature: Ve
     Layer {
         media_type: media_types::DSSE,
         bytes: envelope.to_json(),
-        annotations: BTreeMap::from([("predicateType".to_owned(), predicate_type.to_owned())]),
+        annotations: BTreeMap::from([
+            // cosign wants the annotation there, and the signature in the envelope.
+            (annotations::SIGNATURE.to_owned(), String::new()),
+            ("predicateType".to_owned(), predicate_type.to_owned()),
+        ]),
     }
 }
 

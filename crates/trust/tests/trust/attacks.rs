@@ -22,7 +22,12 @@ const ENTRIES: &str = "/verificationMaterial/tlogEntries";
 /// A bundle with a part of it replaced.
 fn changed(name: &str, pointer: &str, value: Value) -> Result<Signature, Refusal> {
     let mut bundle = json(name);
-    *bundle.pointer_mut(pointer).unwrap_or_else(|| panic!("{pointer}")) = value;
+    // protobuf leaves out what is zero, so that only what holds it must be there.
+    let (parent, last) = pointer.rsplit_once('/').unwrap();
+    match bundle.pointer_mut(parent).unwrap_or_else(|| panic!("{pointer}")) {
+        Value::Array(elements) => elements[last.parse::<usize>().unwrap()] = value,
+        parent => parent[last] = value,
+    }
     Signature::from_bundle(bundle.to_string().as_bytes())
 }
 

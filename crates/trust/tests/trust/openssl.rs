@@ -90,7 +90,7 @@ fn a_certificate_of_a_stranger_is_refused() {
 #[test]
 fn a_certificate_for_something_else_is_refused() {
     let refusal = case().refuses(&certified("server"), Reason::UntrustedCertificate);
-    assert!(refusal.observed.contains("ExtendedKeyUsage"), "{refusal:?}");
+    assert!(refusal.observed.contains("RequiredEku"), "{refusal:?}");
 }
 
 #[test]
