@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::{
-    Certificate, Content, Envelope, Form, Reason, Refusal, Signature, Signer,
-    json::decode_base64,
-    log::LogEntry,
-    simple_signing::SimpleSigning,
-    timestamp,
+    Certificate, Content, Envelope, Form, Reason, Refusal, Signature, Signer, json::decode_base64,
+    log::LogEntry, simple_signing::SimpleSigning, timestamp,
 };
 
 /// Annotations of a layer, by their names.

@@ -22,7 +22,7 @@ pub fn cross_check(
     let source = provenance.source.as_ref();
     let commit = source.and_then(|source| source.commit.as_deref());
     let repository = source.map(|source| source.repository.as_str());
-    let signed = |name: &str| signer.and_then(|one| one.extensions.get(name)).map(String::as_str);
+    let certified = |name: &str| signer.and_then(|one| one.extensions.get(name)).map(String::as_str);
     let invocation = provenance.invocation.as_deref();
     let checks = [
         differs(Reason::OtherCommit, "revision label", commit, pushed.revision, same_commit),
@@ -33,14 +33,14 @@ pub fn cross_check(
             Reason::OtherCommit,
             "commit of the signer",
             commit,
-            signed("source-repository-digest"),
+            certified("source-repository-digest"),
             same_commit,
         ),
         differs(
             Reason::OtherPusher,
             "repository of the signer",
             repository,
-            signed("source-repository-uri"),
+            certified("source-repository-uri"),
             same,
         ),
     ];

@@ -164,7 +164,8 @@ fn generalized_time(text: &str) -> Result<Timestamp, Malformed> {
     }
     let nanoseconds: i32 = format!("{fraction:0<9}").parse().map_err(|_| Malformed)?;
     let day = Date::new(digits(whole, 0, 4)?, digits(whole, 4, 2)?, digits(whole, 6, 2)?);
-    let (hour, minute, second) = (digits(whole, 8, 2)?, digits(whole, 10, 2)?, digits(whole, 12, 2)?);
+    let (hour, minute, second) =
+        (digits(whole, 8, 2)?, digits(whole, 10, 2)?, digits(whole, 12, 2)?);
     let time = Time::new(hour, minute, second, nanoseconds).map_err(|_| Malformed)?;
     let day = day.map_err(|_| Malformed)?;
     TimeZone::UTC.to_timestamp(day.to_datetime(time)).map_err(|_| Malformed)
@@ -205,7 +206,8 @@ mod tests {
         assert_eq!(read(tag::UTC_TIME, "991231235959Z").unwrap(), "1999-12-31T23:59:59Z");
         let fraction = read(tag::GENERALIZED_TIME, "20300102030405.25Z").unwrap();
         assert_eq!(fraction, "2030-01-02T03:04:05.25Z");
-        for wrong in ["20301302030405Z", "20300102030405", "2030010203040Z", "+0300102030405Z", ""] {
+        for wrong in ["20301302030405Z", "20300102030405", "2030010203040Z", "+0300102030405Z", ""]
+        {
             assert_eq!(read(tag::GENERALIZED_TIME, wrong), Err(Malformed), "{wrong}");
         }
     }

@@ -1,4 +1,4 @@
-//! Private keys as cosign keeps them: scrypt makes a key of the password, NaCl's secretbox encrypts.
+//! Private keys as cosign keeps them: scrypt makes a key of the password, `NaCl`'s secretbox encrypts.
 
 use poly1305::{Poly1305, universal_hash::KeyInit};
 use salsa20::{
@@ -111,7 +111,9 @@ pub(crate) fn pem_of(tag: &str, contents: Vec<u8>) -> Zeroizing<String> {
     let line_feeds = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
     let mut block = pem::Pem::new(tag, contents);
     let text = Zeroizing::new(pem::encode_config(&block, line_feeds));
-    zeroize::Zeroize::zeroize(&mut std::mem::replace(&mut block, pem::Pem::new("", [])).into_contents());
+    zeroize::Zeroize::zeroize(
+        &mut std::mem::replace(&mut block, pem::Pem::new("", [])).into_contents(),
+    );
     text
 }
 
@@ -132,7 +134,7 @@ fn derive(password: &[u8], salt: &[u8], params: &Params) -> Result<Zeroizing<[u8
     Ok(key)
 }
 
-/// NaCl's secretbox: the first 32 bytes of the key stream authenticate what the rest encrypts.
+/// `NaCl`'s secretbox: the first 32 bytes of the key stream authenticate what the rest encrypts.
 fn seal_box(key: &[u8; 32], nonce: &[u8; 24], plain: &[u8]) -> Vec<u8> {
     let (one_time, encrypted) = streamed(key, nonce, plain);
     let tag = Poly1305::new((&*one_time).into()).compute_unpadded(&encrypted);
@@ -165,7 +167,7 @@ fn streamed(
 mod tests {
     use super::*;
 
-    /// From the documentation of NaCl, "C NaCl": crypto_secretbox.
+    /// From the documentation of `NaCl`, `crypto_secretbox`.
     #[test]
     fn the_box_is_that_of_nacl() {
         let hex = |text: &str| crate::log::unhex(text).unwrap();

@@ -87,7 +87,7 @@ fn fulcio(certificate: &Certificate, number: u8) -> Option<&[u8]> {
 
 /// Where both are there they must agree: readers differ in which they prefer.
 fn issuer(certificate: &Certificate) -> Result<String, Malformed> {
-    let first = fulcio(certificate, ISSUER_1).map(|value| utf8(value)).transpose()?;
+    let first = fulcio(certificate, ISSUER_1).map(utf8).transpose()?;
     let second = fulcio(certificate, ISSUER_2).map(text).transpose()?;
     match (first, second) {
         (Some(first), Some(second)) if first != second => Err(Malformed),

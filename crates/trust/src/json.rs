@@ -35,7 +35,12 @@ pub(crate) fn read_borrowed<'a, T: Deserialize<'a>>(
     check_size(what, bytes, limit)?;
     check_shape(what, bytes)?;
     serde_json::from_slice(bytes)
-        .map_err(|error| Refusal::malformed(format!("the {what} cannot be read: {error}")))
+        .map_err(|error| unreadable(what, &error))
+}
+
+/// The parser repeats what it does not expect, however long that is.
+pub(crate) fn unreadable(what: &str, error: &serde_json::Error) -> Refusal {
+    Refusal::malformed(format!("the {what} cannot be read: {}", shortened(&error.to_string())))
 }
 
 pub(crate) fn check_size(what: &str, bytes: &[u8], limit: usize) -> Result<(), Refusal> {
@@ -48,10 +53,11 @@ pub(crate) fn check_size(what: &str, bytes: &[u8], limit: usize) -> Result<(), R
 
 fn check_shape(what: &str, bytes: &[u8]) -> Result<(), Refusal> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    let result = Shape { depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
+    let result =
+        Shape { depth: 0 }.deserialize(&mut deserializer).and_then(|()| deserializer.end());
     result.map_err(|error| {
         let error = error.to_string();
-        let observed = format!("the {what}: {error}");
+        let observed = format!("the {what}: {}", shortened(&error));
         if error.starts_with(TWICE) {
             Refusal::new(Reason::DuplicatedKey, observed)
         } else if error.starts_with(DEEP) || error.starts_with("recursion limit") {

@@ -22,7 +22,7 @@ const MAX_SIZE: usize = 4 * 1024;
 /// A key that can verify.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicKey {
-    /// The SubjectPublicKeyInfo, encoded.
+    /// The `SubjectPublicKeyInfo`, encoded.
     spki: Vec<u8>,
     /// The key itself, as its kind writes it.
     bytes: Vec<u8>,
@@ -65,7 +65,7 @@ impl PublicKey {
         }
     }
 
-    /// Reads an encoded SubjectPublicKeyInfo.
+    /// Reads an encoded `SubjectPublicKeyInfo`.
     pub fn from_spki(spki: &[u8]) -> Result<Self, Refusal> {
         crate::json::check_size("public key", spki, MAX_SIZE)?;
         match parse(spki) {
@@ -85,7 +85,7 @@ impl PublicKey {
         pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.spki.clone()), line_feeds)
     }
 
-    /// The encoded SubjectPublicKeyInfo.
+    /// The encoded `SubjectPublicKeyInfo`.
     pub fn spki(&self) -> &[u8] {
         &self.spki
     }

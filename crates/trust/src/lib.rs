@@ -57,8 +57,8 @@ pub use provenance::{Dependency, Provenance, Source};
 pub use reason::{Reason, Refusal};
 pub use root::{Authority, LogKey, TrustRoot, Validity};
 pub use sign::{
-    Layer, Verifier, attestation_layer, bundle, signature_statement, simple_signing_layer, statement,
-    statement_to_be_signed, verification_summary,
+    Layer, Verifier, attestation_layer, bundle, signature_statement, simple_signing_layer,
+    statement, statement_to_be_signed, verification_summary,
 };
 pub use signature::{Content, Form, Signature, Signer};
 pub use simple_signing::SimpleSigning;

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::{
     Certificate, PublicKey, Reason, Refusal,
-    json::{Base64, decode_base64, read},
+    json::{Base64, decode_base64, read, unreadable},
     log::unhex,
 };
 
@@ -185,8 +185,7 @@ struct Entry {
 }
 
 fn part<T: for<'de> Deserialize<'de>>(spec: &str) -> Result<T, Refusal> {
-    serde_json::from_str(spec)
-        .map_err(|error| Refusal::malformed(format!("the log entry cannot be read: {error}")))
+    serde_json::from_str(spec).map_err(|error| unreadable("log entry", &error))
 }
 
 #[derive(Deserialize)]

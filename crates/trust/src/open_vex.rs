@@ -2,7 +2,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::{Refusal, dsse::MAX_ENVELOPE, json};
 
-/// An OpenVEX document: which vulnerabilities matter to a product. Only a signed one counts.
+/// An `OpenVEX` document: which vulnerabilities matter to a product. Only a signed one counts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenVex {
     /// Its identifier.

@@ -97,7 +97,8 @@ fn source_among(dependencies: &[Dependency], repository: Option<&str>) -> Option
         .iter()
         .filter_map(|one| one.commit().map(|commit| source_of(&one.uri, Some(commit.clone()))));
     let mut sources = sources.filter(|source| {
-        repository.is_none_or(|repository| source_of(repository, None).repository == source.repository)
+        repository
+            .is_none_or(|repository| source_of(repository, None).repository == source.repository)
     });
     let first = sources.next()?;
     sources.all(|other| other.commit == first.commit).then_some(first)
@@ -162,14 +163,15 @@ impl From<Predicate1> for Provenance {
 fn source_1(parameters: &Value, dependencies: &[Dependency]) -> Option<Source> {
     let text = |path: &str| parameters.pointer(path).and_then(Value::as_str);
     if let Some(repository) = text("/workflow/repository") {
-        let mut source =
-            source_among(dependencies, Some(repository)).unwrap_or_else(|| source_of(repository, None));
+        let mut source = source_among(dependencies, Some(repository))
+            .unwrap_or_else(|| source_of(repository, None));
         source.reference = text("/workflow/ref").map(str::to_owned).or(source.reference);
         return Some(source);
     }
     if let Some(uri) = text("/configSource/uri").or_else(|| text("/source/uri")) {
         let digest = ["/configSource/digest", "/source/digest"];
-        let commits = digest.iter().flat_map(|at| [format!("{at}/gitCommit"), format!("{at}/sha1")]);
+        let commits =
+            digest.iter().flat_map(|at| [format!("{at}/gitCommit"), format!("{at}/sha1")]);
         let commit = commits.filter_map(|at| text(&at)).next().map(str::to_owned);
         return Some(source_of(uri, commit));
     }
@@ -254,7 +256,10 @@ mod tests {
     #[track_caller]
     fn check(uri: &str, repository: &str, reference: Option<&str>) {
         let source = source_of(uri, None);
-        assert_eq!((source.repository.as_str(), source.reference.as_deref()), (repository, reference));
+        assert_eq!(
+            (source.repository.as_str(), source.reference.as_deref()),
+            (repository, reference)
+        );
     }
 
     #[test]

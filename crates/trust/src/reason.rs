@@ -199,10 +199,9 @@ impl Reason {
                 "a log's promise or a timestamp that proves when it was signed",
                 "sign with a transparency log or a timestamp authority",
             ),
-            Self::FutureTime => (
-                "a time that has come",
-                "check the clocks of this server and of the signer",
-            ),
+            Self::FutureTime => {
+                ("a time that has come", "check the clocks of this server and of the signer")
+            }
             Self::InvalidTimestamp => (
                 "a timestamp over this signature by an authority of the trust root",
                 "sign again, or add the timestamp authority to the trust root",
@@ -228,10 +227,9 @@ impl Reason {
                 "the commit of the image's revision label",
                 "build from the commit that the label names",
             ),
-            Self::OtherPusher => (
-                "provenance of the build that pushed",
-                "let the build push what it has built",
-            ),
+            Self::OtherPusher => {
+                ("provenance of the build that pushed", "let the build push what it has built")
+            }
             _ => ("something else", "sign again"),
         }
     }

@@ -110,7 +110,9 @@ impl TrustRoot {
 fn logs(wire: Vec<WireLog>) -> Result<Vec<LogKey>, Refusal> {
     let mut logs: Vec<LogKey> = Vec::new();
     for log in wire {
-        if !log.public_key.key_details.is_empty() && !log.public_key.key_details.starts_with("PKIX_") {
+        if !log.public_key.key_details.is_empty()
+            && !log.public_key.key_details.starts_with("PKIX_")
+        {
             continue;
         }
         let key = match PublicKey::from_spki(&log.public_key.raw_bytes.0) {

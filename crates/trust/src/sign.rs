@@ -9,10 +9,7 @@ use serde_json::{Value, json, value::RawValue};
 
 use crate::{
     Envelope, EnvelopeSignature, IN_TOTO, PublicKey, SimpleSigning, Verdict, annotations,
-    dsse::signed_bytes,
-    json::encode_base64,
-    media_types,
-    statement::predicate_types,
+    dsse::signed_bytes, json::encode_base64, media_types, statement::predicate_types,
 };
 
 /// Something to be stored as a layer.
@@ -37,7 +34,12 @@ pub fn simple_signing_layer(payload: &SimpleSigning, signature: &[u8]) -> Layer 
 }
 
 /// A statement, version 1, about one digest.
-pub fn statement(name: &str, digest: &Digest, predicate_type: &str, predicate: &RawValue) -> Vec<u8> {
+pub fn statement(
+    name: &str,
+    digest: &Digest,
+    predicate_type: &str,
+    predicate: &RawValue,
+) -> Vec<u8> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct Printed<'a> {
@@ -66,7 +68,8 @@ pub fn statement(name: &str, digest: &Digest, predicate_type: &str, predicate: &
 
 /// The statement that cosign 3 signs where nothing but a signature is wanted.
 pub fn signature_statement(digest: &Digest) -> Vec<u8> {
-    let nothing = RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    let nothing =
+        RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
     statement("", digest, predicate_types::SIGNATURE, &nothing)
 }
 

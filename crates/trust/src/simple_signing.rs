@@ -60,8 +60,7 @@ impl SimpleSigning {
         let payload_type = &wire.critical.payload_type;
         if payload_type != TYPE && payload_type != ATOMIC_TYPE {
             let observed = format!("a payload of type `{}`", json::shortened(payload_type));
-            return Err(Refusal::new(Reason::Unsupported, observed)
-                .requiring(format!("`{TYPE}`")));
+            return Err(Refusal::new(Reason::Unsupported, observed).requiring(format!("`{TYPE}`")));
         }
         Ok(Self {
             digest: wire.critical.image.digest,

@@ -6,6 +6,9 @@ use serde_json::value::RawValue;
 
 use crate::{OpenVex, Provenance, Reason, Refusal, dsse::MAX_ENVELOPE, json};
 
+/// The most bytes of a predicate's type; facts carry it.
+const MAX_TYPE: usize = 1024;
+
 /// An in-toto statement: what is said about what.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -120,6 +123,10 @@ impl Statement {
         }
         if wire.subject.is_empty() {
             return Err(Refusal::malformed("the statement is about nothing"));
+        }
+        if wire.predicate_type.len() > MAX_TYPE {
+            return Err(Refusal::new(Reason::TooLarge, "the statement's type is too long")
+                .requiring(format!("at most {MAX_TYPE} bytes")));
         }
         let predicate = wire.predicate.unwrap_or_else(|| RawValue::NULL.to_owned());
         Ok(Self { subjects: wire.subject, predicate_type: wire.predicate_type, predicate })

@@ -100,18 +100,18 @@ impl<'a> Token<'a> {
         if content.expect(tag::OID)?.value != oid::SIGNED_DATA {
             return Err(Malformed);
         }
-        let mut signed = content.expect(tag::context(0))?.inner().sequence()?;
-        signed.expect(tag::INTEGER)?;
-        signed.expect(tag::SET)?;
-        let mut encapsulated = signed.sequence()?;
+        let mut data = content.expect(tag::context(0))?.inner().sequence()?;
+        data.expect(tag::INTEGER)?;
+        data.expect(tag::SET)?;
+        let mut encapsulated = data.sequence()?;
         if encapsulated.expect(tag::OID)?.value != oid::TST_INFO {
             return Err(Malformed);
         }
         let info = encapsulated.expect(tag::context(0))?.value;
         let info = Reader::only(info, tag::OCTET_STRING)?.value;
-        let embedded = certificates(signed.optional(tag::context(0))?)?;
-        signed.optional(tag::context(1))?;
-        let signer = Signer::read(signed.expect(tag::SET)?)?;
+        let embedded = certificates(data.optional(tag::context(0))?)?;
+        data.optional(tag::context(1))?;
+        let signer = Signer::read(data.expect(tag::SET)?)?;
         let (imprint, time) = read_info(info)?;
         Ok(Self { info, time, imprint, embedded, signer })
     }

@@ -4,9 +4,7 @@ use jiff::Timestamp;
 use plura_oci::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Fact, Question, Reason, Refusal, Signature, statement::PredicateKind, verify::verify,
-};
+use crate::{Fact, Question, Reason, Refusal, Signature, statement::PredicateKind, verify::verify};
 
 /// The most signatures of one digest that are looked at, oldest first. What comes later cannot push
 /// out what was there.

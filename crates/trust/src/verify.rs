@@ -6,8 +6,7 @@ use plura_oci::Digest;
 
 use crate::{
     Certificate, Demand, Fact, Identity, Logged, PublicKey, Reason, Refusal, Signature, Signer,
-    TrustPolicy, TrustRoot, TrustedKey,
-    certificate_log,
+    TrustPolicy, TrustRoot, TrustedKey, certificate_log,
     chain::{self, Usage},
     fact::{Evidence, When, Who},
     json::encode_base64,
@@ -40,7 +39,7 @@ pub fn verify(
     question: &Question<'_>,
 ) -> Result<Fact, Refusal> {
     check_subject(signature, question)?;
-    let (signer, signed, logged) = match &signature.signer {
+    let (who, when, logged) = match &signature.signer {
         Signer::Key { hint } => verify_key(signature, hint, arrived, question)?,
         Signer::Certificate { chain } => verify_certificate(signature, chain, question)?,
     };
@@ -49,8 +48,8 @@ pub fn verify(
         form: signature.form,
         kind: signature.content.kind(),
         predicate_type: signature.content.statement().map(|one| one.predicate_type.clone()),
-        signer,
-        signed,
+        signer: who,
+        signed: when,
         logged,
     })
 }
@@ -119,9 +118,11 @@ fn without_key(signature: &Signature, hint: &str, question: &Question<'_>) -> Re
     let trusted = &question.policy.keys;
     let entries = signature.log_entries.iter();
     let brought = entries.filter_map(|entry| Body::read(&entry.body).ok());
-    let brought: Vec<PublicKey> = brought.flat_map(|body| body.keys().collect::<Vec<_>>()).collect();
+    let brought: Vec<PublicKey> =
+        brought.flat_map(|body| body.keys().collect::<Vec<_>>()).collect();
     if let Some(key) = brought.iter().find(|key| is_signed_by(signature, key)) {
-        let observed = format!("it was made with the key {} that it names itself", key.fingerprint());
+        let observed =
+            format!("it was made with the key {} that it names itself", key.fingerprint());
         return Refusal::new(Reason::BroughtKey, observed);
     }
     let named = trusted.iter().find(|one| {
@@ -184,7 +185,8 @@ fn not_by_certificate(signature: &Signature, leaf: &Certificate) -> Refusal {
         return Refusal::new(Reason::ReplayedCertificate, observed);
     }
     if !bodies.is_empty() && !bodies.iter().any(names_certificate) {
-        let observed = "the certificate's key did not sign these bytes, and its log entry is another's";
+        let observed =
+            "the certificate's key did not sign these bytes, and its log entry is another's";
         return Refusal::new(Reason::ReplayedCertificate, observed);
     }
     Refusal::new(Reason::TamperedPayload, "the certificate's key did not sign these bytes")
@@ -284,7 +286,10 @@ fn times(
             Err(refusal) => return Err(refusal),
         }
     }
-    match times.iter().find(|when| when.time > question.now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX)) {
+    match times
+        .iter()
+        .find(|when| when.time > question.now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX))
+    {
         None => Ok(times),
         Some(when) => {
             let observed = format!("signed on {}, and now it is {}", when.time, question.now);

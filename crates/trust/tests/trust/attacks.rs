@@ -319,7 +319,10 @@ fn another_identity() {
 
 #[test]
 fn another_authority() {
-    let case = Case::new(&workflow_policy(), TrustRoot { logs: mock_root().logs, ..TrustRoot::sigstore().unwrap() });
+    let case = Case::new(
+        &workflow_policy(),
+        TrustRoot { logs: mock_root().logs, ..TrustRoot::sigstore().unwrap() },
+    );
     case.refuses(&bundle(SIGNATURE), Reason::UntrustedCertificate);
 }
 

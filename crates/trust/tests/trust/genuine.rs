@@ -24,7 +24,8 @@ fn cosign_3_signs_with_the_public_instance() {
 
 #[test]
 fn npm_attests_with_the_public_instance() {
-    let subject = "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main";
+    let subject =
+        "https://github.com/sigstore/sigstore-js/.github/workflows/release.yml@refs/heads/main";
     let ci = identity("ci", "https://token.actions.githubusercontent.com", subject);
     let mut case = Case::new(&identities(vec![ci]), public());
     let signature = bundle("genuine/npm-provenance.sigstore.json");
