@@ -1,5 +1,7 @@
 //! Sigstore bundles, versions 0.1 to 0.3, as protobuf's JSON.
 
+use std::sync::Arc;
+
 use plura_oci::{Algorithm, Digest};
 use serde::Deserialize;
 
@@ -108,6 +110,7 @@ impl Signature {
             Signer::Key { hint } if hint.is_empty() => Signer::Key { hint: key_id },
             signer => signer,
         };
+        let content = Arc::new(content);
         Ok(Self { form: Form::Bundle, content, bytes: signature, signer, log_entries, timestamps })
     }
 }

@@ -23,9 +23,9 @@ struct Promise<'a> {
 
 /// Whether a trusted log promised to show that certificate, which one of the issuers issued. The
 /// name of the log if so.
-pub(crate) fn verify<'a>(
+pub(crate) fn verify(
     certificate: &Certificate,
-    issuers: impl Iterator<Item = &'a Certificate> + Clone,
+    issuers: &[&Certificate],
     root: &TrustRoot,
 ) -> Result<String, Refusal> {
     let Some(extension) = certificate.extension(SCT_LIST) else {
@@ -42,7 +42,7 @@ pub(crate) fn verify<'a>(
         let Some(log) = root.certificate_logs.iter().find(|log| log.id == promise.log_id) else {
             continue;
         };
-        let issuers = issuers.clone().filter(|one| one.subject == certificate.issuer);
+        let issuers = issuers.iter().filter(|one| one.subject == certificate.issuer);
         for issuer in issuers {
             let signed = promise.signed(issuer, &logged);
             if log.key.verifies(&signed, promise.signature)

@@ -1,6 +1,6 @@
 //! The layers of `.sig` and `.att`: what is signed is the layer, the rest are its annotations.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::{
     Certificate, Content, Envelope, Form, Reason, Refusal, Signature, Signer, json::decode_base64,
@@ -40,7 +40,7 @@ impl Signature {
         let payload = SimpleSigning::read(layer)?;
         Ok(Self {
             form: Form::SimpleSigning,
-            content: Content::Simple { payload, bytes: layer.to_vec() },
+            content: Arc::new(Content::Simple { payload, bytes: layer.to_vec() }),
             bytes,
             signer: signer(annotations, "")?,
             log_entries: log_entries(annotations)?,
@@ -54,7 +54,7 @@ impl Signature {
         annotations: &BTreeMap<String, String>,
     ) -> Result<Vec<Self>, Refusal> {
         let envelope = Envelope::read(layer)?;
-        let content = Content::of_envelope(&envelope, Some(layer))?;
+        let content = Arc::new(Content::of_envelope(&envelope, Some(layer))?);
         let (log_entries, timestamps) = (log_entries(annotations)?, timestamps(annotations)?);
         let read = envelope.signatures.into_iter().map(|one| {
             Ok(Self {

@@ -22,7 +22,8 @@ pub fn cross_check(
     let source = provenance.source.as_ref();
     let commit = source.and_then(|source| source.commit.as_deref());
     let repository = source.map(|source| source.repository.as_str());
-    let certified = |name: &str| signer.and_then(|one| one.extensions.get(name)).map(String::as_str);
+    let certified =
+        |name: &str| signer.and_then(|one| one.extensions.get(name)).map(String::as_str);
     let invocation = provenance.invocation.as_deref();
     let checks = [
         differs(Reason::OtherCommit, "revision label", commit, pushed.revision, same_commit),

@@ -34,8 +34,7 @@ pub(crate) fn read_borrowed<'a, T: Deserialize<'a>>(
 ) -> Result<T, Refusal> {
     check_size(what, bytes, limit)?;
     check_shape(what, bytes)?;
-    serde_json::from_slice(bytes)
-        .map_err(|error| unreadable(what, &error))
+    serde_json::from_slice(bytes).map_err(|error| unreadable(what, &error))
 }
 
 /// The parser repeats what it does not expect, however long that is.

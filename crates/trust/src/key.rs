@@ -1,5 +1,5 @@
 use aws_lc_rs::{
-    digest::{self, SHA256},
+    digest::{self, SHA256, SHA384, SHA512},
     signature::{
         ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P256_SHA512_ASN1,
         ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ECDSA_P384_SHA512_ASN1,
@@ -105,9 +105,17 @@ impl PublicKey {
     /// A scheme is recorded nowhere in these formats, so whichever fits the key counts; the hash is
     /// almost always SHA-256.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.algorithms().iter().any(|algorithm| {
-            UnparsedPublicKey::new(*algorithm, &self.bytes).verify(message, signature).is_ok()
-        })
+        self.algorithms().iter().any(|one| self.verifies_by(*one, message, signature))
+    }
+
+    /// Whether the signature is the key's over the message, by one algorithm.
+    pub(crate) fn verifies_by(
+        &self,
+        algorithm: &'static dyn VerificationAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        UnparsedPublicKey::new(algorithm, &self.bytes).verify(message, signature).is_ok()
     }
 
     /// The same for a message that only its SHA-256 is known of. Ed25519 cannot do that.
@@ -123,6 +131,28 @@ impl PublicKey {
         })
     }
 
+    /// Those with a hash that is recorded beside the signature.
+    pub(crate) fn algorithms_with(
+        &self,
+        hash: &digest::Algorithm,
+    ) -> &'static [&'static dyn VerificationAlgorithm] {
+        if *hash == SHA256 {
+            return self.algorithms_of_sha256();
+        }
+        match (self.kind, *hash == SHA384, *hash == SHA512) {
+            (KeyKind::EcdsaP256, true, _) => &[&ECDSA_P256_SHA384_ASN1],
+            (KeyKind::EcdsaP256, _, true) => &[&ECDSA_P256_SHA512_ASN1],
+            (KeyKind::EcdsaP384, true, _) => &[&ECDSA_P384_SHA384_ASN1],
+            (KeyKind::EcdsaP384, _, true) => &[&ECDSA_P384_SHA512_ASN1],
+            (KeyKind::EcdsaP521, true, _) => &[&ECDSA_P521_SHA384_ASN1],
+            (KeyKind::EcdsaP521, _, true) => &[&ECDSA_P521_SHA512_ASN1],
+            (KeyKind::Rsa, true, _) => &[&RSA_PKCS1_2048_8192_SHA384, &RSA_PSS_2048_8192_SHA384],
+            (KeyKind::Rsa, _, true) => &[&RSA_PKCS1_2048_8192_SHA512, &RSA_PSS_2048_8192_SHA512],
+            (KeyKind::Ed25519, _, true) => &[&ED25519],
+            _ => &[],
+        }
+    }
+
     fn algorithms_of_sha256(&self) -> &'static [&'static dyn VerificationAlgorithm] {
         match self.kind {
             KeyKind::EcdsaP256 => &[&ECDSA_P256_SHA256_ASN1],
@@ -136,15 +166,9 @@ impl PublicKey {
     /// The likeliest first.
     fn algorithms(&self) -> &'static [&'static dyn VerificationAlgorithm] {
         match self.kind {
-            KeyKind::EcdsaP256 => {
-                &[&ECDSA_P256_SHA256_ASN1, &ECDSA_P256_SHA384_ASN1, &ECDSA_P256_SHA512_ASN1]
-            }
-            KeyKind::EcdsaP384 => {
-                &[&ECDSA_P384_SHA384_ASN1, &ECDSA_P384_SHA256_ASN1, &ECDSA_P384_SHA512_ASN1]
-            }
-            KeyKind::EcdsaP521 => {
-                &[&ECDSA_P521_SHA512_ASN1, &ECDSA_P521_SHA256_ASN1, &ECDSA_P521_SHA384_ASN1]
-            }
+            KeyKind::EcdsaP256 => &[&ECDSA_P256_SHA256_ASN1],
+            KeyKind::EcdsaP384 => &[&ECDSA_P384_SHA384_ASN1, &ECDSA_P384_SHA256_ASN1],
+            KeyKind::EcdsaP521 => &[&ECDSA_P521_SHA512_ASN1, &ECDSA_P521_SHA256_ASN1],
             KeyKind::Ed25519 => &[&ED25519],
             KeyKind::Rsa => &[
                 &RSA_PKCS1_2048_8192_SHA256,

@@ -23,6 +23,7 @@ mod log_body;
 mod matcher;
 mod merge;
 mod merkle;
+mod notation;
 mod open_vex;
 mod policy;
 mod private_key;
@@ -47,6 +48,7 @@ pub use key::{KeyKind, PublicKey};
 pub use log::{LogEntry, Logged};
 pub use matcher::Matcher;
 pub use merge::{MAX_LAYERS, Merged, merge};
+pub use notation::JwsAlgorithm;
 pub use open_vex::{OpenVex, Product, VexStatement, VexStatus, Vulnerability};
 pub use policy::{
     Demand, IdentityDocument, KeyDocument, NotationDocument, PolicyDocument, TrustPolicy,
@@ -69,6 +71,7 @@ pub use verify::{Question, verify};
 /// Media types that signatures are stored under.
 pub mod media_types {
     pub use crate::bundle::MEDIA_TYPE as BUNDLE;
+    pub use crate::notation::MEDIA_TYPE as NOTATION_JWS;
     pub use crate::simple_signing::MEDIA_TYPE as SIMPLE_SIGNING;
     /// A DSSE envelope.
     pub const DSSE: &str = "application/vnd.dsse.envelope.v1+json";

@@ -27,8 +27,8 @@ pub(crate) struct Found<'a> {
     pub(crate) message: Message<'a>,
     /// What the envelope has in it.
     pub(crate) payload: Option<&'a [u8]>,
-    /// The envelope as it was stored.
-    pub(crate) envelope: Option<&'a [u8]>,
+    /// The SHA-256 of the envelope as it was stored.
+    pub(crate) envelope: Option<&'a Digest>,
     pub(crate) signature: &'a [u8],
     pub(crate) key: &'a PublicKey,
     pub(crate) certificate: Option<&'a Certificate>,
@@ -154,17 +154,19 @@ impl Over {
         match self {
             Self::Message(hash) => match found.message {
                 Message::Bytes(bytes) => hash.is_of(bytes),
-                Message::Digest(digest) => {
-                    hash.algorithm == digest.algorithm().to_string() && hash.value == digest.hash()
-                }
+                Message::Digest(digest) => hash.is(digest),
             },
             Self::Payload(hash) => found.payload.is_some_and(|payload| hash.is_of(payload)),
-            Self::Envelope(hash) => found.envelope.is_some_and(|envelope| hash.is_of(envelope)),
+            Self::Envelope(hash) => found.envelope.is_some_and(|digest| hash.is(digest)),
         }
     }
 }
 
 impl Hash {
+    fn is(&self, digest: &Digest) -> bool {
+        self.algorithm == digest.algorithm().to_string() && self.value == digest.hash()
+    }
+
     fn is_of(&self, bytes: &[u8]) -> bool {
         let algorithm = match self.algorithm.as_str() {
             "sha256" | "SHA2_256" => &digest::SHA256,

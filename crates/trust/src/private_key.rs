@@ -35,7 +35,9 @@ enum Pair {
 
 impl fmt::Debug for PrivateKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PrivateKey").field("public", &self.public.fingerprint()).finish_non_exhaustive()
+        f.debug_struct("PrivateKey")
+            .field("public", &self.public.fingerprint())
+            .finish_non_exhaustive()
     }
 }
 

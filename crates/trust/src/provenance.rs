@@ -170,9 +170,9 @@ fn source_1(parameters: &Value, dependencies: &[Dependency]) -> Option<Source> {
     }
     if let Some(uri) = text("/configSource/uri").or_else(|| text("/source/uri")) {
         let digest = ["/configSource/digest", "/source/digest"];
-        let commits =
+        let mut commits =
             digest.iter().flat_map(|at| [format!("{at}/gitCommit"), format!("{at}/sha1")]);
-        let commit = commits.filter_map(|at| text(&at)).next().map(str::to_owned);
+        let commit = commits.find_map(|at| text(&at)).map(str::to_owned);
         return Some(source_of(uri, commit));
     }
     source_among(dependencies, None)

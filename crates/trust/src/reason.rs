@@ -107,6 +107,7 @@ impl Refusal {
     }
 
     /// With what exactly was wanted here.
+    #[must_use]
     pub fn requiring(mut self, required: impl Into<String>) -> Self {
         self.required = required.into();
         self

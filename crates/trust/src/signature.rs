@@ -1,8 +1,11 @@
+use std::sync::Arc;
+
+use jiff::Timestamp;
 use plura_oci::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certificate, Reason, Refusal, Statement,
+    Certificate, JwsAlgorithm, Reason, Refusal, Statement,
     dsse::{self, Envelope, IN_TOTO},
     log::LogEntry,
     log_body::Message,
@@ -15,8 +18,8 @@ use crate::{
 pub struct Signature {
     /// The form it was found in.
     pub form: Form,
-    /// What was signed.
-    pub content: Content,
+    /// What was signed. The signatures of one envelope share it.
+    pub content: Arc<Content>,
     /// The signature itself.
     pub bytes: Vec<u8>,
     /// What it says about who made it.
@@ -55,12 +58,12 @@ pub enum Content {
     Statement {
         /// What it says.
         statement: Statement,
-        /// The envelope's payload.
-        payload: Vec<u8>,
-        /// The bytes that were signed.
+        /// The bytes that were signed, the statement at their end.
         signed: Vec<u8>,
-        /// The envelope as it was stored, where it was stored on its own.
-        stored: Option<Vec<u8>>,
+        /// How long the statement is.
+        length: usize,
+        /// The SHA-256 of the envelope, where it was stored on its own.
+        envelope: Option<Digest>,
     },
     /// The image's manifest itself, known by its digest.
     Manifest(Digest),
@@ -68,6 +71,10 @@ pub enum Content {
     Notation {
         /// What it says.
         target: Digest,
+        /// How it says that it was signed.
+        algorithm: JwsAlgorithm,
+        /// When it ceases to count, if the signer said so.
+        expiry: Option<Timestamp>,
         /// The bytes that were signed.
         signed: Vec<u8>,
     },
@@ -98,9 +105,9 @@ impl Content {
         }
         Ok(Self::Statement {
             statement: Statement::read(&envelope.payload)?,
-            payload: envelope.payload.clone(),
             signed: dsse::signed_bytes(&envelope.payload_type, &envelope.payload),
-            stored: stored.map(<[u8]>::to_vec),
+            length: envelope.payload.len(),
+            envelope: stored.map(Digest::sha256),
         })
     }
 
@@ -148,14 +155,14 @@ impl Content {
 
     pub(crate) fn payload(&self) -> Option<&[u8]> {
         match self {
-            Self::Statement { payload, .. } => Some(payload),
+            Self::Statement { signed, length, .. } => Some(&signed[signed.len() - length..]),
             _ => None,
         }
     }
 
-    pub(crate) fn stored(&self) -> Option<&[u8]> {
+    pub(crate) fn envelope(&self) -> Option<&Digest> {
         match self {
-            Self::Statement { stored, .. } => stored.as_deref(),
+            Self::Statement { envelope, .. } => envelope.as_ref(),
             _ => None,
         }
     }

@@ -39,7 +39,7 @@ pub enum PredicateKind {
     Signature,
     /// SLSA provenance.
     Provenance,
-    /// A bill of materials as CycloneDX.
+    /// A bill of materials as `CycloneDX`.
     CycloneDx,
     /// A bill of materials as SPDX.
     Spdx,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 
 use crate::{
-    Authority, Certificate, Reason, Refusal, TrustRoot,
+    Authority, Certificate, PublicKey, Reason, Refusal, TrustRoot,
     chain::{self, Usage},
     der::{Element, Malformed, Reader, element, tag},
     json::{Base64, read},
@@ -71,7 +71,7 @@ pub(crate) fn verify(
 
 /// A timestamp token, taken apart.
 struct Token<'a> {
-    /// The TSTInfo, encoded.
+    /// The `TSTInfo`, encoded.
     info: &'a [u8],
     time: Timestamp,
     imprint: (&'static digest::Algorithm, &'a [u8]),
@@ -90,13 +90,7 @@ struct Signer<'a> {
 
 impl<'a> Token<'a> {
     fn read(response: &'a [u8]) -> Result<Self, Malformed> {
-        let mut outer = Reader::only(response, tag::SEQUENCE)?.inner();
-        // TimeStampResp: granted, or granted with modifications.
-        let mut status = outer.sequence()?;
-        if !matches!(status.expect(tag::INTEGER)?.value, [0 | 1]) {
-            return Err(Malformed);
-        }
-        let mut content = outer.sequence()?;
+        let mut content = content_of(response)?;
         if content.expect(tag::OID)?.value != oid::SIGNED_DATA {
             return Err(Malformed);
         }
@@ -152,8 +146,7 @@ impl<'a> Token<'a> {
             return Err(Some("the authority's certificate was not valid then".to_owned()));
         }
         let key = leaf.public_key().map_err(|refusal| Some(refusal.to_string()))?;
-        if !self.signer.names(leaf) || !key.verifies(&self.signer.attributes, self.signer.signature)
-        {
+        if !self.signer.names(leaf) || !self.signer.signed_by(&key) {
             return Err(Some("the timestamp's signature is not valid".to_owned()));
         }
         Ok(())
@@ -186,6 +179,11 @@ impl<'a> Signer<'a> {
         Ok(Self { issuer_and_serial, key_identifier, digest, attributes, signature })
     }
 
+    fn signed_by(&self, key: &PublicKey) -> bool {
+        let mut algorithms = key.algorithms_with(self.digest).iter();
+        algorithms.any(|one| key.verifies_by(*one, &self.attributes, self.signature))
+    }
+
     fn is(&self, certificate: &Certificate) -> bool {
         let by_name = self.issuer_and_serial.is_some_and(|(issuer, serial)| {
             certificate.issuer == issuer && certificate.serial == serial
@@ -201,7 +199,7 @@ impl<'a> Signer<'a> {
     /// no other is named; others are left to the signature.
     fn names(&self, certificate: &Certificate) -> bool {
         let Some(attribute) = self.attribute(oid::SIGNING_CERTIFICATE_2) else { return true };
-        let hash = || {
+        let hash = || -> Result<bool, Malformed> {
             let mut certificates = Reader::only(&attribute, tag::SEQUENCE)?.inner().sequence()?;
             let mut first = certificates.sequence()?;
             let hash = match first.optional(tag::SEQUENCE)? {
@@ -211,7 +209,7 @@ impl<'a> Signer<'a> {
             let expected = first.expect(tag::OCTET_STRING)?.value;
             Ok(digest::digest(hash, &certificate.der).as_ref() == expected)
         };
-        hash().unwrap_or_else(|Malformed| false)
+        hash().unwrap_or(false)
     }
 
     /// The one value of an attribute, encoded.
@@ -234,9 +232,24 @@ impl<'a> Signer<'a> {
     }
 }
 
+/// A `TimeStampResp` has a status in front (granted, or granted with modifications); Notation keeps the
+/// token alone.
+fn content_of(response: &[u8]) -> Result<Reader<'_>, Malformed> {
+    let outer = Reader::only(response, tag::SEQUENCE)?.inner();
+    if { outer }.optional(tag::OID)?.is_some() {
+        return Ok(outer);
+    }
+    let mut outer = outer;
+    let mut status = outer.sequence()?;
+    if !matches!(status.expect(tag::INTEGER)?.value, [0 | 1]) {
+        return Err(Malformed);
+    }
+    outer.sequence()
+}
+
 type Imprint<'a> = (&'static digest::Algorithm, &'a [u8]);
 
-/// The TSTInfo of RFC 3161, section 2.4.2.
+/// The `TSTInfo` of RFC 3161, section 2.4.2.
 fn read_info(info: &[u8]) -> Result<(Imprint<'_>, Timestamp), Malformed> {
     let mut fields = Reader::only(info, tag::SEQUENCE)?.inner();
     if fields.expect(tag::INTEGER)?.value != [1] {

@@ -110,6 +110,7 @@ pub fn judge(presented: &[Presented], question: &Question<'_>) -> Verdict {
 
 impl Verdict {
     /// The verdict about a child of the index that this one is about: the same, and it says so.
+    #[must_use]
     pub fn inherited_by(&self, child: Digest) -> Self {
         let index = self.inherited_from.unwrap_or(self.digest);
         Self { digest: child, inherited_from: Some(index), ..self.clone() }

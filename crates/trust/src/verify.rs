@@ -5,13 +5,13 @@ use jiff::{SignedDuration, Timestamp};
 use plura_oci::Digest;
 
 use crate::{
-    Certificate, Demand, Fact, Identity, Logged, PublicKey, Reason, Refusal, Signature, Signer,
-    TrustPolicy, TrustRoot, TrustedKey, certificate_log,
+    Certificate, Content, Demand, Fact, Identity, Logged, PublicKey, Reason, Refusal, Signature,
+    Signer, TrustPolicy, TrustRoot, TrustedKey, certificate_log,
     chain::{self, Usage},
     fact::{Evidence, When, Who},
     json::encode_base64,
     log_body::{Body, Found, Message},
-    timestamp,
+    notation, timestamp,
 };
 
 /// How far the clocks of others may be ahead.
@@ -41,7 +41,14 @@ pub fn verify(
     check_subject(signature, question)?;
     let (who, when, logged) = match &signature.signer {
         Signer::Key { hint } => verify_key(signature, hint, arrived, question)?,
-        Signer::Certificate { chain } => verify_certificate(signature, chain, question)?,
+        Signer::Certificate { chain } => match &*signature.content {
+            Content::Notation { algorithm, expiry, signed, .. } => {
+                let (algorithm, expiry) = (*algorithm, *expiry);
+                let claims = notation::Claims { algorithm, expiry, signed };
+                notation::verify(signature, chain, claims, arrived, question)?
+            }
+            _ => verify_certificate(signature, chain, question)?,
+        },
     };
     Ok(Fact {
         digest: *question.digest,
@@ -215,7 +222,8 @@ fn check_certificate_log(
     question: &Question<'_>,
 ) -> Result<Option<String>, Refusal> {
     let issuers = question.root.authorities.iter().flat_map(|authority| &authority.chain);
-    let result = certificate_log::verify(leaf, issuers.chain(above), question.root);
+    let issuers: Vec<_> = issuers.chain(above).collect();
+    let result = certificate_log::verify(leaf, &issuers, question.root);
     match (result, question.policy.certificate_log) {
         (Ok(log), _) => Ok(Some(log)),
         (Err(refusal), Demand::Optional) if refusal.reason == Reason::NoCertificateTimestamp => {
@@ -238,7 +246,7 @@ fn check_log(
     let found = Found {
         message: signature.content.message(),
         payload: signature.content.payload(),
-        envelope: signature.content.stored(),
+        envelope: signature.content.envelope(),
         signature: &signature.bytes,
         key,
         certificate,

@@ -11,7 +11,7 @@ fn a_signature_of_a_tag() {
     assert_eq!((fact.form, fact.kind), (Form::SimpleSigning, PredicateKind::Signature));
     assert_eq!(fact.signer.name(), "release");
     assert_eq!(fact.signed.evidence, Evidence::Arrival);
-    let Content::Simple { payload, .. } = signature.content else { panic!("another content") };
+    let Content::Simple { payload, .. } = &*signature.content else { panic!("another content") };
     assert_eq!(payload.annotations["build"], "42");
     assert_eq!(payload.digest, image());
 }

@@ -6,6 +6,7 @@ mod cosign;
 mod fixtures;
 mod genuine;
 mod keyless;
+mod notation;
 mod openssl;
 mod policies;
 mod signing;

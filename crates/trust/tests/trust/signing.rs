@@ -181,10 +181,11 @@ fn cosign_signs_with_a_key_that_plura_encrypted() {
 #[test]
 fn the_payload_is_cosigns_to_the_byte() {
     let mut payload = payload();
-    let plura_trust::Content::Simple { payload: cosigns, .. } = simple_signing().content else {
+    let signature = simple_signing();
+    let plura_trust::Content::Simple { payload: cosigns, .. } = &*signature.content else {
         panic!("another content")
     };
-    payload.reference = cosigns.reference;
+    payload.reference.clone_from(&cosigns.reference);
     assert_eq!(payload.to_json(), read("cosign/sig.layer"));
 }
 
