@@ -42,8 +42,7 @@ fuzz_target!(|input: &[u8]| {
         Err(refusal) => return assert!(refusal.to_string().len() < LONGEST_MESSAGE, "{refusal}"),
     };
     let now = jiff::Timestamp::from_second(2_800_000_000).expect("a time");
-    let question =
-        Question { digest: &IMAGE, children: &[], policy: &POLICY, root: &ROOT, now };
+    let question = Question { digest: &IMAGE, children: &[], policy: &POLICY, root: &ROOT, now };
     match verify(&signature, now, &question) {
         Ok(fact) => {
             assert!(signature.content.is_about(&IMAGE));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plura_oci::{Algorithm, Digest};
+use plura_oci::Digest;
 use serde::Deserialize;
 
 use crate::{
@@ -177,17 +177,13 @@ fn content(
     }
 }
 
+/// The digest that plura knows manifests by in practice; a signature by digest needs it.
 fn message_digest(wire: &MessageDigest) -> Result<Digest, Refusal> {
-    let unsupported = || {
-        Refusal::new(Reason::Unsupported, "a message digest of another algorithm")
-            .requiring("SHA2_256")
-    };
-    let algorithm = match wire.algorithm.as_str() {
-        "SHA2_256" => Algorithm::Sha256,
-        "SHA2_512" => Algorithm::Sha512,
-        _ => return Err(unsupported()),
-    };
-    let text = format!("{algorithm}:{}", crate::log::hex(&wire.digest.0));
+    if wire.algorithm != "SHA2_256" {
+        return Err(Refusal::new(Reason::Unsupported, "a message digest of another algorithm")
+            .requiring("SHA2_256"));
+    }
+    let text = format!("sha256:{}", crate::log::hex(&wire.digest.0));
     text.parse().map_err(|_| Refusal::malformed("the bundle's message digest cannot be read"))
 }
 

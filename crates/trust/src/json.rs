@@ -174,9 +174,17 @@ impl<'de> Deserialize<'de> for Base64 {
     }
 }
 
+/// Both alphabets, padded or not: DSSE and protobuf's JSON allow all of it.
 pub(crate) fn decode_base64(text: &str) -> Option<Vec<u8>> {
-    use base64::Engine as _;
-    base64::engine::general_purpose::STANDARD.decode(text).ok()
+    use base64::{
+        Engine as _,
+        alphabet::{STANDARD, URL_SAFE},
+        engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+    };
+    const LENIENT: GeneralPurposeConfig =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let alphabet = if text.contains(['-', '_']) { &URL_SAFE } else { &STANDARD };
+    GeneralPurpose::new(alphabet, LENIENT).decode(text).ok()
 }
 
 pub(crate) fn encode_base64(bytes: &[u8]) -> String {
@@ -210,6 +218,16 @@ mod tests {
         check(&format!("{}{}", "[".repeat(65), "]".repeat(65)), Some(Reason::TooDeep));
         check(&"[".repeat(900), Some(Reason::TooDeep));
         check(&" ".repeat(1001), Some(Reason::TooLarge));
+    }
+
+    #[test]
+    fn base64_is_read_in_every_spelling() {
+        for text in ["+/+/AA==", "+/+/AA", "-_-_AA==", "-_-_AA"] {
+            assert_eq!(decode_base64(text), Some(vec![0xfb, 0xff, 0xbf, 0]), "{text}");
+        }
+        for text in ["+_+_", "a", "a b=", "AB=="] {
+            assert_eq!(decode_base64(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod cross_check;
 mod der;
 mod dsse;
 mod encrypted_key;
+mod evidence;
 mod fact;
 mod identity;
 mod json;

@@ -20,6 +20,7 @@ use crate::{
     der::{Malformed, Reader, tag},
     fact::{Evidence, When, Who},
     json::{self, Base64, shortened},
+    log_body::Message,
     timestamp,
 };
 
@@ -201,7 +202,8 @@ pub(crate) fn verify(
     }
     let signed = match signature.timestamps.first() {
         Some(token) => {
-            let (time, name) = timestamp::verify(token, &signature.bytes, question.root)?;
+            let (time, name) =
+                timestamp::verify(token, &[Message::Bytes(&signature.bytes)], question.root)?;
             When { time, evidence: Evidence::TimestampAuthority(name) }
         }
         None => When { time: arrived, evidence: Evidence::Arrival },

@@ -130,3 +130,50 @@ impl<'de> Deserialize<'de> for Product {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DOCUMENT: &str = r#"{
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://example.com/vex/1",
+        "author": "acme", "timestamp": "2026-01-02T03:04:05Z", "version": 1,
+        "statements": [
+            {
+                "vulnerability": {"name": "CVE-2026-1", "aliases": ["GHSA-1"]},
+                "products": [{
+                    "@id": "pkg:oci/web@sha256:00",
+                    "subcomponents": [{"@id": "pkg:apk/alpine/busybox"}]
+                }],
+                "status": "not_affected", "justification": "component_not_present"
+            },
+            {
+                "vulnerability": "CVE-2026-2",
+                "products": ["pkg:oci/web", {"identifiers": {"purl": "pkg:oci/api"}}],
+                "status": "under_investigation"
+            }
+        ]
+    }"#;
+
+    #[test]
+    fn a_document_of_either_version_is_read() {
+        let document = OpenVex::read(DOCUMENT.as_bytes()).unwrap();
+        let [first, second] = &document.statements[..] else { panic!("not two") };
+        assert_eq!(document.author, "acme");
+        assert_eq!(
+            (first.vulnerability.name.as_str(), first.status),
+            ("CVE-2026-1", VexStatus::NotAffected)
+        );
+        assert_eq!(first.products[0].subcomponents, ["pkg:apk/alpine/busybox"]);
+        assert_eq!(first.justification.as_deref(), Some("component_not_present"));
+        assert_eq!(second.vulnerability.name, "CVE-2026-2");
+        let products: Vec<_> = second.products.iter().map(|product| product.id.as_str()).collect();
+        assert_eq!(products, ["pkg:oci/web", "pkg:oci/api"]);
+    }
+
+    #[test]
+    fn a_status_that_nobody_knows_is_refused() {
+        let unknown = DOCUMENT.replace("not_affected", "harmless");
+        assert!(OpenVex::read(unknown.as_bytes()).is_err());
+    }
+}

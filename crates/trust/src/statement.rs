@@ -173,3 +173,55 @@ impl PartialEq for Statement {
             && self.predicate.get() == other.predicate.get()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn predicate_types_belong_to_kinds() {
+        for (predicate_type, kind) in [
+            ("https://slsa.dev/provenance/v0.2", PredicateKind::Provenance),
+            ("https://slsa.dev/provenance/v1", PredicateKind::Provenance),
+            ("https://slsa.dev/provenance/v2", PredicateKind::Other),
+            ("https://cyclonedx.org/bom", PredicateKind::CycloneDx),
+            ("https://cyclonedx.org/bom/v1.6", PredicateKind::CycloneDx),
+            ("https://cyclonedx.org/bomb", PredicateKind::Other),
+            ("https://spdx.dev/Document", PredicateKind::Spdx),
+            ("https://spdx.dev/Document/v2.3", PredicateKind::Spdx),
+            ("https://openvex.dev/ns", PredicateKind::OpenVex),
+            ("https://openvex.dev/ns/v0.2.0", PredicateKind::OpenVex),
+            ("https://cosign.sigstore.dev/attestation/vuln/v1", PredicateKind::Vulnerabilities),
+            ("https://in-toto.io/attestation/vulns/v0.2", PredicateKind::Vulnerabilities),
+            ("https://slsa.dev/verification_summary/v1", PredicateKind::VerificationSummary),
+            ("https://sigstore.dev/cosign/sign/v1", PredicateKind::Signature),
+            ("https://cosign.sigstore.dev/attestation/v1", PredicateKind::Other),
+        ] {
+            assert_eq!(PredicateKind::of(predicate_type), kind, "{predicate_type}");
+        }
+    }
+
+    #[track_caller]
+    fn check(statement: &str, expected: Option<Reason>) {
+        let found = Statement::read(statement.as_bytes()).err().map(|refusal| refusal.reason);
+        assert_eq!(found, expected, "{statement}");
+    }
+
+    #[test]
+    fn statements_are_read_strictly() {
+        let with = |version: &str, subject: &str, predicate_type: &str| {
+            format!(
+                r#"{{"_type":"https://in-toto.io/Statement/{version}","subject":{subject},
+                    "predicateType":"{predicate_type}","predicate":{{}},"more":1}}"#
+            )
+        };
+        let subject = r#"[{"name":"a","digest":{"sha256":"00"}}]"#;
+        check(&with("v0.1", subject, "x"), None);
+        check(&with("v1", subject, "x"), None);
+        check(&with("v2", subject, "x"), Some(Reason::Unsupported));
+        check(&with("v1", "[]", "x"), Some(Reason::Malformed));
+        check(&with("v1", subject, &"x".repeat(2000)), Some(Reason::TooLarge));
+        let twice = r#"[{"digest":{"sha256":"00","sha256":"11"}}]"#;
+        check(&with("v1", twice, "x"), Some(Reason::DuplicatedKey));
+    }
+}

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
+use plura_oci::Algorithm;
 use serde::Deserialize;
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     chain::{self, Usage},
     der::{Element, Malformed, Reader, element, tag},
     json::{Base64, read},
+    log_body::Message,
 };
 
 /// The most bytes of a timestamp with its certificates.
@@ -40,17 +42,17 @@ pub(crate) fn from_cosign(json: &str) -> Result<Vec<u8>, Refusal> {
     Ok(wire.timestamp.0)
 }
 
-/// When the message existed, and who says so.
+/// When one of the messages existed, and who says so.
 pub(crate) fn verify(
     response: &[u8],
-    message: &[u8],
+    over: &[Message<'_>],
     root: &TrustRoot,
 ) -> Result<(Timestamp, String), Refusal> {
     crate::json::check_size("timestamp", response, MAX_SIZE)?;
     let invalid = |observed: &str| Refusal::new(Reason::InvalidTimestamp, observed);
     let token =
         Token::read(response).map_err(|Malformed| invalid("the timestamp cannot be read"))?;
-    if !token.is_about(message) {
+    if !over.iter().any(|message| token.is_about(message)) {
         return Err(invalid("the timestamp is about something else"));
     }
     if !token.attributes_hold() {
@@ -110,9 +112,16 @@ impl<'a> Token<'a> {
         Ok(Self { info, time, imprint, embedded, signer })
     }
 
-    fn is_about(&self, message: &[u8]) -> bool {
+    fn is_about(&self, message: &Message<'_>) -> bool {
         let (algorithm, imprint) = self.imprint;
-        digest::digest(algorithm, message).as_ref() == imprint
+        match message {
+            Message::Bytes(bytes) => digest::digest(algorithm, bytes).as_ref() == imprint,
+            Message::Digest(digest) => {
+                *algorithm == digest::SHA256
+                    && digest.algorithm() == Algorithm::Sha256
+                    && digest.hash() == imprint
+            }
+        }
     }
 
     /// RFC 5652, section 11: the attributes name the type and the digest of the content.

@@ -1,21 +1,19 @@
 //! The one way from a signature to a fact. Everything that is there must hold, what the policy wants
 //! must be there, and a step that cannot be taken is a refusal.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use plura_oci::Digest;
 
 use crate::{
-    Certificate, Content, Demand, Fact, Identity, Logged, PublicKey, Reason, Refusal, Signature,
-    Signer, TrustPolicy, TrustRoot, TrustedKey, certificate_log,
+    Certificate, Content, Demand, Fact, Identity, KeyKind, Logged, PublicKey, Reason, Refusal,
+    Signature, Signer, TrustPolicy, TrustRoot, TrustedKey, certificate_log,
     chain::{self, Usage},
+    evidence::{check_log, times},
     fact::{Evidence, When, Who},
     json::encode_base64,
-    log_body::{Body, Found, Message},
-    notation, timestamp,
+    log_body::{Body, Message},
+    notation,
 };
-
-/// How far the clocks of others may be ahead.
-const CLOCK_SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// What a signature is presented for.
 #[derive(Clone, Copy, Debug)]
@@ -138,6 +136,13 @@ fn without_key(signature: &Signature, hint: &str, question: &Question<'_>) -> Re
             || hint == one.key.fingerprint().hex()
     });
     if let Some(trusted) = named {
+        if trusted.key.kind() == KeyKind::Ed25519
+            && matches!(*signature.content, Content::Manifest(_))
+        {
+            let observed = "a signature of an Ed25519 key over a digest alone";
+            return Refusal::new(Reason::Unsupported, observed)
+                .requiring("a signed statement or payload, which Ed25519 can verify");
+        }
         let observed =
             format!("it names the key of {}, which did not sign these bytes", trusted.name);
         return Refusal::new(Reason::TamperedPayload, observed);
@@ -235,73 +240,6 @@ fn check_certificate_log(
     }
 }
 
-/// What the logs say, for entries that are about this signature. An entry that is about another one
-/// is refused even where none is wanted: somebody put it there.
-fn check_log(
-    signature: &Signature,
-    key: &PublicKey,
-    certificate: Option<&Certificate>,
-    question: &Question<'_>,
-) -> Result<Vec<Logged>, Refusal> {
-    let found = Found {
-        message: signature.content.message(),
-        payload: signature.content.payload(),
-        envelope: signature.content.envelope(),
-        signature: &signature.bytes,
-        key,
-        certificate,
-    };
-    let wanted = match certificate {
-        Some(_) => question.policy.log != Some(Demand::Optional),
-        None => question.policy.log == Some(Demand::Required),
-    };
-    let mut logged = Vec::new();
-    for entry in &signature.log_entries {
-        Body::read(&entry.body)?.names(&found)?;
-        match entry.verify(question.root) {
-            Ok(one) => logged.push(one),
-            // A log that nobody here trusts proves nothing, for or against.
-            Err(refusal) if refusal.reason == Reason::UnknownLog && !wanted => {}
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    Ok(logged)
-}
-
 fn no_log_entry() -> Refusal {
     Refusal::new(Reason::NoLogEntry, "the signature has no log entry")
-}
-
-/// Every time that is proved. One that has not come yet is proof of a wrong clock.
-fn times(
-    signature: &Signature,
-    logged: &[Logged],
-    question: &Question<'_>,
-) -> Result<Vec<When>, Refusal> {
-    let promised = logged.iter().filter_map(|one| {
-        let evidence = Evidence::Log(one.log.clone());
-        one.time.map(|time| When { time, evidence })
-    });
-    let mut times: Vec<_> = promised.collect();
-    let is_key = matches!(signature.signer, Signer::Key { .. });
-    for response in &signature.timestamps {
-        match timestamp::verify(response, &signature.bytes, question.root) {
-            Ok((time, name)) => {
-                times.push(When { time, evidence: Evidence::TimestampAuthority(name) });
-            }
-            // A key needs none; without authorities to trust there is nothing to compare it with.
-            Err(_) if is_key && question.root.timestamp_authorities.is_empty() => {}
-            Err(refusal) => return Err(refusal),
-        }
-    }
-    match times
-        .iter()
-        .find(|when| when.time > question.now.saturating_add(CLOCK_SKEW).unwrap_or(Timestamp::MAX))
-    {
-        None => Ok(times),
-        Some(when) => {
-            let observed = format!("signed on {}, and now it is {}", when.time, question.now);
-            Err(Refusal::new(Reason::FutureTime, observed))
-        }
-    }
 }
