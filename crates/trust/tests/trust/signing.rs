@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command};
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use plura_oci::Digest;
 use plura_trust::{
     Envelope, PredicateKind, PrivateKey, Signature, SimpleSigning, Verifier, attestation_layer,
@@ -171,9 +172,8 @@ fn cosign_signs_with_a_key_that_plura_encrypted() {
     sign.arg("--output-signature").arg(at("signature")).arg(at("payload"));
     succeeds(&mut sign);
 
-    use base64::Engine as _;
     let signature = std::fs::read_to_string(at("signature")).unwrap();
-    let signature = base64::prelude::BASE64_STANDARD.decode(signature.trim()).unwrap();
+    let signature = BASE64_STANDARD.decode(signature.trim()).unwrap();
     assert!(key.public_key().verifies(b"hello", &signature));
     assert!(!key.public_key().verifies(b"other", &signature));
 }
