@@ -3,8 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    Certificate, Demand, Logged, PublicKey, Question, Reason, Refusal, Signature, Signer,
-    TrustRoot,
+    Certificate, Demand, Logged, PublicKey, Question, Reason, Refusal, Signature, TrustRoot,
     fact::{Evidence, When},
     log_body::{Body, Found, Message},
     timestamp,
@@ -19,6 +18,7 @@ pub(crate) fn check_log(
     signature: &Signature,
     key: &PublicKey,
     certificate: Option<&Certificate>,
+    demand: Demand,
     question: &Question<'_>,
 ) -> Result<Vec<Logged>, Refusal> {
     let found = Found {
@@ -29,19 +29,18 @@ pub(crate) fn check_log(
         key,
         certificate,
     };
-    let wanted = match certificate {
-        Some(_) => question.policy.log != Some(Demand::Optional),
-        None => question.policy.log == Some(Demand::Required),
-    };
     let mut logged = Vec::new();
     for entry in &signature.log_entries {
         Body::read(&entry.body)?.names(&found)?;
         match entry.verify(question.root) {
             Ok(one) => logged.push(one),
             // A log that nobody here trusts proves nothing, for or against.
-            Err(refusal) if refusal.reason == Reason::UnknownLog && !wanted => {}
+            Err(refusal) if refusal.reason == Reason::UnknownLog && demand == Demand::Optional => {}
             Err(refusal) => return Err(refusal),
         }
+    }
+    if logged.is_empty() && demand == Demand::Required {
+        return Err(Refusal::new(Reason::NoLogEntry, "the signature has no log entry"));
     }
     Ok(logged)
 }
@@ -50,6 +49,7 @@ pub(crate) fn check_log(
 pub(crate) fn times(
     signature: &Signature,
     logged: &[Logged],
+    demand: Demand,
     question: &Question<'_>,
 ) -> Result<Vec<When>, Refusal> {
     let promised = logged.iter().filter_map(|one| {
@@ -57,7 +57,6 @@ pub(crate) fn times(
         one.time.map(|time| When { time, evidence })
     });
     let mut times: Vec<_> = promised.collect();
-    let is_key = matches!(signature.signer, Signer::Key { .. });
     // cosign's attestations have a timestamp over the whole envelope, everything else over the signature.
     let over = [Message::Bytes(&signature.bytes)];
     let envelope = signature.content.envelope().map(Message::Digest);
@@ -67,8 +66,10 @@ pub(crate) fn times(
             Ok((time, name)) => {
                 times.push(When { time, evidence: Evidence::TimestampAuthority(name) });
             }
-            // A key needs none; without authorities to trust there is nothing to compare it with.
-            Err(_) if is_key && question.root.timestamp_authorities.is_empty() => {}
+            // Without authorities to trust there is nothing to compare it with.
+            Err(_)
+                if demand == Demand::Optional && question.root.timestamp_authorities.is_empty() => {
+            }
             Err(refusal) => return Err(refusal),
         }
     }

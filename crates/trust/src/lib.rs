@@ -21,6 +21,7 @@ mod json;
 mod key;
 mod log;
 mod log_body;
+mod log_kinds;
 mod matcher;
 mod merge;
 mod merkle;

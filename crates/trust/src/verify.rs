@@ -38,14 +38,21 @@ pub fn verify(
 ) -> Result<Fact, Refusal> {
     check_subject(signature, question)?;
     let (who, when, logged) = match &signature.signer {
-        Signer::Key { hint } => verify_key(signature, hint, arrived, question)?,
+        Signer::Key { hint } => match trusted_keys(signature, question).as_slice() {
+            [] => return Err(without_key(signature, hint, question)),
+            keys => verify_key(signature, keys, None, arrived, question)?,
+        },
         Signer::Certificate { chain } => match &*signature.content {
             Content::Notation { algorithm, expiry, signed, .. } => {
                 let (algorithm, expiry) = (*algorithm, *expiry);
                 let claims = notation::Claims { algorithm, expiry, signed };
                 notation::verify(signature, chain, claims, arrived, question)?
             }
-            _ => verify_certificate(signature, chain, question)?,
+            // A key that is trusted itself is trusted whatever certificate comes with it.
+            _ => match trusted_keys(signature, question).as_slice() {
+                [] => verify_certificate(signature, chain, question)?,
+                keys => verify_key(signature, keys, chain.first(), arrived, question)?,
+            },
         },
     };
     Ok(Fact {
@@ -75,24 +82,29 @@ fn check_subject(signature: &Signature, question: &Question<'_>) -> Result<(), R
     Err(Refusal::new(reason, observed).requiring(format!("a signature over {}", question.digest)))
 }
 
+/// The entries of the policy with the key that signed; it may be trusted for several periods.
+fn trusted_keys<'a>(signature: &Signature, question: &Question<'a>) -> Vec<&'a TrustedKey> {
+    let keys = question.policy.keys.iter();
+    keys.filter(|trusted| is_signed_by(signature, &trusted.key)).collect()
+}
+
 fn verify_key(
     signature: &Signature,
-    hint: &str,
+    keys: &[&TrustedKey],
+    certificate: Option<&Certificate>,
     arrived: Timestamp,
     question: &Question<'_>,
 ) -> Result<Verified, Refusal> {
-    let keys = question.policy.keys.iter();
-    let keys: Vec<_> = keys.filter(|trusted| is_signed_by(signature, &trusted.key)).collect();
-    let Some(first) = keys.first() else { return Err(without_key(signature, hint, question)) };
-    let logged = check_log(signature, &first.key, None, question)?;
-    let times = times(signature, &logged, question)?;
-    if question.policy.log == Some(Demand::Required) && logged.is_empty() {
-        return Err(no_log_entry());
-    }
+    let Some(first) = keys.first() else {
+        return Err(Refusal::new(Reason::OtherKey, "no trusted key signed these bytes"));
+    };
+    let demand = question.policy.log.unwrap_or(Demand::Optional);
+    let logged = check_log(signature, &first.key, certificate, demand, question)?;
+    let times = times(signature, &logged, Demand::Optional, question)?;
     // What is here cannot have been signed later, whatever else is known.
     let arrival = When { time: arrived, evidence: Evidence::Arrival };
     let signed = times.into_iter().min_by_key(|when| when.time).unwrap_or(arrival);
-    let trusted = valid_key(&keys, signed.time)?;
+    let trusted = valid_key(keys, signed.time)?;
     let who = Who::Key {
         name: trusted.name.clone(),
         region: trusted.region.clone(),
@@ -166,11 +178,9 @@ fn verify_certificate(
     if !is_signed_by(signature, &key) {
         return Err(not_by_certificate(signature, leaf));
     }
-    let logged = check_log(signature, &key, Some(leaf), question)?;
-    if question.policy.log != Some(Demand::Optional) && logged.is_empty() {
-        return Err(no_log_entry());
-    }
-    let times = times(signature, &logged, question)?;
+    let demand = question.policy.log.unwrap_or(Demand::Required);
+    let logged = check_log(signature, &key, Some(leaf), demand, question)?;
+    let times = times(signature, &logged, Demand::Required, question)?;
     let Some(signed) = times.iter().min_by_key(|when| when.time).cloned() else {
         return Err(Refusal::new(Reason::NoTime, "nothing proves when it was signed"));
     };
@@ -238,8 +248,4 @@ fn check_certificate_log(
         (Err(_), Demand::Optional) if question.root.certificate_logs.is_empty() => Ok(None),
         (Err(refusal), _) => Err(refusal),
     }
-}
-
-fn no_log_entry() -> Refusal {
-    Refusal::new(Reason::NoLogEntry, "the signature has no log entry")
 }

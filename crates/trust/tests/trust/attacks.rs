@@ -358,13 +358,17 @@ fn a_key_after_its_time() {
     assert_eq!(case.now, now());
 }
 
+/// As `cosign sign --key --certificate` does it.
 #[test]
-fn the_key_of_a_certificate_counts_for_nothing_else() {
+fn a_trusted_key_is_trusted_whatever_certificate_comes_with_it() {
     let der = bytes(SIGNATURE, "/verificationMaterial/certificate/rawBytes");
     let key = plura_trust::Certificate::from_der(&der).unwrap().public_key().unwrap();
     assert_eq!(PublicKey::from_spki(key.spki()).unwrap(), key);
     let mut document = cosign_policy();
     document.keys[0].pem = key.to_pem();
-    // The policy trusts the key, and not whoever the certificate says it is.
-    Case::new(&document, mock_root()).refuses(&bundle(SIGNATURE), Reason::BroughtKey);
+    let fact = Case::new(&document, mock_root()).accepts(&bundle(SIGNATURE));
+    assert!(matches!(fact.signer, plura_trust::Who::Key { .. }));
+    let foreign = part("keyless/another.sigstore.json", ENTRIES);
+    let foreign = changed(SIGNATURE, ENTRIES, foreign).unwrap();
+    Case::new(&document, mock_root()).refuses(&foreign, Reason::ForeignLogEntry);
 }

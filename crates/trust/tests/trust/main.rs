@@ -8,6 +8,7 @@ mod fixtures;
 mod genuine;
 mod keyless;
 mod log;
+mod logs;
 mod notation;
 mod openssl;
 mod policies;
