@@ -1,4 +1,4 @@
-//! A Sigstore bundle. Whatever is believed of one that was changed is about the digest that was asked
+//! A Sigstore bundle, or a Notation envelope. Whatever is believed of one that was changed is about the digest that was asked
 //! for, and by the signer that is trusted.
 #![no_main]
 
@@ -13,7 +13,7 @@ static ROOT: LazyLock<TrustRoot> = LazyLock::new(|| {
     TrustRoot::from_json(root).expect("the fixture is a trust root")
 });
 
-/// Of the mocks' workflow, and of cosign's key.
+/// Of the mocks' workflow, of cosign's key, and of an authority of Notation's.
 static POLICY: LazyLock<TrustPolicy> = LazyLock::new(|| {
     let key = include_str!("../../crates/trust/tests/fixtures/cosign/cosign.pub");
     let policy = serde_json::json!({
@@ -24,6 +24,11 @@ static POLICY: LazyLock<TrustPolicy> = LazyLock::new(|| {
             "name": "workflow",
             "issuer": "https://token.actions.githubusercontent.com",
             "subject_pattern": r"^https://github\.com/acme/.*$",
+        }],
+        "notation": [{
+            "name": "authority",
+            "roots": include_str!("../../crates/trust/tests/fixtures/notation/authority.pem"),
+            "subject": { "O": "acme" },
         }],
     });
     TrustPolicy::from_json(policy.to_string().as_bytes()).expect("the policy can be met")
@@ -37,7 +42,8 @@ static IMAGE: LazyLock<Digest> = LazyLock::new(|| {
 const LONGEST_MESSAGE: usize = 4000;
 
 fuzz_target!(|input: &[u8]| {
-    let signature = match Signature::from_bundle(input) {
+    let read = Signature::from_notation(input).or_else(|_| Signature::from_bundle(input));
+    let signature = match read {
         Ok(signature) => signature,
         Err(refusal) => return assert!(refusal.to_string().len() < LONGEST_MESSAGE, "{refusal}"),
     };
@@ -46,7 +52,7 @@ fuzz_target!(|input: &[u8]| {
     match verify(&signature, now, &question) {
         Ok(fact) => {
             assert!(signature.content.is_about(&IMAGE));
-            assert!(["key", "workflow"].contains(&fact.signer.name()));
+            assert!(["key", "workflow", "authority"].contains(&fact.signer.name()));
             assert!(fact.signed.time <= now);
         }
         Err(refusal) => assert!(refusal.to_string().len() < LONGEST_MESSAGE, "{refusal}"),

@@ -82,7 +82,7 @@ pub enum Reason {
 
 /// Something that is not believed: what was seen, what was wanted, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error("{observed}; {required}")]
+#[error("{observed}; expected {required}")]
 pub struct Refusal {
     /// Which kind of wrong it is.
     pub reason: Reason,
