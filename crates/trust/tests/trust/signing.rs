@@ -240,3 +240,52 @@ fn keys_are_written_and_read_again() {
     assert_eq!(opened.public_key(), key.public_key());
     assert!(PrivateKey::from_pem(&encrypted, Some(b"Secret")).is_err());
 }
+
+fn openssl(directory: &Path, arguments: &[&str]) {
+    let mut command = Command::new("openssl");
+    succeeds(command.current_dir(directory).args(arguments));
+}
+
+#[test]
+fn openssl_verifies_what_its_own_keys_sign_here() {
+    for (algorithm, options, verify) in [
+        ("EC", &["-pkeyopt", "ec_paramgen_curve:P-256"][..], &["-digest", "sha256"][..]),
+        ("EC", &["-pkeyopt", "ec_paramgen_curve:P-384"], &["-digest", "sha384"]),
+        ("RSA", &["-pkeyopt", "rsa_keygen_bits:2048"], &["-digest", "sha256"]),
+        ("ED25519", &[], &[]),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        let generate = [&["genpkey", "-algorithm", algorithm, "-out", "key"], options].concat();
+        openssl(directory.path(), &generate);
+        let pem = std::fs::read_to_string(at("key")).unwrap();
+        let key = PrivateKey::from_pem(&pem, None).unwrap();
+        let signature = key.sign(b"hello").unwrap();
+        assert!(key.public_key().verifies(b"hello", &signature), "{algorithm}");
+        assert!(!key.public_key().verifies(b"other", &signature), "{algorithm}");
+
+        std::fs::write(at("signature"), signature).unwrap();
+        std::fs::write(at("message"), "hello").unwrap();
+        std::fs::write(at("key.pub"), key.public_key().to_pem()).unwrap();
+        let common = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pub"];
+        let files = ["-in", "message", "-sigfile", "signature"];
+        openssl(directory.path(), &[&common[..], &files, verify].concat());
+    }
+}
+
+#[test]
+fn what_is_no_private_key_is_refused() {
+    let public = PrivateKey::from_pem(&text("cosign/cosign.pub"), None).unwrap_err();
+    assert_eq!(public.reason, plura_trust::Reason::Malformed);
+    assert!(PrivateKey::from_pem("", None).is_err());
+    assert!(PrivateKey::from_pkcs8(b"0").is_err());
+    // A file must not be able to ask for gigabytes of memory.
+    let greedy = r#"{"kdf":{"name":"scrypt","params":{"N":1073741824,"r":8,"p":1},"salt":"AA=="},
+        "cipher":{"name":"nacl/secretbox","nonce":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"},
+        "ciphertext":"AAAA"}"#;
+    let encoded = BASE64_STANDARD.encode(greedy);
+    let tag = "ENCRYPTED SIGSTORE PRIVATE KEY";
+    let pem = format!("-----BEGIN {tag}-----\n{encoded}\n-----END {tag}-----\n");
+    let refusal = PrivateKey::from_pem(&pem, Some(b"x")).unwrap_err();
+    assert_eq!(refusal.reason, plura_trust::Reason::Unsupported, "{refusal:?}");
+}
