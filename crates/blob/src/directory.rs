@@ -247,6 +247,18 @@ impl Directory {
         hash_file(&file, algorithm).map_err(Error::io("read", &path))
     }
 
+    /// Moves damaged bytes to `damaged`, beside the store: they may still be worth something to
+    /// somebody.
+    ///
+    /// Blocks on the disk.
+    pub fn set_aside(&self, key: &BlobKey) -> Result<(), Error> {
+        let target = self.root.join("damaged").join(key.as_str());
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        }
+        fs::rename(self.blob_path(key), &target).map_err(Error::io("move to", &target))
+    }
+
     /// Whether the store takes writes now: a file is written, synced and removed.
     ///
     /// Blocks on the disk.

@@ -1,4 +1,9 @@
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header, request::Parts};
@@ -16,6 +21,7 @@ use crate::{
     identify::Sender,
     listen::{self, RequestBody},
     metrics::Metrics,
+    network::Network,
     request::RequestId,
     v2,
 };
@@ -37,6 +43,24 @@ pub struct AppOptions {
     pub anonymous_metrics: bool,
     /// Counts of the connection layer, for `/metrics`.
     pub connections: Arc<listen::Metrics>,
+    /// Whether clients are sent to the object store for blobs, where there is one.
+    pub redirect: Option<Redirect>,
+}
+
+/// How clients are sent to the object store.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// How long the address that they are sent to is good for.
+    pub expires: Duration,
+    /// Clients that are not sent anywhere, since they cannot reach the object store, or pay for it.
+    pub stream_to: Vec<Network>,
+}
+
+impl Redirect {
+    /// Whether a client at that address is sent to the object store.
+    pub(crate) fn applies_to(&self, client: IpAddr) -> bool {
+        !self.stream_to.iter().any(|network| network.contains(client))
+    }
 }
 
 #[derive(Debug)]

@@ -197,6 +197,7 @@ impl From<Error> for ApiError {
                 let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied);
                 Self { denial, ..answer.with_detail(detail) }
             }
+            Error::CollectingElsewhere => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
             Error::DeleteDisabled => caused(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             _ => operators(&error),
         }

@@ -12,11 +12,13 @@ mod health;
 mod identify;
 pub mod listen;
 mod metrics;
+mod network;
 mod request;
 mod respond;
 mod v2;
 
 pub use api::{Need, RouteFacts, Verb, routes};
-pub use app::{App, AppOptions};
+pub use app::{App, AppOptions, Redirect};
 pub use health::Health;
 pub use metrics::Metrics;
+pub use network::{Network, NoNetwork};

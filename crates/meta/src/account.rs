@@ -132,13 +132,13 @@ macro_rules! columns {
 /// The account of that key.
 pub async fn find(connection: &mut Connection, id: &AccountId) -> Result<Option<Account>, Error> {
     const SQL: &str = columns!("where id = $1");
-    Ok(sqlx::query_as(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(id).fetch_optional().await
 }
 
 /// The account of that name.
 pub async fn find_named(connection: &mut Connection, name: &str) -> Result<Option<Account>, Error> {
     const SQL: &str = columns!("where name = $1");
-    Ok(sqlx::query_as(SQL).bind(name).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(name).fetch_optional().await
 }
 
 /// The account of a person that an issuer knows.
@@ -148,8 +148,8 @@ pub async fn find_federated(
     subject: &str,
 ) -> Result<Option<Account>, Error> {
     const SQL: &str = columns!("where issuer = $1 and subject = $2");
-    let query = sqlx::query_as(SQL).bind(issuer).bind(subject);
-    Ok(query.fetch_optional(connection.sqlite()).await?)
+    let query = connection.query_as(SQL).bind(issuer).bind(subject);
+    query.fetch_optional().await
 }
 
 /// The accounts of a kind behind `after`, by name; at most `limit`; of one project, if it is given.
@@ -163,20 +163,20 @@ pub async fn list(
     const SQL: &str = columns!(
         "where kind = $1 and name > $2 and ($3 is null or project_id = $3) order by name limit $4"
     );
-    Ok(sqlx::query_as(SQL)
+    connection
+        .query_as(SQL)
         .bind(kind.as_str())
         .bind(after.unwrap_or_default())
         .bind(project)
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }
 
 /// Whether there is a user that may do everything and can log in.
 pub async fn has_administrator(connection: &mut Connection) -> Result<bool, Error> {
-    const SQL: &str =
-        "select exists (select 1 from account where administrator = 1 and disabled = 0)";
-    Ok(sqlx::query_scalar(SQL).fetch_one(connection.sqlite()).await?)
+    const SQL: &str = "select exists (select 1 from account where administrator and not disabled)";
+    connection.query_scalar(SQL).fetch_one().await
 }
 
 /// Records a new account; `false` if the name is taken.
@@ -187,7 +187,8 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<bool, Error> {
             project_id, issuer, subject, groups, created_at, expires_at
         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
         on conflict (name) do nothing";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(&account.id)
         .bind(&account.kind)
         .bind(&account.name)
@@ -202,7 +203,7 @@ pub async fn insert(tx: &mut Tx, account: &Account) -> Result<bool, Error> {
         .bind(&account.groups)
         .bind(account.created_at)
         .bind(account.expires_at);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Changes what can change of an account.
@@ -212,7 +213,7 @@ pub async fn update(tx: &mut Tx, account: &Account) -> Result<(), Error> {
             display_name = $2, email = $3, password_hash = $4, administrator = $5, disabled = $6,
             groups = $7, expires_at = $8
         where id = $1";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(&account.id)
         .bind(&account.display_name)
         .bind(&account.email)
@@ -221,7 +222,7 @@ pub async fn update(tx: &mut Tx, account: &Account) -> Result<(), Error> {
         .bind(account.disabled)
         .bind(&account.groups)
         .bind(account.expires_at)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -229,7 +230,7 @@ pub async fn update(tx: &mut Tx, account: &Account) -> Result<(), Error> {
 /// Notes that the account was used.
 pub async fn touch(tx: &mut Tx, id: &AccountId, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "update account set last_used_at = $2 where id = $1";
-    sqlx::query(SQL).bind(id).bind(now).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(id).bind(now).execute().await?;
     Ok(())
 }
 
@@ -240,7 +241,7 @@ pub async fn delete(tx: &mut Tx, id: &AccountId) -> Result<(), Error> {
         "delete from membership where subject_kind in ('user', 'robot') and subject = $1";
     const ACCOUNT: &str = "delete from account where id = $1";
     for sql in [CREDENTIALS, ROLES, ACCOUNT] {
-        sqlx::query(sql).bind(id).execute(tx.sqlite()).await?;
+        tx.query(sql).bind(id).execute().await?;
     }
     Ok(())
 }

@@ -113,7 +113,7 @@ pub async fn record(
             at, request_id, actor_kind, actor, method, address,
             action, target, project, outcome, rule, detail
         ) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(now)
         .bind(&origin.request_id)
         .bind(&origin.actor_kind)
@@ -126,7 +126,7 @@ pub async fn record(
         .bind(event.outcome.as_str())
         .bind(&event.rule)
         .bind(&event.detail)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -196,13 +196,14 @@ pub async fn list(
         from audit
         where id < $1 and at >= $2 and at < $3
           and ($4 is null or actor = $4)
-          and ($5 is null or action = $5 or (substr($5, -1) = '.' and substr(action, 1, length($5)) = $5))
+          and ($5 is null or action = $5 or ($5 like '%.' and substr(action, 1, length($5)) = $5))
           and ($6 is null or target = $6)
           and ($7 is null or project = $7)
           and ($8 is null or outcome = $8)
         order by id desc
         limit $9";
-    Ok(sqlx::query_as(SQL)
+    connection
+        .query_as(SQL)
         .bind(filter.before.unwrap_or(i64::MAX))
         .bind(filter.since.unwrap_or(Timestamp(0)))
         .bind(filter.until.unwrap_or(Timestamp(i64::MAX)))
@@ -211,7 +212,7 @@ pub async fn list(
         .bind(&filter.target)
         .bind(&filter.project)
         .bind(filter.outcome.map(Outcome::as_str))
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }

@@ -65,10 +65,11 @@ pub async fn find_linked(
             and review.repository_id = repository.id
             and review.digest = blob.digest
         where repository.name = $1";
-    let row: Option<LinkedRow> = sqlx::query_as(SQL)
+    let row: Option<LinkedRow> = connection
+        .query_as(SQL)
         .bind(repository.as_str())
         .bind(digest.to_string())
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(|row| Ok(LinkedBlob { blob: row.blob.try_into()?, review_due: row.due_at })).transpose()
 }
@@ -77,7 +78,7 @@ pub async fn find_linked(
 pub async fn find(connection: &mut Connection, digest: &Digest) -> Result<Option<Blob>, Error> {
     const SQL: &str = "select id, digest, size, storage_key from blob where digest = $1";
     let row: Option<Row> =
-        sqlx::query_as(SQL).bind(digest.to_string()).fetch_optional(connection.sqlite()).await?;
+        connection.query_as(SQL).bind(digest.to_string()).fetch_optional().await?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -96,12 +97,13 @@ pub async fn find_or_create(
     if let Some(blob) = find(tx, digest).await? {
         return Ok(blob);
     }
-    let row: Row = sqlx::query_as(SQL)
+    let row: Row = tx
+        .query_as(SQL)
         .bind(digest.to_string())
         .bind(i64::try_from(size).unwrap_or(i64::MAX))
         .bind(storage_key)
         .bind(now)
-        .fetch_one(tx.sqlite())
+        .fetch_one()
         .await?;
     total::add_blob(tx, size).await?;
     row.try_into()
@@ -117,8 +119,8 @@ pub async fn link(
     const SQL: &str = "
         insert into blob_link (repository_id, blob_id, linked_at) values ($1, $2, $3)
         on conflict (repository_id, blob_id) do nothing";
-    let query = sqlx::query(SQL).bind(repository).bind(blob).bind(now);
-    let linked = query.execute(tx.sqlite()).await?.rows_affected() > 0;
+    let query = tx.query(SQL).bind(repository).bind(blob).bind(now);
+    let linked = query.execute().await? > 0;
     if linked {
         project::add_link(tx, repository, blob.0).await?;
     }
@@ -131,8 +133,8 @@ pub async fn unlink(tx: &mut Tx, repository: RepositoryId, digest: &Digest) -> R
         delete from blob_link
         where repository_id = $1 and blob_id = (select id from blob where digest = $2)
         returning blob_id";
-    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
-    let unlinked: Option<i64> = query.fetch_optional(tx.sqlite()).await?;
+    let query = tx.query_scalar(SQL).bind(repository).bind(digest.to_string());
+    let unlinked: Option<i64> = query.fetch_optional().await?;
     if let Some(blob) = unlinked {
         project::remove_link(tx, repository, blob).await?;
     }
@@ -153,23 +155,20 @@ pub async fn missing(
             where blob.digest = wanted.value
         )
         order by wanted.key";
-    let missing: Vec<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(json_array(digests))
-        .fetch_all(connection.sqlite())
-        .await?;
+    let missing: Vec<String> =
+        connection.query_scalar(SQL).bind(repository).bind(json_array(digests)).fetch_all().await?;
     missing.iter().map(|digest| parse("a digest", digest)).collect()
 }
 
 /// Whether any repository links the blob.
 pub async fn is_linked(connection: &mut Connection, blob: BlobId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from blob_link where blob_id = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(blob).fetch_one(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(blob).fetch_one().await
 }
 
 /// Forgets a blob that nothing links. Its bytes are the caller's to queue for removal.
 pub async fn delete(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
-    sqlx::query("delete from blob where id = $1").bind(blob.id).execute(tx.sqlite()).await?;
+    tx.query("delete from blob where id = $1").bind(blob.id).execute().await?;
     total::remove_blob(tx, blob.size).await
 }
 
@@ -181,10 +180,11 @@ pub async fn scan(
 ) -> Result<Vec<Blob>, Error> {
     const SQL: &str = "
         select id, digest, size, storage_key from blob where digest > $1 order by digest limit $2";
-    let rows: Vec<Row> = sqlx::query_as(SQL)
+    let rows: Vec<Row> = connection
+        .query_as(SQL)
         .bind(after.map(ToString::to_string).unwrap_or_default())
-        .bind(limit)
-        .fetch_all(connection.sqlite())
+        .bind(i64::from(limit))
+        .fetch_all()
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -192,7 +192,7 @@ pub async fn scan(
 /// Whether some blob's bytes are kept under the key.
 pub async fn is_key_known(connection: &mut Connection, storage_key: &str) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from blob where storage_key = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(storage_key).fetch_one(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(storage_key).fetch_one().await
 }
 
 /// The names of repositories that link the blob; at most `limit`.
@@ -207,7 +207,7 @@ pub async fn holders(
         where blob_link.blob_id = $1
         limit $2";
     let names: Vec<String> =
-        sqlx::query_scalar(SQL).bind(blob).bind(limit).fetch_all(connection.sqlite()).await?;
+        connection.query_scalar(SQL).bind(blob).bind(i64::from(limit)).fetch_all().await?;
     names.iter().map(|name| parse("repository.name", name)).collect()
 }
 
@@ -218,7 +218,7 @@ pub async fn repositories(
     limit: u32,
 ) -> Result<Vec<RepositoryId>, Error> {
     const SQL: &str = "select repository_id from blob_link where blob_id = $1 limit $2";
-    Ok(sqlx::query_scalar(SQL).bind(blob).bind(limit).fetch_all(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(blob).bind(i64::from(limit)).fetch_all().await
 }
 
 impl TryFrom<Row> for Blob {

@@ -29,7 +29,7 @@ pub async fn dangling_tags(connection: &mut Connection) -> Result<Vec<Named>, Er
             where manifest.repository_id = tag.repository_id and manifest.digest = tag.digest
         )
         order by repository.name, tag.name";
-    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).fetch_all().await
 }
 
 /// Links that no manifest needs and that nobody will review.
@@ -49,7 +49,7 @@ pub async fn forgotten_links(connection: &mut Connection) -> Result<Vec<Named>, 
               and review.digest = blob.digest
         )
         order by repository.name, blob.digest";
-    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).fetch_all().await
 }
 
 /// Digests of blobs that no repository links and that nobody will review.
@@ -61,7 +61,7 @@ pub async fn forgotten_blobs(connection: &mut Connection) -> Result<Vec<String>,
             select 1 from review where review.kind = 'blob' and review.digest = blob.digest
         )
         order by digest";
-    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_scalar(SQL).fetch_all().await
 }
 
 /// Storage keys that are queued for removal although a blob's bytes are kept there.
@@ -70,21 +70,25 @@ pub async fn removals_in_use(connection: &mut Connection) -> Result<Vec<String>,
         select removal.storage_key from removal
         join blob on blob.storage_key = removal.storage_key
         order by removal.storage_key";
-    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_scalar(SQL).fetch_all().await
 }
 
 /// Takes a storage key off the removal queue.
 pub async fn unqueue_removal(tx: &mut Tx, storage_key: &str) -> Result<(), Error> {
     const SQL: &str = "delete from removal where storage_key = $1";
-    sqlx::query(SQL).bind(storage_key).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(storage_key).execute().await?;
     Ok(())
 }
 
 /// Rows that point at rows that are not there.
 pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<String>, Error> {
     const SQL: &str = "pragma foreign_key_check";
+    if connection.is_postgres() {
+        // It refuses to make them, whoever asks.
+        return Ok(Vec::new());
+    }
     let rows: Vec<(String, Option<i64>, String, i64)> =
-        sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?;
+        connection.query_as(SQL).fetch_all().await?;
     let describe = |(table, row, parent, _)| match row {
         Some(row) => format!("row {row} of `{table}` points at no row of `{parent}`"),
         None => format!("a row of `{table}` points at no row of `{parent}`"),
@@ -94,14 +98,14 @@ pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<Stri
 
 /// Sessions with how far they should be.
 pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, Error> {
-    const SQL: &str = "select id, byte_offset from upload order by id";
-    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+    const SQL: &str = "select id, byte_offset from upload where ended_at is null order by id";
+    connection.query_as(SQL).fetch_all().await
 }
 
 /// How far a session should be, if there is one.
 pub async fn upload_offset(connection: &mut Connection, id: &str) -> Result<Option<i64>, Error> {
     const SQL: &str = "select byte_offset from upload where id = $1";
-    Ok(sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(id).fetch_optional().await
 }
 
 /// Manifests that nothing needs and that nobody will review.
@@ -127,26 +131,26 @@ pub async fn forgotten_manifests(connection: &mut Connection) -> Result<Vec<Name
               and review.digest = manifest.digest
         )
         order by repository.name, manifest.digest";
-    Ok(sqlx::query_as(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).fetch_all().await
 }
 
 /// All storage keys that are queued for removal.
 pub async fn removal_keys(connection: &mut Connection) -> Result<Vec<String>, Error> {
     const SQL: &str = "select storage_key from removal order by storage_key";
-    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_scalar(SQL).fetch_all().await
 }
 
 /// Deletes a tag whose name may be anything.
 pub async fn delete_tag(tx: &mut Tx, repository: RepositoryId, name: &str) -> Result<(), Error> {
     const SQL: &str = "delete from tag where repository_id = $1 and name = $2";
-    let query = sqlx::query(SQL).bind(repository).bind(name);
-    let gone = query.execute(tx.sqlite()).await?.rows_affected();
+    let query = tx.query(SQL).bind(repository).bind(name);
+    let gone = query.execute().await?;
     project::add_tags(tx, repository, -signed(gone)).await
 }
 
 /// Deletes a session whose identifier may be anything.
 pub async fn delete_upload(tx: &mut Tx, id: &str) -> Result<(), Error> {
-    sqlx::query("delete from upload where id = $1").bind(id).execute(tx.sqlite()).await?;
+    tx.query("delete from upload where id = $1").bind(id).execute().await?;
     Ok(())
 }
 
@@ -154,11 +158,11 @@ pub async fn delete_upload(tx: &mut Tx, id: &str) -> Result<(), Error> {
 pub async fn delete_manifest(tx: &mut Tx, row: &manifest::Scanned) -> Result<(), Error> {
     const REFERENCES: &str = "delete from manifest_reference where manifest_id = $1";
     const TAGS: &str = "delete from tag where repository_id = $1 and digest = $2";
-    sqlx::query(REFERENCES).bind(row.id).execute(tx.sqlite()).await?;
-    let query = sqlx::query(TAGS).bind(row.repository).bind(&row.digest);
-    let gone = query.execute(tx.sqlite()).await?.rows_affected();
+    tx.query(REFERENCES).bind(row.id).execute().await?;
+    let query = tx.query(TAGS).bind(row.repository).bind(&row.digest);
+    let gone = query.execute().await?;
     project::add_tags(tx, row.repository, -signed(gone)).await?;
-    sqlx::query("delete from manifest where id = $1").bind(row.id).execute(tx.sqlite()).await?;
+    tx.query("delete from manifest where id = $1").bind(row.id).execute().await?;
     repository::delete_if_empty(tx, row.repository).await?;
     Ok(())
 }
@@ -166,8 +170,7 @@ pub async fn delete_manifest(tx: &mut Tx, row: &manifest::Scanned) -> Result<(),
 /// Forgets a blob and all links to it, so that it can be pushed again.
 pub async fn forget_blob(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
     const SQL: &str = "delete from blob_link where blob_id = $1 returning repository_id";
-    let repositories: Vec<RepositoryId> =
-        sqlx::query_scalar(SQL).bind(blob.id).fetch_all(tx.sqlite()).await?;
+    let repositories: Vec<RepositoryId> = tx.query_scalar(SQL).bind(blob.id).fetch_all().await?;
     project::forget_blob(tx, blob).await?;
     blob::delete(tx, blob).await?;
     for repository in repositories {

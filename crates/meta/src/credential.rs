@@ -69,7 +69,7 @@ pub async fn insert(tx: &mut Tx, credential: &Credential, hash: &str) -> Result<
     const SQL: &str = "
         insert into credential (id, account_id, kind, name, hash, scopes, created_at, expires_at)
         values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(&credential.id)
         .bind(&credential.account_id)
         .bind(&credential.kind)
@@ -78,7 +78,7 @@ pub async fn insert(tx: &mut Tx, credential: &Credential, hash: &str) -> Result<
         .bind(&credential.scopes)
         .bind(credential.created_at)
         .bind(credential.expires_at)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -88,7 +88,7 @@ pub async fn find(connection: &mut Connection, hash: &str) -> Result<Option<Cred
     const SQL: &str = "
         select id, account_id, kind, name, scopes, created_at, expires_at, last_used_at
         from credential where hash = $1";
-    Ok(sqlx::query_as(SQL).bind(hash).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(hash).fetch_optional().await
 }
 
 /// The credential of that key.
@@ -99,7 +99,7 @@ pub async fn find_by_id(
     const SQL: &str = "
         select id, account_id, kind, name, scopes, created_at, expires_at, last_used_at
         from credential where id = $1";
-    Ok(sqlx::query_as(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(id).fetch_optional().await
 }
 
 /// The credentials of a kind that an account has, the oldest first.
@@ -111,21 +111,21 @@ pub async fn list(
     const SQL: &str = "
         select id, account_id, kind, name, scopes, created_at, expires_at, last_used_at
         from credential where account_id = $1 and kind = $2 order by id";
-    let query = sqlx::query_as(SQL).bind(account).bind(kind.as_str());
-    Ok(query.fetch_all(connection.sqlite()).await?)
+    let query = connection.query_as(SQL).bind(account).bind(kind.as_str());
+    query.fetch_all().await
 }
 
 /// Notes that the credential was used.
 pub async fn touch(tx: &mut Tx, id: &str, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "update credential set last_used_at = $2 where id = $1";
-    sqlx::query(SQL).bind(id).bind(now).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(id).bind(now).execute().await?;
     Ok(())
 }
 
 /// Ends a credential; whether there was one.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<bool, Error> {
     const SQL: &str = "delete from credential where id = $1";
-    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(id).execute().await? > 0)
 }
 
 /// Ends all credentials of these kinds that an account has; how many there were.
@@ -133,8 +133,8 @@ pub async fn delete_all(tx: &mut Tx, account: &AccountId, kinds: &[Kind]) -> Res
     const SQL: &str = "delete from credential where account_id = $1 and kind = $2";
     let mut ended = 0;
     for kind in kinds {
-        let query = sqlx::query(SQL).bind(account).bind(kind.as_str());
-        ended += query.execute(tx.sqlite()).await?.rows_affected();
+        let query = tx.query(SQL).bind(account).bind(kind.as_str());
+        ended += query.execute().await?;
     }
     Ok(ended)
 }
@@ -148,14 +148,14 @@ pub async fn end_robot_secrets(
     const SQL: &str = "
         update credential set expires_at = $2
         where account_id = $1 and kind = 'robot' and (expires_at is null or expires_at > $2)";
-    sqlx::query(SQL).bind(account).bind(until).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(account).bind(until).execute().await?;
     Ok(())
 }
 
 /// Forgets credentials that have ended before `limit`; how many.
 pub async fn delete_expired(tx: &mut Tx, limit: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from credential where expires_at < $1";
-    Ok(sqlx::query(SQL).bind(limit).execute(tx.sqlite()).await?.rows_affected())
+    tx.query(SQL).bind(limit).execute().await
 }
 
 /// Sets until when the newest secret of a robot is good.
@@ -170,7 +170,7 @@ pub async fn set_newest_expiry(
             select id from credential where account_id = $1 and kind = 'robot'
             order by id desc limit 1
         )";
-    sqlx::query(SQL).bind(account).bind(until).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(account).bind(until).execute().await?;
     Ok(())
 }
 
@@ -183,12 +183,12 @@ pub async fn robots_ending(
     const SQL: &str = "
         select account.name, credential.expires_at
         from credential join account on account.id = credential.account_id
-        where credential.kind = 'robot' and account.disabled = 0
+        where credential.kind = 'robot' and not account.disabled
           and credential.expires_at >= $1 and credential.expires_at < $2
           and not exists (
             select 1 from credential as newer
             where newer.account_id = account.id and newer.kind = 'robot' and newer.id > credential.id
           )
         order by credential.expires_at";
-    Ok(sqlx::query_as(SQL).bind(from).bind(until).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(from).bind(until).fetch_all().await
 }

@@ -1,4 +1,9 @@
-use std::{ops::DerefMut, path::Path, time::Duration};
+use std::{
+    fmt,
+    ops::DerefMut,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use sqlx::{
@@ -9,13 +14,32 @@ use sqlx::{
     },
 };
 
-use crate::{Error, Failure, writer::Writer};
+use crate::{
+    Error, Failure, Server, migrations,
+    postgres::{Lent, Pool, Use},
+    writer::{Origin, Writer},
+};
+
+/// Where the metadata of an installation is.
+#[derive(Clone, Debug)]
+pub enum Location {
+    /// In a file, by SQLite.
+    File(PathBuf),
+    /// With a PostgreSQL server.
+    Server(Box<Server>),
+}
 
 /// The database of an installation. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
-    read: SqlitePool,
+    read: Readers,
     writer: Writer,
+}
+
+#[derive(Clone, Debug)]
+enum Readers {
+    Sqlite(SqlitePool),
+    Postgres(Pool),
 }
 
 /// A connection that reads; inside a transaction it sees the transaction's own changes.
@@ -26,6 +50,7 @@ pub struct Connection(pub(crate) ConnectionKind);
 pub(crate) enum ConnectionKind {
     Pooled(PoolConnection<Sqlite>),
     Own(SqliteConnection),
+    Postgres(Lent),
 }
 
 /// A transaction: what is done through it happens as a whole or not at all.
@@ -36,21 +61,40 @@ pub struct Tx(pub(crate) Connection);
 const READERS: u32 = 4;
 
 impl Db {
+    /// Opens the database of an installation and brings its schema up to date.
+    pub async fn connect(location: &Location) -> Result<Self, Error> {
+        match location {
+            Location::File(path) => Self::open(path).await,
+            Location::Server(server) => Self::open_server(server).await,
+        }
+    }
+
     /// Opens the database file, creates it if there is none, and brings its schema up to date.
     pub async fn open(path: &Path) -> Result<Self, Error> {
-        let failed = |error: sqlx::Error| open_error(path, &error);
         let options = options(path).create_if_missing(true);
-        let mut connection = SqliteConnection::connect_with(&options).await.map_err(failed)?;
-        sqlx::migrate!("migrations/sqlite")
-            .run(&mut connection)
-            .await
-            .map_err(|error| open_error(path, &error))?;
+        let connection = migrations::migrated_file(path, &options).await?;
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .test_before_acquire(false)
             .acquire_timeout(Duration::from_secs(10))
             .connect_lazy_with(self::options(path).read_only(true));
-        Ok(Self { read, writer: Writer::start(connection, options) })
+        let tx = Tx(Connection(ConnectionKind::Own(connection)));
+        let writer = Writer::start(tx, Origin::File(Box::new(options)));
+        Ok(Self { read: Readers::Sqlite(read), writer })
+    }
+
+    async fn open_server(server: &Server) -> Result<Self, Error> {
+        migrations::migrate_server(server).await?;
+        let (connection, limit) = server.connect(Use::Requests).await?;
+        let tx = Tx(Connection(ConnectionKind::Postgres(Lent::own(connection, limit))));
+        let writer = Writer::start(tx, Origin::Server(Box::new(server.clone())));
+        Ok(Self { read: Readers::Postgres(Pool::new(server.clone())), writer })
+    }
+
+    /// Whether other processes may have the database open, too, so that nothing that was read before
+    /// may be believed.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.read, Readers::Postgres(_))
     }
 
     /// Opens an existing database for reading only, whatever its state, and without migrating it.
@@ -68,6 +112,18 @@ impl Db {
         Ok(Connection(ConnectionKind::Own(connection)))
     }
 
+    /// Opens an existing database for reading, for work that goes through whole tables.
+    pub async fn connect_read_only(location: &Location) -> Result<Connection, Error> {
+        let server = match location {
+            Location::File(path) => return Self::open_read_only(path).await,
+            Location::Server(server) => server,
+        };
+        let (connection, limit) = server.connect(Use::LongWork).await?;
+        let mut lent = Lent::own(connection, limit);
+        lent.run("set default_transaction_read_only = on").await?;
+        Ok(Connection(ConnectionKind::Postgres(lent)))
+    }
+
     /// Moves all that is in the log of a database that nobody has open into its file, if it can be read.
     pub async fn empty_log(path: &Path) -> Result<(), Error> {
         let mut connection = SqliteConnection::connect_with(&options(path)).await?;
@@ -79,14 +135,18 @@ impl Db {
 
     /// A connection to read with. Each statement sees what was committed when it began.
     pub async fn read(&self) -> Result<Connection, Error> {
-        Ok(Connection(ConnectionKind::Pooled(self.read.acquire().await?)))
+        Ok(Connection(match &self.read {
+            Readers::Sqlite(pool) => ConnectionKind::Pooled(pool.acquire().await?),
+            Readers::Postgres(pool) => ConnectionKind::Postgres(pool.lend().await?),
+        }))
     }
 
     /// Runs `work` in a transaction and commits it, durably, if it succeeds. If `work` fails, nothing
     /// of what it did remains.
     ///
     /// Transactions that wait for each other are committed together, with one sync of the disk. The
-    /// work goes on when the caller stops waiting.
+    /// work goes on when the caller stops waiting. Transactions are serial, whoever runs them: those of
+    /// other processes on the same database, too.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -96,62 +156,103 @@ impl Db {
         self.writer.run(work).await
     }
 
-    /// Copies the whole database, as of one instant, into a new file, while others read and write.
-    pub async fn backup(&self, target: &Path) -> Result<(), Error> {
-        self.read().await?.backup(target).await
-    }
-
     /// Closes the database after everything that was queued is done.
     pub async fn close(self) {
         self.writer.close().await;
-        self.read.close().await;
+        match self.read {
+            Readers::Sqlite(pool) => pool.close().await,
+            Readers::Postgres(pool) => pool.close().await,
+        }
     }
 }
 
 impl Connection {
-    pub(crate) fn sqlite(&mut self) -> &mut SqliteConnection {
-        match &mut self.0 {
-            ConnectionKind::Pooled(connection) => connection,
-            ConnectionKind::Own(connection) => connection,
-        }
-    }
-
-    /// Copies the whole database, as of one instant, into a new file.
+    /// Copies the whole database, as of one instant, into a new file of SQLite.
     pub async fn backup(&mut self, target: &Path) -> Result<(), Error> {
+        if let ConnectionKind::Postgres(_) = self.0 {
+            return crate::copy::to_file(self, target).await;
+        }
         let target = target.to_str().ok_or_else(|| Error::Open {
             path: target.display().to_string(),
             message: "the path is not UTF-8".into(),
         })?;
-        sqlx::query("vacuum into $1").bind(target).execute(self.sqlite()).await?;
+        // Not a statement that both engines know.
+        let target = target.to_owned();
+        self.query("vacuum into $1").bind(target).execute().await?;
         Ok(())
     }
 
     /// Ends a connection of its own at once; dropped, it ends some time later.
     pub async fn close(self) {
-        if let ConnectionKind::Own(connection) = self.0 {
+        match self.0 {
+            ConnectionKind::Pooled(_) => {}
             // It only read: there is nothing that could be lost.
-            let _ = connection.close().await;
+            ConnectionKind::Own(connection) => drop(connection.close().await),
+            ConnectionKind::Postgres(lent) => lent.close().await,
         }
     }
 
     /// Lets all that is read from here on be of one instant, until [`Connection::end_snapshot`].
     pub async fn begin_snapshot(&mut self) -> Result<(), Error> {
-        sqlx::query("begin").execute(self.sqlite()).await?;
-        Ok(())
+        match &mut self.0 {
+            ConnectionKind::Postgres(lent) => lent.begin_snapshot().await,
+            _ => self.run("begin").await,
+        }
     }
 
     /// Lets each statement see what was committed when it began, as usual.
     pub async fn end_snapshot(&mut self) -> Result<(), Error> {
-        sqlx::query("commit").execute(self.sqlite()).await?;
-        Ok(())
+        match &mut self.0 {
+            ConnectionKind::Postgres(lent) => lent.end_snapshot().await,
+            _ => self.run("commit").await,
+        }
     }
 
-    /// What the engine finds wrong with its own file; empty if nothing.
+    /// What the engine finds wrong with its own file; empty if nothing. A server looks after its own.
     pub async fn integrity_problems(&mut self) -> Result<Vec<String>, Error> {
+        if let ConnectionKind::Postgres(_) = self.0 {
+            return Ok(Vec::new());
+        }
         let mut found: Vec<String> =
-            sqlx::query_scalar("pragma integrity_check").fetch_all(self.sqlite()).await?;
+            self.query_scalar("pragma integrity_check").fetch_all().await?;
         found.retain(|line| line != "ok");
         Ok(found)
+    }
+
+    /// Executes a statement without values that decides about the transaction.
+    pub(crate) async fn run(&mut self, sql: &'static str) -> Result<(), Error> {
+        match &mut self.0 {
+            ConnectionKind::Postgres(lent) => lent.run(sql).await.map(drop),
+            _ => self.query(sql).execute().await.map(drop),
+        }
+    }
+
+    pub(crate) fn is_postgres(&self) -> bool {
+        matches!(self.0, ConnectionKind::Postgres(_))
+    }
+
+    /// Whether nothing more can be asked through it.
+    pub(crate) fn is_broken(&self) -> bool {
+        matches!(&self.0, ConnectionKind::Postgres(lent) if lent.is_broken())
+    }
+}
+
+impl Tx {
+    /// Begins, alone in writing.
+    pub(crate) async fn begin(&mut self) -> Result<(), Error> {
+        match &mut self.0.0 {
+            ConnectionKind::Postgres(lent) => lent.begin_writing().await,
+            _ => self.run("begin immediate").await,
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Server(server) => server.fmt(f),
+        }
     }
 }
 
@@ -169,7 +270,7 @@ impl DerefMut for Tx {
     }
 }
 
-fn options(path: &Path) -> SqliteConnectOptions {
+pub(crate) fn options(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -180,14 +281,14 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .optimize_on_close(true, None)
 }
 
-fn open_error(path: &Path, error: &dyn std::fmt::Display) -> Error {
+pub(crate) fn open_error(path: &Path, error: &dyn fmt::Display) -> Error {
     Error::Open { path: path.display().to_string(), message: error.to_string() }
 }
 
 /// Reads a stored text back into its type. What does not parse was not written by plura.
 pub(crate) fn parse<T: std::str::FromStr>(column: &str, text: &str) -> Result<T, Error>
 where
-    T::Err: std::fmt::Display,
+    T::Err: fmt::Display,
 {
     text.parse().map_err(|error| Error::Corrupt(format!("{column} holds `{text}`: {error}")))
 }

@@ -96,14 +96,65 @@ pub async fn find(
         Reference::Tag(_) => BY_TAG,
         Reference::Digest(_) => BY_DIGEST,
     };
-    let row: Option<Row> = sqlx::query_as(sql)
+    let row: Option<Row> = connection
+        .query_as(sql)
         .bind(repository.as_str())
         .bind(reference.to_string())
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(|row| {
         let digest = parse("manifest.digest", &row.digest)?;
         Ok(StoredManifest { digest, media_type: row.media_type, bytes: row.bytes })
+    })
+    .transpose()
+}
+
+/// What an answer about a manifest says beside its bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its digest.
+    pub digest: Digest,
+    /// The media type it was pushed with.
+    pub media_type: String,
+    /// When the collector will ask whether the repository still needs it, if it will.
+    pub review_due: Option<Timestamp>,
+}
+
+/// The manifest that the tag points at, or of that digest, without its bytes.
+pub async fn head(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Option<Head>, Error> {
+    const BY_TAG: &str = "
+        select manifest.digest, manifest.media_type, review.due_at
+        from repository
+        join tag on tag.repository_id = repository.id and tag.name = $2
+        join manifest on manifest.repository_id = repository.id and manifest.digest = tag.digest
+        left join review on review.kind = 'manifest'
+            and review.repository_id = repository.id
+            and review.digest = manifest.digest
+        where repository.name = $1";
+    const BY_DIGEST: &str = "
+        select manifest.digest, manifest.media_type, review.due_at
+        from repository
+        join manifest on manifest.repository_id = repository.id and manifest.digest = $2
+        left join review on review.kind = 'manifest'
+            and review.repository_id = repository.id
+            and review.digest = manifest.digest
+        where repository.name = $1";
+    let sql = match reference {
+        Reference::Tag(_) => BY_TAG,
+        Reference::Digest(_) => BY_DIGEST,
+    };
+    let row: Option<(String, String, Option<Timestamp>)> = connection
+        .query_as(sql)
+        .bind(repository.as_str())
+        .bind(reference.to_string())
+        .fetch_optional()
+        .await?;
+    row.map(|(digest, media_type, review_due)| {
+        Ok(Head { digest: parse("manifest.digest", &digest)?, media_type, review_due })
     })
     .transpose()
 }
@@ -121,7 +172,8 @@ pub async fn insert(
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
         on conflict (repository_id, digest) do nothing
         returning id";
-    let id: Option<i64> = sqlx::query_scalar(SQL)
+    let id: Option<i64> = tx
+        .query_scalar(SQL)
         .bind(repository)
         .bind(manifest.digest.to_string())
         .bind(&manifest.media_type)
@@ -131,7 +183,7 @@ pub async fn insert(
         .bind(i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX))
         .bind(now)
         .bind(&manifest.bytes)
-        .fetch_optional(tx.sqlite())
+        .fetch_optional()
         .await?;
     let Some(id) = id else { return Ok(false) };
     insert_references(tx, id, repository, &manifest.references).await?;
@@ -147,15 +199,11 @@ pub async fn delete(
     const FIND: &str = "select id from manifest where repository_id = $1 and digest = $2";
     const REFERENCES: &str =
         "delete from manifest_reference where manifest_id = $1 returning digest";
-    let id: Option<i64> = sqlx::query_scalar(FIND)
-        .bind(repository)
-        .bind(digest.to_string())
-        .fetch_optional(tx.sqlite())
-        .await?;
+    let id: Option<i64> =
+        tx.query_scalar(FIND).bind(repository).bind(digest.to_string()).fetch_optional().await?;
     let Some(id) = id else { return Ok(None) };
-    let references: Vec<String> =
-        sqlx::query_scalar(REFERENCES).bind(id).fetch_all(tx.sqlite()).await?;
-    sqlx::query("delete from manifest where id = $1").bind(id).execute(tx.sqlite()).await?;
+    let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
+    tx.query("delete from manifest where id = $1").bind(id).execute().await?;
     let references: Result<_, Error> =
         references.iter().map(|digest| parse("manifest_reference.digest", digest)).collect();
     Ok(Some(Deleted { references: references? }))
@@ -174,11 +222,8 @@ pub async fn missing(
             where manifest.repository_id = $1 and manifest.digest = wanted.value
         )
         order by wanted.key";
-    let missing: Vec<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(json_array(digests))
-        .fetch_all(connection.sqlite())
-        .await?;
+    let missing: Vec<String> =
+        connection.query_scalar(SQL).bind(repository).bind(json_array(digests)).fetch_all().await?;
     missing.iter().map(|digest| parse("a digest", digest)).collect()
 }
 
@@ -200,13 +245,14 @@ pub async fn referrers(
           and ($4 is null or manifest.artifact_type = $4)
         order by manifest.digest
         limit $5";
-    let rows: Vec<ReferrerRow> = sqlx::query_as(SQL)
+    let rows: Vec<ReferrerRow> = connection
+        .query_as(SQL)
         .bind(repository.as_str())
         .bind(subject.to_string())
         .bind(after.unwrap_or_default())
         .bind(artifact_type)
-        .bind(limit)
-        .fetch_all(connection.sqlite())
+        .bind(i64::from(limit))
+        .fetch_all()
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -218,11 +264,8 @@ pub async fn referrer_digests(
     subject: &Digest,
 ) -> Result<Vec<Digest>, Error> {
     const SQL: &str = "select digest from manifest where repository_id = $1 and subject = $2";
-    let digests: Vec<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(subject.to_string())
-        .fetch_all(connection.sqlite())
-        .await?;
+    let digests: Vec<String> =
+        connection.query_scalar(SQL).bind(repository).bind(subject.to_string()).fetch_all().await?;
     digests.iter().map(|digest| parse("manifest.digest", digest)).collect()
 }
 
@@ -238,11 +281,12 @@ pub async fn referencing(
         join manifest on manifest.id = manifest_reference.manifest_id
         where manifest_reference.repository_id = $1 and manifest_reference.digest = $2
         limit $3";
-    let digests: Vec<String> = sqlx::query_scalar(SQL)
+    let digests: Vec<String> = connection
+        .query_scalar(SQL)
         .bind(repository)
         .bind(digest.to_string())
-        .bind(limit)
-        .fetch_all(connection.sqlite())
+        .bind(i64::from(limit))
+        .fetch_all()
         .await?;
     digests.iter().map(|digest| parse("manifest.digest", digest)).collect()
 }
@@ -257,11 +301,8 @@ pub async fn reference_digests(
         select manifest_reference.digest from manifest
         join manifest_reference on manifest_reference.manifest_id = manifest.id
         where manifest.repository_id = $1 and manifest.digest = $2";
-    let digests: Vec<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(digest.to_string())
-        .fetch_all(connection.sqlite())
-        .await?;
+    let digests: Vec<String> =
+        connection.query_scalar(SQL).bind(repository).bind(digest.to_string()).fetch_all().await?;
     digests.iter().map(|digest| parse("manifest_reference.digest", digest)).collect()
 }
 
@@ -281,11 +322,8 @@ pub async fn summary(
     digest: &Digest,
 ) -> Result<Option<Summary>, Error> {
     const SQL: &str = "select subject, size from manifest where repository_id = $1 and digest = $2";
-    let row: Option<(Option<String>, i64)> = sqlx::query_as(SQL)
-        .bind(repository)
-        .bind(digest.to_string())
-        .fetch_optional(connection.sqlite())
-        .await?;
+    let row: Option<(Option<String>, i64)> =
+        connection.query_as(SQL).bind(repository).bind(digest.to_string()).fetch_optional().await?;
     row.map(|(subject, size)| {
         let subject = subject.map(|subject| parse("manifest.subject", &subject)).transpose()?;
         Ok(Summary { subject, size: size.unsigned_abs() })
@@ -330,14 +368,10 @@ pub async fn scan(connection: &mut Connection, after: i64) -> Result<Option<Scan
     const REFERENCES: &str = "
         select case when repository_id = $2 then digest else digest || ' elsewhere' end
         from manifest_reference where manifest_id = $1 order by digest";
-    let row: Option<Scanned> =
-        sqlx::query_as(SQL).bind(after).fetch_optional(connection.sqlite()).await?;
+    let row: Option<Scanned> = connection.query_as(SQL).bind(after).fetch_optional().await?;
     let Some(mut row) = row else { return Ok(None) };
-    row.references = sqlx::query_scalar(REFERENCES)
-        .bind(row.id)
-        .bind(row.repository)
-        .fetch_all(connection.sqlite())
-        .await?;
+    row.references =
+        connection.query_scalar(REFERENCES).bind(row.id).bind(row.repository).fetch_all().await?;
     Ok(Some(row))
 }
 
@@ -348,16 +382,16 @@ pub async fn record_again(tx: &mut Tx, row: &Scanned, manifest: &NewManifest) ->
         set artifact_type = $2, subject = $3, annotations = $4, size = $5, media_type = $6
         where id = $1";
     const CLEAR: &str = "delete from manifest_reference where manifest_id = $1";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(row.id)
         .bind(&manifest.artifact_type)
         .bind(manifest.subject.map(|subject| subject.to_string()))
         .bind(&manifest.annotations)
         .bind(i64::try_from(manifest.bytes.len()).unwrap_or(i64::MAX))
         .bind(&manifest.media_type)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
-    sqlx::query(CLEAR).bind(row.id).execute(tx.sqlite()).await?;
+    tx.query(CLEAR).bind(row.id).execute().await?;
     insert_references(tx, row.id, row.repository, &manifest.references).await
 }
 
@@ -370,8 +404,8 @@ async fn insert_references(
     const SQL: &str = "
         insert into manifest_reference (manifest_id, digest, repository_id)
         select distinct $1, reference.value, $2 from json_each($3) as reference";
-    let query = sqlx::query(SQL).bind(id).bind(repository).bind(json_array(references));
-    query.execute(tx.sqlite()).await?;
+    let query = tx.query(SQL).bind(id).bind(repository).bind(json_array(references));
+    query.execute().await?;
     Ok(())
 }
 

@@ -68,19 +68,20 @@ pub async fn insert(tx: &mut Tx, new: &NewMembership, now: Timestamp) -> Result<
         insert into membership (
             id, subject_kind, subject, role, project_id, repositories, created_at, created_by
         ) values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let found: Option<String> = sqlx::query_scalar(FIND)
+    let found: Option<String> = tx
+        .query_scalar(FIND)
         .bind(new.subject_kind)
         .bind(&new.subject)
         .bind(new.role)
         .bind(new.project)
         .bind(&new.repositories)
-        .fetch_optional(tx.sqlite())
+        .fetch_optional()
         .await?;
     if let Some(id) = found {
         return Ok(id);
     }
     let id = uuid::Uuid::now_v7().to_string();
-    sqlx::query(INSERT)
+    tx.query(INSERT)
         .bind(&id)
         .bind(new.subject_kind)
         .bind(&new.subject)
@@ -89,7 +90,7 @@ pub async fn insert(tx: &mut Tx, new: &NewMembership, now: Timestamp) -> Result<
         .bind(&new.repositories)
         .bind(now)
         .bind(&new.created_by)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(id)
 }
@@ -97,7 +98,7 @@ pub async fn insert(tx: &mut Tx, new: &NewMembership, now: Timestamp) -> Result<
 /// The membership of that key.
 pub async fn find(connection: &mut Connection, id: &str) -> Result<Option<Membership>, Error> {
     const SQL: &str = columns!("where membership.id = $1");
-    Ok(sqlx::query_as(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(id).fetch_optional().await
 }
 
 /// The roles in a project, or those everywhere.
@@ -108,7 +109,7 @@ pub async fn list(
     const SQL: &str = columns!(
         "where coalesce(membership.project_id, 0) = coalesce($1, 0) order by membership.id"
     );
-    Ok(sqlx::query_as(SQL).bind(project).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(project).fetch_all().await
 }
 
 /// The roles of one subject.
@@ -119,31 +120,31 @@ pub async fn of_subject(
 ) -> Result<Vec<Membership>, Error> {
     const SQL: &str =
         columns!("where subject_kind = $1 and membership.subject = $2 order by membership.id");
-    Ok(sqlx::query_as(SQL).bind(kind).bind(subject).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(kind).bind(subject).fetch_all().await
 }
 
 /// All roles that subjects of a kind have; for kinds whose subjects are patterns.
 pub async fn of_kind(connection: &mut Connection, kind: &str) -> Result<Vec<Membership>, Error> {
     const SQL: &str = columns!("where subject_kind = $1 order by membership.id");
-    Ok(sqlx::query_as(SQL).bind(kind).fetch_all(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(kind).fetch_all().await
 }
 
 /// Takes a role away; whether there was one.
 pub async fn delete(tx: &mut Tx, id: &str) -> Result<bool, Error> {
     const SQL: &str = "delete from membership where id = $1";
-    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(id).execute().await? > 0)
 }
 
 /// Takes away all roles of a subject.
 pub async fn delete_subject(tx: &mut Tx, kind: &str, subject: &str) -> Result<(), Error> {
     const SQL: &str = "delete from membership where subject_kind = $1 and subject = $2";
-    sqlx::query(SQL).bind(kind).bind(subject).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(kind).bind(subject).execute().await?;
     Ok(())
 }
 
 /// Takes away all roles in a project.
 pub async fn delete_project(tx: &mut Tx, project: ProjectId) -> Result<(), Error> {
     const SQL: &str = "delete from membership where project_id = $1";
-    sqlx::query(SQL).bind(project).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(project).execute().await?;
     Ok(())
 }

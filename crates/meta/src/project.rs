@@ -57,13 +57,13 @@ pub async fn find(connection: &mut Connection, name: &str) -> Result<Option<Proj
     const SQL: &str = "
         select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
         from project where name = $1";
-    Ok(sqlx::query_as(SQL).bind(name).fetch_optional(connection.sqlite()).await?)
+    connection.query_as(SQL).bind(name).fetch_optional().await
 }
 
 /// The name of a project.
 pub async fn name(connection: &mut Connection, id: ProjectId) -> Result<Option<String>, Error> {
     const SQL: &str = "select name from project where id = $1";
-    Ok(sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(id).fetch_optional().await
 }
 
 /// The projects behind `after`, by name; at most `limit`.
@@ -75,17 +75,18 @@ pub async fn list(
     const SQL: &str = "
         select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
         from project where name > $1 order by name limit $2";
-    Ok(sqlx::query_as(SQL)
+    connection
+        .query_as(SQL)
         .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }
 
 /// The names of all projects that everybody may pull from.
 pub async fn public(connection: &mut Connection) -> Result<Vec<String>, Error> {
-    const SQL: &str = "select name from project where is_public = 1 order by name";
-    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+    const SQL: &str = "select name from project where is_public order by name";
+    connection.query_scalar(SQL).fetch_all().await
 }
 
 /// Makes a project; `false` if there is one of that name.
@@ -99,25 +100,27 @@ pub async fn insert(
         insert into project (name, is_public, quota_bytes, quota_tags, created_at)
         values ($1, $2, $3, $4, $5)
         on conflict (name) do nothing";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(name)
         .bind(settings.is_public)
         .bind(settings.quota_bytes)
         .bind(settings.quota_tags)
         .bind(now);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Changes a project; `false` if there is none.
 pub async fn update(tx: &mut Tx, name: &str, settings: Settings) -> Result<bool, Error> {
     const SQL: &str = "
         update project set is_public = $2, quota_bytes = $3, quota_tags = $4 where name = $1";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(name)
         .bind(settings.is_public)
         .bind(settings.quota_bytes)
         .bind(settings.quota_tags);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// Forgets a project that has no repositories; `false` if it has some. Its members and robots must be
@@ -126,7 +129,7 @@ pub async fn delete_if_empty(tx: &mut Tx, id: ProjectId) -> Result<bool, Error> 
     const SQL: &str = "
         delete from project
         where id = $1 and not exists (select 1 from repository where project_id = $1)";
-    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(id).execute().await? > 0)
 }
 
 /// The project of that name, made if there is none: private, and without quotas.
@@ -139,7 +142,7 @@ pub(crate) async fn find_or_create(
         insert into project (name, created_at) values ($1, $2)
         on conflict (name) do update set name = excluded.name
         returning id";
-    Ok(sqlx::query_scalar(SQL).bind(name).bind(now).fetch_one(tx.sqlite()).await?)
+    tx.query_scalar(SQL).bind(name).bind(now).fetch_one().await
 }
 
 /// Whether the project of a repository holds more than it may. To be asked in the transaction that
@@ -150,8 +153,7 @@ pub async fn over_quota(tx: &mut Tx, repository: RepositoryId) -> Result<Option<
                project.created_at
         from project join repository on repository.project_id = project.id
         where repository.id = $1";
-    let project: Option<Project> =
-        sqlx::query_as(SQL).bind(repository).fetch_optional(tx.sqlite()).await?;
+    let project: Option<Project> = tx.query_as(SQL).bind(repository).fetch_optional().await?;
     Ok(project.and_then(Project::excess))
 }
 
@@ -175,15 +177,14 @@ pub(crate) async fn add_link(
     const LINK: &str = "
         insert into project_blob (project_id, blob_id, links)
         select project_id, $2, 1 from repository where id = $1
-        on conflict (project_id, blob_id) do update set links = links + 1
+        on conflict (project_id, blob_id) do update set links = project_blob.links + 1
         returning links";
     const BYTES: &str = "
         update project set used_bytes = used_bytes + (select size from blob where id = $2)
         where id = (select project_id from repository where id = $1)";
-    let links: i64 =
-        sqlx::query_scalar(LINK).bind(repository).bind(blob).fetch_one(tx.sqlite()).await?;
+    let links: i64 = tx.query_scalar(LINK).bind(repository).bind(blob).fetch_one().await?;
     if links == 1 {
-        sqlx::query(BYTES).bind(repository).bind(blob).execute(tx.sqlite()).await?;
+        tx.query(BYTES).bind(repository).bind(blob).execute().await?;
     }
     Ok(())
 }
@@ -205,10 +206,10 @@ pub(crate) async fn remove_link(
         delete from project_blob
         where project_id = (select project_id from repository where id = $1) and blob_id = $2";
     let links: Option<i64> =
-        sqlx::query_scalar(LINK).bind(repository).bind(blob).fetch_optional(tx.sqlite()).await?;
+        tx.query_scalar(LINK).bind(repository).bind(blob).fetch_optional().await?;
     if links.is_some_and(|links| links <= 0) {
-        sqlx::query(BYTES).bind(repository).bind(blob).execute(tx.sqlite()).await?;
-        sqlx::query(FORGET).bind(repository).bind(blob).execute(tx.sqlite()).await?;
+        tx.query(BYTES).bind(repository).bind(blob).execute().await?;
+        tx.query(FORGET).bind(repository).bind(blob).execute().await?;
     }
     Ok(())
 }
@@ -220,7 +221,7 @@ pub(crate) async fn forget_blob(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
         where id in (select project_id from project_blob where blob_id = $1)";
     const FORGET: &str = "delete from project_blob where blob_id = $1";
     for sql in [BYTES, FORGET] {
-        sqlx::query(sql).bind(blob.id).execute(tx.sqlite()).await?;
+        tx.query(sql).bind(blob.id).execute().await?;
     }
     Ok(())
 }
@@ -230,7 +231,7 @@ pub(crate) async fn add_tags(tx: &mut Tx, repository: RepositoryId, by: i64) -> 
     const SQL: &str = "
         update project set used_tags = used_tags + $2
         where id = (select project_id from repository where id = $1)";
-    sqlx::query(SQL).bind(repository).bind(by).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(repository).bind(by).execute().await?;
     Ok(())
 }
 
@@ -254,7 +255,7 @@ pub async fn miscounted(connection: &mut Connection) -> Result<Vec<String>, Erro
                 select repository.project_id, blob_link.blob_id, count(*)
                 from blob_link join repository on repository.id = blob_link.repository_id
                 group by 1, 2
-            )
+            ) as too_much
         ) or id in (
             select project_id from (
                 select repository.project_id as project_id, blob_link.blob_id, count(*)
@@ -262,10 +263,10 @@ pub async fn miscounted(connection: &mut Connection) -> Result<Vec<String>, Erro
                 group by 1, 2
                 except
                 select project_id, blob_id, links from project_blob
-            )
+            ) as too_little
         )
         order by name";
-    Ok(sqlx::query_scalar(SQL).fetch_all(connection.sqlite()).await?)
+    connection.query_scalar(SQL).fetch_all().await
 }
 
 /// Counts everything again.
@@ -288,7 +289,7 @@ pub async fn recount(tx: &mut Tx) -> Result<(), Error> {
                 where repository.project_id = project.id
             )";
     for sql in [FORGET, LINKS, SUMS] {
-        sqlx::query(sql).execute(tx.sqlite()).await?;
+        tx.query(sql).execute().await?;
     }
     Ok(())
 }

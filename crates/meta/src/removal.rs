@@ -23,12 +23,12 @@ pub async fn queue(tx: &mut Tx, blob: &Blob, now: Timestamp) -> Result<(), Error
     const SQL: &str = "
         insert into removal (storage_key, digest, size, queued_at) values ($1, $2, $3, $4)
         on conflict (storage_key) do nothing";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(&blob.storage_key)
         .bind(blob.digest.to_string())
         .bind(i64::try_from(blob.size).unwrap_or(i64::MAX))
         .bind(now)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     total::collected(tx, blob.size).await
 }
@@ -50,8 +50,8 @@ pub async fn queue_uncommitted(
     if blob::is_key_known(tx, storage_key).await? {
         return Ok(false);
     }
-    let query = sqlx::query(SQL).bind(storage_key).bind(digest.to_string()).bind(now);
-    query.execute(tx.sqlite()).await?;
+    let query = tx.query(SQL).bind(storage_key).bind(digest.to_string()).bind(now);
+    query.execute().await?;
     Ok(true)
 }
 
@@ -63,22 +63,23 @@ pub async fn list(
 ) -> Result<Vec<Removal>, Error> {
     const SQL: &str = "
         select storage_key, size from removal where storage_key > $1 order by storage_key limit $2";
-    Ok(sqlx::query_as(SQL)
+    connection
+        .query_as(SQL)
         .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }
 
 /// Whether the removal of the bytes under the key is queued.
 pub async fn is_queued(connection: &mut Connection, storage_key: &str) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from removal where storage_key = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(storage_key).fetch_one(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(storage_key).fetch_one().await
 }
 
 /// Ends a removal: the bytes are gone.
 pub async fn done(tx: &mut Tx, storage_key: &str) -> Result<(), Error> {
     const SQL: &str = "delete from removal where storage_key = $1";
-    sqlx::query(SQL).bind(storage_key).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(storage_key).execute().await?;
     Ok(())
 }

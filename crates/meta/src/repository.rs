@@ -18,7 +18,7 @@ pub async fn find(
     name: &RepositoryName,
 ) -> Result<Option<RepositoryId>, Error> {
     const SQL: &str = "select id from repository where name = $1";
-    Ok(sqlx::query_scalar(SQL).bind(name.as_str()).fetch_optional(connection.sqlite()).await?)
+    connection.query_scalar(SQL).bind(name.as_str()).fetch_optional().await
 }
 
 /// The name of a repository.
@@ -27,8 +27,7 @@ pub async fn name(
     id: RepositoryId,
 ) -> Result<Option<RepositoryName>, Error> {
     const SQL: &str = "select name from repository where id = $1";
-    let name: Option<String> =
-        sqlx::query_scalar(SQL).bind(id).fetch_optional(connection.sqlite()).await?;
+    let name: Option<String> = connection.query_scalar(SQL).bind(id).fetch_optional().await?;
     name.map(|name| db::parse("repository.name", &name)).transpose()
 }
 
@@ -47,8 +46,8 @@ pub async fn find_or_create(
     }
     let owner = name.as_str().split('/').next().unwrap_or_default();
     let owner = project::find_or_create(tx, owner, now).await?;
-    let query = sqlx::query_scalar(SQL).bind(name.as_str()).bind(now).bind(owner);
-    Ok(query.fetch_one(tx.sqlite()).await?)
+    let query = tx.query_scalar(SQL).bind(name.as_str()).bind(now).bind(owner);
+    query.fetch_one().await
 }
 
 /// The repositories from `start` on and before `end`, by name; at most `limit`. One that was emptied is listed until the
@@ -65,12 +64,13 @@ pub async fn list(
         where name >= $1 and name < $2
         order by name
         limit $3";
-    Ok(sqlx::query_scalar(SQL)
+    connection
+        .query_scalar(SQL)
         .bind(start)
         .bind(end.unwrap_or(BEHIND_ALL))
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }
 
 /// Forgets a repository that holds nothing any more. One that holds something stays.
@@ -81,5 +81,5 @@ pub async fn delete_if_empty(tx: &mut Tx, id: RepositoryId) -> Result<bool, Erro
           and not exists (select 1 from manifest where repository_id = $1)
           and not exists (select 1 from blob_link where repository_id = $1)
           and not exists (select 1 from tag where repository_id = $1)";
-    Ok(sqlx::query(SQL).bind(id).execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(tx.query(SQL).bind(id).execute().await? > 0)
 }

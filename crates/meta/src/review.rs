@@ -68,13 +68,15 @@ pub async fn schedule_all(
         insert into review (kind, repository_id, digest, due_at)
         select $1, $2, subject.value, $4 from json_each($3) as subject where true
         on conflict (kind, repository_id, digest) do update
-            set due_at = max(review.due_at, excluded.due_at)";
-    sqlx::query(SQL)
+            set due_at = case
+                when review.due_at > excluded.due_at then review.due_at else excluded.due_at
+            end";
+    tx.query(SQL)
         .bind(kind.as_str())
         .bind(repository.map_or(0, |repository| repository.0))
         .bind(crate::db::json_array(digests))
         .bind(due_at)
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -105,7 +107,8 @@ pub async fn due(
                or kind = 'blob' and digest in (select value from json_each($7)))
         order by due_at, kind, repository_id, digest
         limit $8";
-    let rows: Vec<Row> = sqlx::query_as(SQL)
+    let rows: Vec<Row> = connection
+        .query_as(SQL)
         .bind(now)
         .bind(after.map_or(Timestamp(i64::MIN), |review| review.due_at))
         .bind(after.map_or("", |review| review.kind.as_str()))
@@ -113,8 +116,8 @@ pub async fn due(
         .bind(after.map(|review| review.digest.to_string()).unwrap_or_default())
         .bind(only.map_or(0, |only| only.repository.0))
         .bind(crate::db::json_array(only.into_iter().flat_map(|only| &only.blobs)))
-        .bind(limit)
-        .fetch_all(connection.sqlite())
+        .bind(i64::from(limit))
+        .fetch_all()
         .await?;
     rows.into_iter().map(TryInto::try_into).collect()
 }
@@ -128,22 +131,23 @@ pub async fn find(
 ) -> Result<Option<Timestamp>, Error> {
     const SQL: &str =
         "select due_at from review where kind = $1 and repository_id = $2 and digest = $3";
-    Ok(sqlx::query_scalar(SQL)
+    connection
+        .query_scalar(SQL)
         .bind(kind.as_str())
         .bind(repository.map_or(0, |repository| repository.0))
         .bind(digest.to_string())
-        .fetch_optional(connection.sqlite())
-        .await?)
+        .fetch_optional()
+        .await
 }
 
 /// Ends a review.
 pub async fn delete(tx: &mut Tx, review: &Review) -> Result<(), Error> {
     const SQL: &str = "delete from review where kind = $1 and repository_id = $2 and digest = $3";
-    sqlx::query(SQL)
+    tx.query(SQL)
         .bind(review.kind.as_str())
         .bind(review.repository.map_or(0, |repository| repository.0))
         .bind(review.digest.to_string())
-        .execute(tx.sqlite())
+        .execute()
         .await?;
     Ok(())
 }
@@ -159,12 +163,13 @@ pub async fn due_at(
         select due_at from review
         where kind = $1 and digest = $2
           and repository_id = (select id from repository where name = $3)";
-    Ok(sqlx::query_scalar(SQL)
+    connection
+        .query_scalar(SQL)
         .bind(kind.as_str())
         .bind(digest.to_string())
         .bind(repository.as_str())
-        .fetch_optional(connection.sqlite())
-        .await?)
+        .fetch_optional()
+        .await
 }
 
 /// Extends the time until something in a repository is reviewed, if a review is pending.
@@ -176,21 +181,22 @@ pub async fn postpone(
     due_at: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
-        update review set due_at = max(due_at, $4)
+        update review set due_at = case when due_at > $4 then due_at else $4 end
         where kind = $1 and digest = $2
           and repository_id = (select id from repository where name = $3)";
-    let query = sqlx::query(SQL)
+    let query = tx
+        .query(SQL)
         .bind(kind.as_str())
         .bind(digest.to_string())
         .bind(repository.as_str())
         .bind(due_at);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    Ok(query.execute().await? > 0)
 }
 
 /// How many reviews are not due yet at `now`.
 pub async fn count_waiting(connection: &mut Connection, now: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "select count(*) from review where due_at > $1";
-    let count: i64 = sqlx::query_scalar(SQL).bind(now).fetch_one(connection.sqlite()).await?;
+    let count: i64 = connection.query_scalar(SQL).bind(now).fetch_one().await?;
     Ok(count.unsigned_abs())
 }
 

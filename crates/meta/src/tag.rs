@@ -18,12 +18,12 @@ pub async fn set(
             set digest = excluded.digest, moved_at = excluded.moved_at";
     let before = find(tx, repository, tag).await?;
     if before != Some(*digest) {
-        sqlx::query(SQL)
+        tx.query(SQL)
             .bind(repository)
             .bind(tag.as_str())
             .bind(digest.to_string())
             .bind(now)
-            .execute(tx.sqlite())
+            .execute()
             .await?;
     }
     if before.is_none() {
@@ -39,11 +39,8 @@ pub async fn find(
     tag: &Tag,
 ) -> Result<Option<Digest>, Error> {
     const SQL: &str = "select digest from tag where repository_id = $1 and name = $2";
-    let digest: Option<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(tag.as_str())
-        .fetch_optional(connection.sqlite())
-        .await?;
+    let digest: Option<String> =
+        connection.query_scalar(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
     digest.map(|digest| parse("tag.digest", &digest)).transpose()
 }
 
@@ -54,11 +51,8 @@ pub async fn delete(
     tag: &Tag,
 ) -> Result<Option<Digest>, Error> {
     const SQL: &str = "delete from tag where repository_id = $1 and name = $2 returning digest";
-    let digest: Option<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(tag.as_str())
-        .fetch_optional(tx.sqlite())
-        .await?;
+    let digest: Option<String> =
+        tx.query_scalar(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
     if digest.is_some() {
         project::add_tags(tx, repository, -1).await?;
     }
@@ -72,11 +66,8 @@ pub async fn delete_all_of(
     digest: &Digest,
 ) -> Result<Vec<Tag>, Error> {
     const SQL: &str = "delete from tag where repository_id = $1 and digest = $2 returning name";
-    let names: Vec<String> = sqlx::query_scalar(SQL)
-        .bind(repository)
-        .bind(digest.to_string())
-        .fetch_all(tx.sqlite())
-        .await?;
+    let names: Vec<String> =
+        tx.query_scalar(SQL).bind(repository).bind(digest.to_string()).fetch_all().await?;
     if !names.is_empty() {
         let gone = i64::try_from(names.len()).unwrap_or(i64::MAX);
         project::add_tags(tx, repository, -gone).await?;
@@ -93,12 +84,13 @@ pub async fn list(
 ) -> Result<Vec<String>, Error> {
     const SQL: &str = "
         select name from tag where repository_id = $1 and name > $2 order by name limit $3";
-    Ok(sqlx::query_scalar(SQL)
+    connection
+        .query_scalar(SQL)
         .bind(repository)
         .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(connection.sqlite())
-        .await?)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await
 }
 
 /// Whether any tag points at the digest.
@@ -108,6 +100,6 @@ pub async fn points_at(
     digest: &Digest,
 ) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from tag where repository_id = $1 and digest = $2)";
-    let query = sqlx::query_scalar(SQL).bind(repository).bind(digest.to_string());
-    Ok(query.fetch_one(connection.sqlite()).await?)
+    let query = connection.query_scalar(SQL).bind(repository).bind(digest.to_string());
+    query.fetch_one().await
 }

@@ -18,7 +18,7 @@ pub struct Totals {
 /// The sums as they are now.
 pub async fn read(connection: &mut Connection) -> Result<Totals, Error> {
     let rows: Vec<(String, i64)> =
-        sqlx::query_as("select name, value from total").fetch_all(connection.sqlite()).await?;
+        connection.query_as("select name, value from total").fetch_all().await?;
     let value =
         |wanted| rows.iter().find(|(name, _)| name == wanted).map_or(0, |(_, value)| *value);
     Ok(Totals {
@@ -31,8 +31,8 @@ pub async fn read(connection: &mut Connection) -> Result<Totals, Error> {
 
 /// What the sums should be, counted row by row: for `check`.
 pub async fn count(connection: &mut Connection) -> Result<(i64, i64), Error> {
-    let sql = "select count(*), coalesce(sum(size), 0) from blob";
-    Ok(sqlx::query_as(sql).fetch_one(connection.sqlite()).await?)
+    let sql = "select count(*), cast(coalesce(sum(size), 0) as bigint) from blob";
+    connection.query_as(sql).fetch_one().await
 }
 
 /// Sets the sums of what is stored to what was counted.
@@ -59,13 +59,13 @@ async fn add(tx: &mut Tx, changes: [(&str, i64); 2]) -> Result<(), Error> {
         update total set value = value + case name when $1 then $2 else $4 end
         where name in ($1, $3)";
     let [(first, by), (second, by_second)] = changes;
-    sqlx::query(SQL).bind(first).bind(by).bind(second).bind(by_second).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(first).bind(by).bind(second).bind(by_second).execute().await?;
     Ok(())
 }
 
 async fn set(tx: &mut Tx, name: &str, value: i64) -> Result<(), Error> {
     const SQL: &str = "update total set value = $2 where name = $1";
-    sqlx::query(SQL).bind(name).bind(value).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(name).bind(value).execute().await?;
     Ok(())
 }
 

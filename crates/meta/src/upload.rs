@@ -13,10 +13,21 @@ pub struct Upload {
     pub repository: RepositoryName,
     /// Who started it: nobody else finds it.
     pub owner: String,
-    /// How many bytes have arrived and are on disk.
+    /// How many bytes have arrived and are stored.
     pub offset: u64,
     /// The hash over them.
     pub hash: SavedHash,
+    /// Where they are, if an object store has them; what it says is the store's business.
+    pub parts: Option<String>,
+}
+
+/// A session, and what the store has of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its identifier.
+    pub id: UploadId,
+    /// See [`Upload::parts`].
+    pub parts: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -26,21 +37,24 @@ struct Row {
     owner: String,
     byte_offset: i64,
     hash_state: Vec<u8>,
+    parts: Option<String>,
 }
 
 /// Records a new session.
 pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "
-        insert into upload (id, repository, byte_offset, hash_state, started_at, touched_at, owner)
-        values ($1, $2, $3, $4, $5, $5, $6)";
-    sqlx::query(SQL)
+        insert into upload
+            (id, repository, byte_offset, hash_state, started_at, touched_at, owner, parts)
+        values ($1, $2, $3, $4, $5, $5, $6, $7)";
+    tx.query(SQL)
         .bind(upload.id.as_str())
         .bind(upload.repository.as_str())
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
         .bind(&upload.owner)
-        .execute(tx.sqlite())
+        .bind(&upload.parts)
+        .execute()
         .await?;
     Ok(())
 }
@@ -53,13 +67,14 @@ pub async fn find(
     id: &UploadId,
 ) -> Result<Option<Upload>, Error> {
     const SQL: &str = "
-        select id, repository, owner, byte_offset, hash_state from upload
-        where id = $1 and repository = $2 and owner = $3";
-    let row: Option<Row> = sqlx::query_as(SQL)
+        select id, repository, owner, byte_offset, hash_state, parts from upload
+        where id = $1 and repository = $2 and owner = $3 and ended_at is null";
+    let row: Option<Row> = connection
+        .query_as(SQL)
         .bind(id.as_str())
         .bind(repository.as_str())
         .bind(owner)
-        .fetch_optional(connection.sqlite())
+        .fetch_optional()
         .await?;
     row.map(TryInto::try_into).transpose()
 }
@@ -73,48 +88,125 @@ pub async fn advance(
     now: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
-        update upload set byte_offset = $3, hash_state = $4, touched_at = $5
-        where id = $1 and byte_offset = $2";
-    let query = sqlx::query(SQL)
+        update upload set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6
+        where id = $1 and byte_offset = $2 and ended_at is null";
+    let query = tx
+        .query(SQL)
         .bind(upload.id.as_str())
         .bind(signed(before))
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
-        .bind(now);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+        .bind(now)
+        .bind(&upload.parts);
+    Ok(query.execute().await? > 0)
 }
 
-/// Ends the session; whether there was one.
+/// Ends the session; whether there was one that had not ended.
 pub async fn delete(tx: &mut Tx, id: &UploadId) -> Result<bool, Error> {
-    const SQL: &str = "delete from upload where id = $1";
-    let query = sqlx::query(SQL).bind(id.as_str());
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    const SQL: &str = "delete from upload where id = $1 and ended_at is null";
+    let query = tx.query(SQL).bind(id.as_str());
+    Ok(query.execute().await? > 0)
 }
 
 /// Ends the session if it was not touched since `limit`; whether it was ended.
 pub async fn delete_stale(tx: &mut Tx, id: &UploadId, limit: Timestamp) -> Result<bool, Error> {
     const SQL: &str = "delete from upload where id = $1 and touched_at <= $2";
-    let query = sqlx::query(SQL).bind(id.as_str()).bind(limit);
-    Ok(query.execute(tx.sqlite()).await?.rows_affected() > 0)
+    let query = tx.query(SQL).bind(id.as_str()).bind(limit);
+    Ok(query.execute().await? > 0)
+}
+
+/// Ends the session and remembers it until its bytes are removed; nothing, if there is none that had
+/// not ended.
+pub async fn mark_ended(
+    tx: &mut Tx,
+    id: &UploadId,
+    now: Timestamp,
+) -> Result<Option<Recorded>, Error> {
+    const SQL: &str = "
+        update upload set ended_at = $2 where id = $1 and ended_at is null returning id, parts";
+    let row: Option<(String, Option<String>)> =
+        tx.query_as(SQL).bind(id.as_str()).bind(now).fetch_optional().await?;
+    row.map(of_row).transpose()
+}
+
+/// As [`mark_ended`], if the session was not touched since `limit`.
+pub async fn mark_stale_ended(
+    tx: &mut Tx,
+    id: &UploadId,
+    limit: Timestamp,
+    now: Timestamp,
+) -> Result<Option<Recorded>, Error> {
+    const SQL: &str = "
+        update upload set ended_at = $3
+        where id = $1 and touched_at <= $2 and ended_at is null
+        returning id, parts";
+    let query = tx.query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
+    let row: Option<(String, Option<String>)> = query.fetch_optional().await?;
+    row.map(of_row).transpose()
+}
+
+/// What is recorded of a session that goes on, as of an instant behind every transaction before this
+/// one: one that failed may be done all the same, and is then seen.
+pub async fn confirm(tx: &mut Tx, id: &UploadId) -> Result<Option<Recorded>, Error> {
+    const SQL: &str = "
+        update upload set touched_at = touched_at where id = $1 and ended_at is null
+        returning id, parts";
+    let row: Option<(String, Option<String>)> =
+        tx.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
+    row.map(of_row).transpose()
+}
+
+/// Sessions that ended and whose bytes are not removed yet.
+pub async fn ended(connection: &mut Connection) -> Result<Vec<Recorded>, Error> {
+    const SQL: &str = "select id, parts from upload where ended_at is not null order by id";
+    let rows: Vec<(String, Option<String>)> = connection.query_as(SQL).fetch_all().await?;
+    rows.into_iter().map(of_row).collect()
+}
+
+/// Forgets a session that ended and whose bytes are removed.
+pub async fn forget(tx: &mut Tx, id: &UploadId) -> Result<(), Error> {
+    const SQL: &str = "delete from upload where id = $1 and ended_at is not null";
+    tx.query(SQL).bind(id.as_str()).execute().await?;
+    Ok(())
+}
+
+/// What is recorded of a session, ended or not.
+pub async fn recorded(
+    connection: &mut Connection,
+    id: &UploadId,
+) -> Result<Option<Recorded>, Error> {
+    const SQL: &str = "select id, parts from upload where id = $1";
+    let row: Option<(String, Option<String>)> =
+        connection.query_as(SQL).bind(id.as_str()).fetch_optional().await?;
+    row.map(of_row).transpose()
+}
+
+/// All sessions, ended or not.
+pub async fn all(connection: &mut Connection) -> Result<Vec<UploadId>, Error> {
+    const SQL: &str = "select id from upload order by id";
+    let ids: Vec<String> = connection.query_scalar(SQL).fetch_all().await?;
+    ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Sessions that were not touched since `limit`, the oldest first.
 pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<UploadId>, Error> {
-    const SQL: &str = "select id from upload where touched_at <= $1 order by touched_at";
-    let ids: Vec<String> =
-        sqlx::query_scalar(SQL).bind(limit).fetch_all(connection.sqlite()).await?;
+    const SQL: &str = "
+        select id from upload
+        where touched_at <= $1 and ended_at is null
+        order by touched_at";
+    let ids: Vec<String> = connection.query_scalar(SQL).bind(limit).fetch_all().await?;
     ids.iter().map(|id| parse("upload.id", id)).collect()
 }
 
 /// Whether there is a session of that name, in whatever repository.
 pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from upload where id = $1)";
-    Ok(sqlx::query_scalar(SQL).bind(id.as_str()).fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await?)
 }
 
 /// How many sessions there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(sqlx::query_scalar("select count(*) from upload").fetch_one(connection.sqlite()).await?)
+    Ok(connection.query_scalar("select count(*) from upload").fetch_one().await?)
 }
 
 impl TryFrom<Row> for Upload {
@@ -129,8 +221,13 @@ impl TryFrom<Row> for Upload {
                 Error::Corrupt(format!("upload.byte_offset is {}", row.byte_offset))
             })?,
             hash: SavedHash(row.hash_state),
+            parts: row.parts,
         })
     }
+}
+
+fn of_row((id, parts): (String, Option<String>)) -> Result<Recorded, Error> {
+    Ok(Recorded { id: parse("upload.id", &id)?, parts })
 }
 
 fn signed(offset: u64) -> i64 {

@@ -8,7 +8,11 @@ use sqlx::{Connection as _, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tracing::{error, warn};
 
-use crate::{Connection, Error, Tx, db::ConnectionKind};
+use crate::{
+    Connection, Error, Server, Tx,
+    db::ConnectionKind,
+    postgres::{Lent, Use},
+};
 
 /// More than this in one transaction would make the first of them wait too long.
 const BATCH: usize = 64;
@@ -38,6 +42,13 @@ impl Failure for Error {
     }
 }
 
+/// Where a connection that failed is replaced from.
+#[derive(Debug)]
+pub(crate) enum Origin {
+    File(Box<SqliteConnectOptions>),
+    Server(Box<Server>),
+}
+
 /// The queue in front of the one connection that writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Writer {
@@ -47,11 +58,10 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: SqliteConnection, options: SqliteConnectOptions) -> Self {
+    pub(crate) fn start(tx: Tx, origin: Origin) -> Self {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let tx = Tx(Connection(ConnectionKind::Own(connection)));
         let closing = Arc::new(Notify::new());
-        let committer = Committer { tx, options, jobs, closing: Arc::clone(&closing) };
+        let committer = Committer { tx, origin, jobs, closing: Arc::clone(&closing) };
         let task = tokio::spawn(committer.run());
         Self { queue, closing, task: Arc::new(Mutex::new(Some(task))) }
     }
@@ -107,7 +117,7 @@ struct Batch {
 
 struct Committer {
     tx: Tx,
-    options: SqliteConnectOptions,
+    origin: Origin,
     jobs: mpsc::Receiver<Job>,
     closing: Arc<Notify>,
 }
@@ -117,12 +127,13 @@ impl Committer {
         while let Some(first) = self.next().await {
             if let Err(error) = self.batch(first).await {
                 error!(%error, "a transaction failed; opening the database again");
-                self.reconnect().await;
+                if let Err(error) = self.reconnect().await {
+                    warn!(%error, "the database cannot be opened again; trying with the next request");
+                    self.refuse_waiting(&error).await;
+                }
             }
         }
-        if let ConnectionKind::Own(connection) = self.tx.0.0 {
-            let _ = connection.close().await;
-        }
+        self.tx.0.close().await;
     }
 
     /// The next job; after [`Writer::close`], those that were queued before it.
@@ -157,8 +168,8 @@ impl Committer {
     async fn step(&mut self, job: Job, batch: &mut Batch) -> Result<(), Error> {
         let nested = !batch.kept.is_empty();
         let begun = match (batch.begun, nested) {
-            (false, _) => self.execute("begin immediate").await,
-            (true, true) => self.execute("savepoint job").await,
+            (false, _) => self.begin().await,
+            (true, true) => self.tx.run("savepoint job").await,
             (true, false) => Ok(()),
         };
         batch.begun = true;
@@ -177,20 +188,20 @@ impl Committer {
         match outcome {
             Outcome::Keep(answer) => {
                 batch.kept.push(answer);
-                if nested { self.execute("release job").await } else { Ok(()) }
+                if nested { self.tx.run("release job").await } else { Ok(()) }
             }
             Outcome::Undo(answer, cause) => {
                 batch.undone.push(answer);
                 if nested {
                     // Where its disk failed or is full, the database has rolled back everything by
                     // itself: then this is why the jobs before it are not done either.
-                    let undone = self.execute("rollback to job").await;
+                    let undone = self.tx.run("rollback to job").await;
                     undone.map_err(|error| cause.unwrap_or(error))?;
-                    return self.execute("release job").await;
+                    return self.tx.run("release job").await;
                 }
                 batch.begun = false;
                 // If it is still inside a transaction after all, the next `begin` says so.
-                let _ = self.execute("rollback").await;
+                let _ = self.tx.run("rollback").await;
                 Ok(())
             }
         }
@@ -200,23 +211,58 @@ impl Committer {
         let fault =
             |error: std::io::Error| Error::Database { message: error.to_string(), full: false };
         plura_fault::point("meta.commit").map_err(fault)?;
-        self.execute("commit").await?;
+        self.tx.run("commit").await?;
         plura_fault::point("meta.committed").map_err(fault)
     }
 
-    async fn execute(&mut self, sql: &'static str) -> Result<(), Error> {
-        sqlx::query(sql).execute(self.tx.sqlite()).await?;
-        Ok(())
+    /// Begins a transaction. The connection may have been lost since the last one: then nothing was
+    /// done through it yet, and a new one is as good.
+    async fn begin(&mut self) -> Result<(), Error> {
+        if !self.tx.is_broken() {
+            let begun = self.tx.begin().await;
+            if begun.is_ok() || !self.tx.is_broken() {
+                return begun;
+            }
+        }
+        self.reconnect().await?;
+        self.tx.begin().await
     }
 
     /// A connection whose transaction failed half way is in no state to rely on: a new one replaces
     /// it, and the database rolls back what the old one left open.
-    async fn reconnect(&mut self) {
-        match SqliteConnection::connect_with(&self.options).await {
-            Ok(connection) => self.tx = Tx(Connection(ConnectionKind::Own(connection))),
+    async fn reconnect(&mut self) -> Result<(), Error> {
+        let opened = match &self.origin {
+            Origin::File(options) => {
+                let opened = SqliteConnection::connect_with(options).await;
+                opened.map(ConnectionKind::Own).map_err(Error::from)
+            }
+            Origin::Server(server) => {
+                let opened = server.connect(Use::Requests).await;
+                opened.map(|(connection, limit)| {
+                    ConnectionKind::Postgres(Lent::own(connection, limit))
+                })
+            }
+        };
+        match opened {
+            Ok(kind) => self.tx = Tx(Connection(kind)),
             Err(error) => {
-                warn!(%error, "the database cannot be opened again; trying with the next request");
-                let _ = self.execute("rollback").await;
+                let _ = self.tx.run("rollback").await;
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells those who wait already that the database is away: each of them would only wait for the
+    /// same again, one after the other.
+    async fn refuse_waiting(&mut self, error: &Error) {
+        if let Origin::File(_) = self.origin {
+            return;
+        }
+        for _ in 0..QUEUE {
+            let Ok(job) = self.jobs.try_recv() else { return };
+            if let Outcome::Undo(answer, _) = job(Err(error.clone())).await {
+                answer(Err(error.clone()));
             }
         }
     }

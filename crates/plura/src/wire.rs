@@ -1,5 +1,7 @@
 //! From settings to a running server: the only place that names concrete parts and puts them together.
 
+mod storage;
+
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
@@ -15,6 +17,8 @@ use tracing::{error, info};
 
 use crate::exit::Hint;
 use crate::settings::{self, Keep, Settings};
+
+pub(crate) use self::storage::storage;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -39,7 +43,9 @@ impl Server {
             .with_context(|| format!("cannot listen on {listen}"))
             .hint("choose another address with `--listen ADDR:PORT`; port 0 takes a free one")?;
         let options = options(&settings)?;
-        let registry = Registry::open(&settings.data, registry_settings(&settings))
+        let registry_settings = registry_settings(&settings)?;
+        storage::check_fitness(&registry_settings.storage).await?;
+        let registry = Registry::open(&settings.data, registry_settings)
             .await
             .hint("choose another directory with `--data DIR`")?;
         let access = open_access(&registry, &settings).await?;
@@ -49,6 +55,7 @@ impl Server {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             anonymous_metrics: settings.access.anonymous_metrics,
             connections: Arc::clone(&options.metrics),
+            redirect: storage::redirect(&settings),
         };
         let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);
         Ok(Self { listener, options, registry, access, health, app, settings })
@@ -91,9 +98,10 @@ impl Server {
 }
 
 /// What the registry is told.
-pub(crate) fn registry_settings(settings: &Settings) -> plura_registry::Settings {
+pub(crate) fn registry_settings(settings: &Settings) -> anyhow::Result<plura_registry::Settings> {
     let (registry, collection) = (&settings.registry, &settings.collection);
-    plura_registry::Settings {
+    Ok(plura_registry::Settings {
+        storage: storage::storage(settings)?,
         sparse: match registry.sparse {
             settings::Sparse::None => plura_registry::Sparse::None,
             settings::Sparse::Index => plura_registry::Sparse::Index,
@@ -109,7 +117,7 @@ pub(crate) fn registry_settings(settings: &Settings) -> plura_registry::Settings
             Keep::Forever => KeepUntagged::Forever,
             Keep::For(span) => KeepUntagged::For(span.duration()),
         },
-    }
+    })
 }
 
 /// Opens access control. An address that others can reach needs somebody who lets them in.

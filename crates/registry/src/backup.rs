@@ -9,17 +9,19 @@ use std::{
 use plura_meta::{Db, Timestamp};
 use tracing::debug;
 
-use crate::{Error, blocking, database_path, lock};
+use crate::{Error, Settings, blocking, database_path, lock};
 
 /// Writes the metadata of the installation in `directory`, as of one instant, to the new file
 /// `target`, which is complete and durable when it appears. The installation may be in use.
-pub async fn backup(directory: &Path, target: &Path) -> Result<u64, Error> {
+///
+/// The backup is a database of SQLite, wherever the metadata are.
+pub async fn backup(directory: &Path, settings: &Settings, target: &Path) -> Result<u64, Error> {
     let failed = |source| Error::Directory { path: target.to_owned(), source };
     if target.exists() {
         return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
     }
     let partial = with_suffix(target, ".partial");
-    let mut connection = Db::open_read_only(&database_path(directory)).await?;
+    let mut connection = Db::connect_read_only(&settings.database_location(directory)).await?;
     remove_if_there(&partial)?;
     let copied = match connection.backup(&partial).await {
         Ok(()) => plura_fault::point("backup.copied").map_err(failed),

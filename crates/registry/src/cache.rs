@@ -22,6 +22,9 @@ type Name = (RepositoryName, Reference);
 #[derive(Debug)]
 pub(crate) struct Caches {
     manifests: Cache<Name, KeptManifest, BySize>,
+    /// Bytes of manifests by what they are, which never changes. Whether a repository has them is
+    /// asked for each time where other processes write to the same database.
+    pub(crate) contents: Cache<Digest, bytes::Bytes, ByLength>,
     /// Counts the changes of what `manifests` holds copies of. A reader that looked into the database
     /// before a change must not put what it saw into the cache after it.
     changes: Mutex<u64>,
@@ -43,11 +46,21 @@ struct KeptManifest {
 #[derive(Clone, Debug)]
 struct BySize;
 
+#[derive(Clone, Debug)]
+pub(crate) struct ByLength;
+
+/// Beside its texts, an entry costs about this much.
+const OVERHEAD: usize = 300;
+
 impl Weighter<Name, KeptManifest> for BySize {
     fn weight(&self, (repository, _): &Name, kept: &KeptManifest) -> u64 {
-        // Beside the texts, an entry costs about this much.
-        const OVERHEAD: usize = 300;
         (OVERHEAD + repository.as_str().len() + kept.manifest.bytes.len()) as u64
+    }
+}
+
+impl Weighter<Digest, bytes::Bytes> for ByLength {
+    fn weight(&self, _: &Digest, bytes: &bytes::Bytes) -> u64 {
+        (OVERHEAD + bytes.len()) as u64
     }
 }
 
@@ -55,6 +68,7 @@ impl Default for Caches {
     fn default() -> Self {
         Self {
             manifests: Cache::with_weighter(8192, MANIFEST_BYTES, BySize),
+            contents: Cache::with_weighter(8192, MANIFEST_BYTES, ByLength),
             changes: Mutex::new(0),
             files: Cache::new(OPEN_FILES),
         }

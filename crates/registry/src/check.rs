@@ -5,11 +5,11 @@ mod rows;
 
 use std::path::Path;
 
-use plura_blob::Directory;
-use plura_meta::{Connection, Db, RepositoryId, Tx, check as queries, repository};
+use plura_blob::Blobs;
+use plura_meta::{Connection, Db, Location, RepositoryId, Tx, check as queries, repository};
 use serde::Serialize;
 
-use crate::{Error, Settings, database_path, lock};
+use crate::{Error, Settings, lock};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -103,8 +103,11 @@ pub async fn check(
     options: CheckOptions,
     progress: &mut (dyn FnMut(&str) + Send),
 ) -> Result<CheckReport, Error> {
-    let path = database_path(directory);
-    if !path.is_file() {
+    let database = settings.database_location(directory);
+    if let Location::File(path) = &database
+        && !path.is_file()
+    {
+        let path = path.clone();
         let source = std::io::Error::new(std::io::ErrorKind::NotFound, "there is no installation");
         return Err(Error::Directory { path, source });
     }
@@ -114,7 +117,7 @@ pub async fn check(
     match checked {
         // The engine sees the structure of its file, not what is in it; what cannot be read is damage.
         Err(Error::Metadata(plura_meta::Error::Corrupt(detail))) => {
-            report.add(FindingKind::Database, "plura.db", detail, false);
+            report.add(FindingKind::Database, &database.to_string(), detail, false);
             Ok(report)
         }
         Err(error) => Err(error),
@@ -129,22 +132,23 @@ async fn run(
     progress: &mut (dyn FnMut(&str) + Send),
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let path = database_path(directory);
-    let mut connection = Db::open_read_only(&path).await?;
+    let database = settings.database_location(directory);
+    let name = database.to_string();
+    let mut connection = Db::connect_read_only(&database).await?;
     progress("the database");
     for problem in connection.integrity_problems().await? {
-        report.add(FindingKind::Database, "plura.db", problem, false);
+        report.add(FindingKind::Database, &name, problem, false);
     }
     if !report.findings.is_empty() {
         // Anything read from a damaged file would be a guess, and anything written could make it worse.
         return Ok(());
     }
     for problem in queries::broken_foreign_keys(&mut connection).await? {
-        report.add(FindingKind::Database, "plura.db", problem, false);
+        report.add(FindingKind::Database, &name, problem, false);
     }
-    let blobs = Directory::existing(directory)?;
-    let db = if options.repair { Some(Db::open(&path).await?) } else { None };
-    let mut check = Check { blobs, connection, db, report, settings, root: directory };
+    let blobs = Blobs::existing(directory, &settings.storage)?;
+    let db = if options.repair { Some(Db::connect(&database).await?) } else { None };
+    let mut check = Check { blobs, connection, db, report, settings };
     let checked = check.all(options.rehash, progress).await;
     check.connection.close().await;
     if let Some(db) = check.db {
@@ -154,13 +158,12 @@ async fn run(
 }
 
 struct Check<'a> {
-    blobs: Directory,
+    blobs: Blobs,
     connection: Connection,
     /// Open for writing if this run repairs.
     db: Option<Db>,
     report: &'a mut CheckReport,
     settings: &'a Settings,
-    root: &'a Path,
 }
 
 impl Check<'_> {

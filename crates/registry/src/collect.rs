@@ -20,7 +20,7 @@ use plura_oci::{Digest, RepositoryName, Tag};
 use serde::Serialize;
 
 use self::judge::{Gone, Judgement, judge};
-use crate::{Error, Registry, blobs::stored_key, blocking, detached, manifests::Delete};
+use crate::{Error, Registry, blobs::stored_key, detached, manifests::Delete};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -121,7 +121,10 @@ impl Registry {
             return self.rehearse(repository, request.now).await;
         }
         let _only_run = self.shared.collecting.lock().await;
-        let mut report = self.run(repository, request.now).await?;
+        let lease = self.lease("collection").await?.ok_or(Error::CollectingElsewhere)?;
+        let ran = self.run(repository, request.now).await;
+        lease.give_back().await;
+        let mut report = ran?;
         let mut connection = self.db().read().await?;
         report.waiting = review::count_waiting(&mut connection, request.now).await?;
         Ok(report)
@@ -136,6 +139,7 @@ impl Registry {
         if repository.is_none() {
             report.uploads = self.expire_uploads(now).await?;
             self.clear_leftovers().await?;
+            self.finish_ended().await?;
         }
         // Blobs stand in no repository, so a run for one repository finds them by what led there.
         let mut only = repository.map(|repository| Only { repository, blobs: BTreeSet::new() });
@@ -224,8 +228,7 @@ impl Registry {
 
     /// Deletes bytes whose removal is queued, and then takes them off the queue.
     pub(crate) async fn remove_bytes(&self, mut keys: Vec<BlobKey>) -> Result<(), Error> {
-        let (blobs, subject) = (self.blobs().clone(), keys.clone());
-        let mut result = blocking(move || blobs.delete(&subject)).await;
+        let mut result = self.blobs().delete(keys.clone()).await;
         if result.is_err() {
             (keys, result) = self.remove_one_by_one(keys).await;
         }
@@ -249,19 +252,15 @@ impl Registry {
         &self,
         keys: Vec<BlobKey>,
     ) -> (Vec<BlobKey>, Result<(), plura_blob::Error>) {
-        let blobs = self.blobs().clone();
-        blocking(move || {
-            let mut result = Ok(());
-            let mut removed = Vec::new();
-            for key in keys {
-                match blobs.delete(std::slice::from_ref(&key)) {
-                    Ok(()) => removed.push(key),
-                    Err(error) => result = Err(error),
-                }
+        let mut result = Ok(());
+        let mut removed = Vec::new();
+        for key in keys {
+            match self.blobs().delete(vec![key.clone()]).await {
+                Ok(()) => removed.push(key),
+                Err(error) => result = Err(error),
             }
-            (removed, result)
-        })
-        .await
+        }
+        (removed, result)
     }
 }
 

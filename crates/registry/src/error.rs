@@ -73,6 +73,9 @@ pub enum Error {
          raised", .0.project, .0.quota, .0.what, .0.wanted
     )]
     OverQuota(Box<plura_meta::project::OverQuota>),
+    /// Another process on the same database collects; one does at a time.
+    #[error("another process is collecting; ask again when it is done")]
+    CollectingElsewhere,
     /// Clients may not delete.
     #[error("deleting is switched off by the setting `registry.delete`")]
     DeleteDisabled,

@@ -8,7 +8,9 @@ mod blobs;
 mod cache;
 mod check;
 mod collect;
+mod ending;
 mod error;
+mod lease;
 mod limit;
 mod lists;
 mod manifests;
@@ -20,7 +22,7 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::Directory;
+use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
@@ -33,7 +35,18 @@ pub use error::Error;
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
-pub use plura_meta::{Timestamp, audit::Origin, project::OverQuota, total::Totals};
+pub use plura_blob::{
+    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
+    Storage,
+};
+pub use plura_meta::{
+    Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
+    audit::Origin,
+    copy::{Copied, copy as copy_database},
+    migrations::{self, Migration},
+    project::OverQuota,
+    total::Totals,
+};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
@@ -52,13 +65,15 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Shared {
-    blobs: Directory,
+    blobs: Blobs,
     db: Db,
     settings: Settings,
     caches: Caches,
     uploads: ActiveUploads,
     /// Held by the collection that is running; there is one at a time.
     collecting: tokio::sync::Mutex<()>,
+    /// What other processes on the same database know this one by.
+    process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
     /// their caches.
     _lock: Lock,
@@ -71,8 +86,8 @@ impl Registry {
         std::fs::create_dir_all(directory)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let lock = lock(directory)?;
-        let blobs = Directory::open(directory)?;
-        let db = Db::open(&database_path(directory)).await?;
+        let blobs = Blobs::open(directory, &settings.storage)?;
+        let db = Db::connect(&settings.database_location(directory)).await?;
         let shared = Shared {
             blobs,
             db,
@@ -80,10 +95,11 @@ impl Registry {
             caches: Caches::default(),
             uploads: ActiveUploads::default(),
             collecting: tokio::sync::Mutex::default(),
+            process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared), origin: Arc::new(Origin::system()) };
-        registry.clear_leftovers().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 
@@ -110,8 +126,7 @@ impl Registry {
 
     /// Whether bytes and metadata can be written and read now; the error says what cannot.
     pub async fn probe(&self) -> Result<(), Error> {
-        let blobs = self.blobs().clone();
-        blocking(move || blobs.probe()).await?;
+        self.blobs().probe().await?;
         plura_meta::total::read(&mut self.db().read().await?).await?;
         Ok(())
     }
@@ -127,12 +142,20 @@ impl Registry {
         Audit { origin: Arc::clone(&self.origin), event }
     }
 
-    fn blobs(&self) -> &Directory {
+    fn blobs(&self) -> &Blobs {
         &self.shared.blobs
     }
 
     fn db(&self) -> &Db {
         &self.shared.db
+    }
+}
+
+/// What the object store honours of what is needed; nothing is asked of a directory.
+pub async fn examine(storage: &Storage) -> Result<Vec<Fitness>, Error> {
+    match storage {
+        Storage::Directory => Ok(Vec::new()),
+        Storage::Bucket(options) => Ok(plura_blob::Bucket::open(options)?.examine().await),
     }
 }
 
@@ -157,7 +180,7 @@ async fn check_quota(tx: &mut Tx, repository: plura_meta::RepositoryId) -> Resul
     }
 }
 
-/// Where an installation keeps its metadata.
+/// The file in which an installation keeps its metadata, unless a server has them.
 pub fn database_path(directory: &Path) -> std::path::PathBuf {
     directory.join("plura.db")
 }

@@ -42,6 +42,9 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<CachedManifest, Error> {
+        if self.db().is_shared() {
+            return self.shared_manifest(repository, reference).await;
+        }
         let (name, now) = ((repository.clone(), reference.clone()), Timestamp::now());
         if let Some(cached) = self.shared.caches.manifest(&name, now) {
             return Ok(cached);
@@ -49,11 +52,7 @@ impl Registry {
         let changes = self.shared.caches.changes();
         let mut connection = self.db().read().await?;
         let found = manifest::find(&mut connection, repository, reference).await?;
-        let found = found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
-        if Digest::of(found.digest.algorithm(), &found.bytes) != found.digest {
-            let what = format!("manifest.bytes are not those of {}", found.digest);
-            return Err(plura_meta::Error::Corrupt(what).into());
-        }
+        let found = whole(found.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?)?;
         let until = match reference {
             // What a tag points at has a whole time to be kept before it when it loses the tag.
             Reference::Tag(_) => Timestamp(i64::MAX),
@@ -71,6 +70,36 @@ impl Registry {
         };
         self.shared.caches.keep_manifest(changes, name, cached.clone(), until);
         Ok(cached)
+    }
+
+    /// The same where other processes write to the database: nothing is answered without asking it,
+    /// once, and only bytes are remembered, by what they are.
+    async fn shared_manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<CachedManifest, Error> {
+        let unknown = || Error::ManifestUnknown(reference.clone());
+        let contents = &self.shared.caches.contents;
+        let mut connection = self.db().read().await?;
+        let head = manifest::head(&mut connection, repository, reference).await?;
+        let mut head = head.ok_or_else(unknown)?;
+        let bytes = if let Some(bytes) = contents.get(&head.digest) {
+            bytes
+        } else {
+            // What a tag points at may be another manifest by now, which is as good an answer.
+            let found = manifest::find(&mut connection, repository, reference).await?;
+            let found = whole(found.ok_or_else(unknown)?)?;
+            (head.digest, head.media_type) = (found.digest, found.media_type);
+            let bytes = bytes::Bytes::from(found.bytes);
+            contents.insert(head.digest, bytes.clone());
+            bytes
+        };
+        drop(connection);
+        if let Reference::Digest(digest) = reference {
+            self.use_manifest(repository, digest, head.review_due, Timestamp::now()).await?;
+        }
+        Ok(CachedManifest { digest: head.digest, media_type: head.media_type, bytes })
     }
 
     /// Puts off the review of a manifest that a client is told about; returns until when it may be
@@ -403,4 +432,13 @@ pub(crate) fn new_manifest(
         annotations: serde_json::to_string(&parsed.annotations).unwrap_or_default(),
         bytes: bytes.to_vec(),
     }
+}
+
+/// The manifest, if its bytes are what its digest says.
+fn whole(found: manifest::StoredManifest) -> Result<manifest::StoredManifest, Error> {
+    if Digest::of(found.digest.algorithm(), &found.bytes) == found.digest {
+        return Ok(found);
+    }
+    let what = format!("manifest.bytes are not those of {}", found.digest);
+    Err(plura_meta::Error::Corrupt(what).into())
 }

@@ -1,8 +1,16 @@
-use std::time::Duration;
+use std::{path::Path, time::Duration};
+
+use plura_meta::{Location, Server as DatabaseServer};
+
+use crate::database_path;
 
 /// What an operator decides about the registry; the binary fills it from its settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
+    /// Where bytes are kept.
+    pub storage: plura_blob::Storage,
+    /// The server that has the metadata; without, they are in a file of the installation's directory.
+    pub database: Option<DatabaseServer>,
     /// Which content a manifest may reference that is not in its repository.
     pub sparse: Sparse,
     /// How long an upload session without progress is kept.
@@ -46,6 +54,8 @@ impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
+            storage: plura_blob::Storage::default(),
+            database: None,
             sparse: Sparse::default(),
             upload_expiry: DAY,
             minimum_chunk: 0,
@@ -59,6 +69,14 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Where the metadata of the installation in `directory` are.
+    pub fn database_location(&self, directory: &Path) -> Location {
+        match &self.database {
+            Some(server) => Location::Server(Box::new(server.clone())),
+            None => Location::File(database_path(directory)),
+        }
+    }
+
     /// How long after losing its last tag a manifest is reviewed; never, if it is kept anyway.
     pub(crate) fn untagged_review(&self) -> Option<Duration> {
         match self.keep_untagged {

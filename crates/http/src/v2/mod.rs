@@ -8,7 +8,7 @@ mod lists;
 mod manifests;
 mod uploads;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
 use plura_oci::{Action, StartUpload};
@@ -78,15 +78,15 @@ async fn carry_out(
     let question =
         authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
-    let (method, head) = (&head.method, &head.headers);
+    let (method, head, address) = (&head.method, &head.headers, sender.address);
     if authorise::permission(&action) == Some(Permission::Pull) {
-        let call = Call { state, registry: &state.registry, head, method, body };
+        let call = Call { state, registry: &state.registry, head, method, body, address };
         return dispatch(call, action, allowed).await;
     }
     let origin = Arc::new(sender.origin(id));
     let registry = state.registry.on_behalf_of(Arc::clone(&origin));
     let event = audited::event(&action);
-    let call = Call { state, registry: &registry, head, method, body };
+    let call = Call { state, registry: &registry, head, method, body, address };
     let answered = dispatch(call, action, allowed).await;
     if let Err(refusal) = &answered
         && let Some(denial) = refusal.extensions().get::<Denial>()
@@ -106,6 +106,8 @@ struct Call<'a> {
     head: &'a HeaderMap,
     method: &'a Method,
     body: &'a LentBody,
+    /// Where the sender is.
+    address: IpAddr,
 }
 
 /// A response, or a refusal; a refusal may leave the request's body unread.

@@ -8,6 +8,7 @@ mod audit;
 mod completion;
 mod config;
 mod groups;
+mod health;
 mod init;
 mod installation;
 mod login;
@@ -32,6 +33,7 @@ pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
 };
+pub(crate) use self::health::HealthArgs;
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
@@ -85,6 +87,9 @@ pub(crate) enum Command {
 
     /// Make the first administrator of an installation
     Init(InitArgs),
+
+    /// Ask a server whether it is ready
+    Health(HealthArgs),
 
     /// Log in to a registry, for plura, docker, podman and others
     Login(LoginArgs),

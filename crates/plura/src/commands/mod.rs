@@ -9,6 +9,7 @@ mod collect;
 mod completion;
 mod config;
 mod demo;
+mod health;
 mod init;
 mod login;
 mod man;
@@ -32,6 +33,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Demo => demo::run(printer),
         Command::Serve(args) => serve::run(&args, printer),
         Command::Init(args) => init::run(&args, printer),
+        Command::Health(args) => health::run(&args, printer),
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),

@@ -17,6 +17,7 @@ mod resolve;
 mod size;
 mod sources;
 mod span;
+mod storage;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -32,6 +33,7 @@ pub(crate) use self::origin::{Origin, Problem, Problems};
 pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
+pub(crate) use self::storage::{Backend, Encryption, S3, Secret, Storage};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
 
 /// Everything an installation can be told.
@@ -39,6 +41,7 @@ pub(crate) use self::span::{Keep, PositiveSpan, Span};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
+    pub(crate) storage: Storage,
     pub(crate) server: Server,
     pub(crate) access: Access,
     pub(crate) limits: Limits,
@@ -188,6 +191,7 @@ impl Settings {
         }
         found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
         found.extend(self.server.tls.client_contradiction());
+        found.extend(self.storage.contradictions());
         found
     }
 }

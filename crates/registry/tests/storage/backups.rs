@@ -13,7 +13,7 @@ fn target(store: &Store) -> PathBuf {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_backup_among_writes_is_of_one_instant() {
-    let mut store = Store::new(settings()).await;
+    let mut store = Store::in_file(settings()).await;
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let registry = store.registry().clone();
     let writer = tokio::spawn(async move {
@@ -32,7 +32,10 @@ async fn a_backup_among_writes_is_of_one_instant() {
     for number in 0..5 {
         let path = store.path().join(format!("{number}.backup"));
         let tags = store.rows("tag").await.len();
-        assert_eq!(backup(store.path(), &path).await.unwrap(), fs::metadata(&path).unwrap().len());
+        assert_eq!(
+            backup(store.path(), &settings(), &path).await.unwrap(),
+            fs::metadata(&path).unwrap().len()
+        );
         backups.push((path, tags));
     }
     stop.send(true).unwrap();
@@ -56,11 +59,11 @@ async fn a_backup_among_writes_is_of_one_instant() {
 
 #[tokio::test]
 async fn a_backup_is_restored_into_a_new_and_into_an_existing_directory() {
-    let mut store = Store::new(settings()).await;
+    let mut store = Store::in_file(settings()).await;
     let old = Image::new(&[b"old"]);
     store.push_image("app", "v1", &old).await;
-    backup(store.path(), &target(&store)).await.unwrap();
-    let again = backup(store.path(), &target(&store)).await;
+    backup(store.path(), &settings(), &target(&store)).await.unwrap();
+    let again = backup(store.path(), &settings(), &target(&store)).await;
     assert_refused!(again, Error::Directory { .. });
     let new = Image::new(&[b"new"]);
     store.push_image("app", "v1", &new).await;
@@ -89,7 +92,7 @@ async fn a_backup_is_restored_into_a_new_and_into_an_existing_directory() {
 
 #[tokio::test]
 async fn a_database_with_a_log_is_copied_and_set_aside_with_it() {
-    let store = Store::new(settings()).await;
+    let store = Store::in_file(settings()).await;
     let image = Image::new(&[b"layer"]);
     store.push_image("app", "v1", &image).await;
     // As a crash leaves it: everything is in the log.
@@ -101,7 +104,7 @@ async fn a_database_with_a_log_is_copied_and_set_aside_with_it() {
     restore(&crashed.path().join("plura.db"), fresh.path()).await.unwrap();
     let registry = Registry::open(fresh.path(), settings()).await.unwrap();
     registry.manifest(&name("app"), &reference("v1")).await.unwrap();
-    backup(fresh.path(), &target(&store)).await.unwrap();
+    backup(fresh.path(), &settings(), &target(&store)).await.unwrap();
     registry.close().await;
 
     let aside = restore(&target(&store), crashed.path()).await.unwrap().unwrap();
@@ -115,9 +118,9 @@ async fn a_database_with_a_log_is_copied_and_set_aside_with_it() {
 
 #[tokio::test]
 async fn a_damaged_backup_is_refused_and_changes_nothing() {
-    let mut store = Store::new(settings()).await;
+    let mut store = Store::in_file(settings()).await;
     store.push_image("app", "v1", &Image::new(&[b"layer"])).await;
-    backup(store.path(), &target(&store)).await.unwrap();
+    backup(store.path(), &settings(), &target(&store)).await.unwrap();
     store.close().await;
     let good = fs::read(target(&store)).unwrap();
     let mut zeroed = good.clone();
@@ -139,7 +142,7 @@ async fn a_damaged_backup_is_refused_and_changes_nothing() {
     }
     fs::remove_file(target(&store)).unwrap();
     assert!(restore(&target(&store), store.path()).await.is_err(), "no file");
-    assert!(backup(&store.path().join("nowhere"), &target(&store)).await.is_err());
+    assert!(backup(&store.path().join("nowhere"), &settings(), &target(&store)).await.is_err());
     assert!(!target(&store).exists());
     store.reopen().await;
     store.pull("app", "v1").await.unwrap();
@@ -152,8 +155,30 @@ async fn a_backup_that_fails_leaves_no_file() {
     store.push_image("app", "v1", &Image::new(&[b"layer"])).await;
     let armed = store.fault("backup.copied");
     let before = files(store.path());
-    assert!(backup(store.path(), &target(&store)).await.is_err());
+    assert!(backup(store.path(), store.settings(), &target(&store)).await.is_err());
     assert_eq!(files(store.path()).keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
     drop(armed);
-    backup(store.path(), &target(&store)).await.unwrap();
+    backup(store.path(), store.settings(), &target(&store)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_of_any_engine_is_restored_into_a_file() {
+    let mut store = Store::new(settings()).await;
+    let image = Image::new(&[b"layer"]);
+    store.push_image("app", "v1", &image).await;
+    let id = store.registry().start_upload(&name("app"), plura_oci::Algorithm::Sha256).await;
+    id.unwrap();
+    backup(store.path(), store.settings(), &target(&store)).await.unwrap();
+    let fresh = temporary();
+    restore(&target(&store), fresh.path()).await.unwrap();
+    store.close().await;
+    fs::rename(store.path().join("blobs"), fresh.path().join("blobs")).unwrap();
+    let registry = Registry::open(fresh.path(), settings()).await.unwrap();
+    assert_eq!(pull(&registry, "app", "v1").await.unwrap(), image.digest());
+    assert_eq!(pull(&registry, "app", image.digest()).await.unwrap(), image.digest());
+    // What was recorded goes on being counted behind what there was.
+    put(&registry, "app", "v2", &Image::about(Some(&image.manifest), &[b"layer"]).manifest)
+        .await
+        .unwrap();
+    registry.close().await;
 }

@@ -313,10 +313,11 @@ async fn the_same_content_twice_is_stored_once() {
 #[tokio::test]
 async fn one_process_at_a_time() {
     let mut store = Store::new(settings()).await;
-    let second = plura_registry::Registry::open(store.path(), settings()).await;
+    let second = plura_registry::Registry::open(store.path(), store.settings().clone()).await;
     assert_refused!(second, Error::InUse(_));
     store.close().await;
-    let second = plura_registry::Registry::open(store.path(), settings()).await.unwrap();
+    let second =
+        plura_registry::Registry::open(store.path(), store.settings().clone()).await.unwrap();
     second.close().await;
     store.reopen().await;
 }

@@ -153,7 +153,9 @@ async fn prepare(store: &mut Store) -> Image {
     let next = Image::new(&[b"next"]);
     store.push_image("app", "garbage", &next).await;
     store.delete("app", "garbage").await;
-    plura_registry::backup(store.path(), &store.path().join("old.backup")).await.unwrap();
+    plura_registry::backup(store.path(), store.settings(), &store.path().join("old.backup"))
+        .await
+        .unwrap();
     store.close().await;
     image
 }
@@ -213,7 +215,9 @@ async fn operate(operation: &str, directory: &Path) {
         "backup" => {
             let target = directory.join("new.backup");
             let _again = fs::remove_file(&target);
-            plura_registry::backup(directory, &target).await.unwrap();
+            plura_registry::backup(directory, &of_installation(directory, settings()), &target)
+                .await
+                .unwrap();
             plura_registry::restore(&target, &directory.join("elsewhere")).await.unwrap();
             return fs::remove_dir_all(directory.join("elsewhere")).unwrap();
         }
@@ -223,7 +227,7 @@ async fn operate(operation: &str, directory: &Path) {
         }
         _ => {}
     }
-    let registry = Registry::open(directory, no_grace()).await.unwrap();
+    let registry = Registry::open(directory, of_installation(directory, no_grace())).await.unwrap();
     let (new, app) = (name("new"), name("app"));
     match operation {
         "push" => registry.push_blob(&new, &Digest::sha256(BYTES), chunk(BYTES)).await.unwrap(),

@@ -15,7 +15,7 @@ use crate::{model::seeds, support::*};
 type Damage<'d> = &'d dyn Fn(&fs::File);
 
 async fn prepared() -> (Store, Vec<Image>) {
-    let mut store = Store::new(settings()).await;
+    let mut store = Store::in_file(settings()).await;
     let images: Vec<Image> = (0..12).map(|seed| Image::new(&[&content(seed, 300)])).collect();
     for (number, image) in images.iter().enumerate() {
         store.push_image(["app", "other"][number % 2], format!("t{number}"), image).await;

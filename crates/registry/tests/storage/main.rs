@@ -7,6 +7,7 @@
 #[macro_use]
 mod support;
 mod backups;
+mod behind;
 mod basics;
 mod collection;
 mod commits;

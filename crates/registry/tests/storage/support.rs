@@ -8,15 +8,17 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use plura_oci::Digest;
 use plura_registry::{
-    CheckOptions, CheckReport, CollectReport, CollectRequest, Error, Finding, FindingKind,
-    KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+    CheckOptions, CheckReport, CollectReport, CollectRequest, DatabaseServer, Error, Finding,
+    FindingKind, KeepUntagged, Opened, PushedManifest, PutManifest, Registry, Settings, Timestamp,
 };
-use sqlx::{Connection, Row, SqliteConnection, sqlite::SqliteConnectOptions};
+use plura_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use crate::behind::Behind;
 pub(crate) use crate::content::*;
 
 /// The result is this error, or the test fails with what it is.
@@ -45,7 +47,15 @@ pub(crate) struct Store {
     settings: Settings,
     registry: Option<Registry>,
     share: Share,
+    /// Ends after everything that may be connected to it.
+    database: Option<Database>,
 }
+
+/// Names the engine that has the metadata, if it is not SQLite: `postgres`. Then every store has a
+/// database of its own on a server that the tests start.
+const ENGINE: &str = "PLURA_TEST_DATABASE";
+/// Beside the files of an installation: which database it has, for processes that find only those.
+const URL: &str = "plura.db.url";
 
 /// Short times, all different, so that a test can stand between any two of them.
 pub(crate) fn settings() -> Settings {
@@ -86,10 +96,23 @@ impl Store {
         Self::open(settings, Share::Alone { _guard: FAULTS.write().await }).await
     }
 
+    /// For tests of what only a file can suffer, whatever the others are run on.
+    pub(crate) async fn in_file(settings: Settings) -> Self {
+        Self::with(settings, Share::All { _guard: FAULTS.read().await }, None).await
+    }
+
     async fn open(settings: Settings, share: Share) -> Self {
+        Self::with(settings, share, database().await).await
+    }
+
+    async fn with(settings: Settings, share: Share, database: Option<Database>) -> Self {
         let directory = temporary();
+        if let Some(database) = &database {
+            fs::write(directory.path().join(URL), database.url()).unwrap();
+        }
+        let settings = of_installation(directory.path(), settings);
         let registry = Registry::open(directory.path(), settings.clone()).await.unwrap();
-        Self { directory, settings, registry: Some(registry), share }
+        Self { directory, settings, registry: Some(registry), share, database }
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -268,40 +291,32 @@ impl Store {
 
     /// The rows of a table as text, in the order of their text.
     pub(crate) async fn rows(&self, table: &str) -> Vec<String> {
-        let mut connection = self.sqlite().await;
-        rows(&mut connection, table).await
+        self.behind().await.rows(table).await
     }
 
     /// Three columns of text.
     pub(crate) async fn select(&self, sql: &str) -> Vec<(String, String, String)> {
-        let mut connection = self.sqlite().await;
-        let rows = sqlx::query_as(sqlx::AssertSqlSafe(sql)).fetch_all(&mut connection).await;
-        rows.expect("the question can be answered")
+        self.behind().await.select(sql).await
     }
 
     /// Changes the database behind plura's back.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
-        let mut connection = self.sqlite().await;
-        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
-        connection.close().await.unwrap();
-        done.rows_affected()
+        self.behind().await.execute(sql).await
     }
 
-    async fn sqlite(&self) -> SqliteConnection {
-        let path = plura_registry::database_path(self.path());
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .foreign_keys(false)
-            .busy_timeout(Duration::from_secs(5));
-        SqliteConnection::connect_with(&options).await.unwrap()
+    async fn behind(&self) -> Behind {
+        match &self.database {
+            Some(database) => Behind::server(&database.url()).await,
+            None => Behind::file(&plura_registry::database_path(self.path())).await,
+        }
     }
 
     /// Every table, and every file that is not the database's: what a change can be seen in.
     pub(crate) async fn snapshot(&self) -> Snapshot {
-        let mut connection = self.sqlite().await;
+        let mut behind = self.behind().await;
         let mut tables = BTreeMap::new();
         for table in TABLES {
-            tables.insert((*table).to_owned(), rows(&mut connection, table).await);
+            tables.insert((*table).to_owned(), behind.rows(table).await);
         }
         let mut files = files(self.path());
         files.retain(|file, _| !file.starts_with("plura.db"));
@@ -347,17 +362,25 @@ fn differing<V: PartialEq>(one: &BTreeMap<String, V>, other: &BTreeMap<String, V
     names.into_iter().filter(|name| one.get(*name) != other.get(*name)).cloned().collect()
 }
 
-async fn rows(connection: &mut SqliteConnection, table: &str) -> Vec<String> {
-    let columns = format!("select name from pragma_table_info('{table}')");
-    let columns = sqlx::query(sqlx::AssertSqlSafe(columns)).fetch_all(&mut *connection).await;
-    let quoted: Vec<String> = columns
-        .unwrap()
-        .iter()
-        .map(|row| format!("'{0}=' || quote({0})", row.get::<String, _>(0)))
-        .collect();
-    let sql = format!("select {} from {table} order by 1", quoted.join(" || ' ' || "));
-    let rows = sqlx::query(sqlx::AssertSqlSafe(sql)).fetch_all(connection).await.unwrap();
-    rows.iter().map(|row| row.get::<String, _>(0)).collect()
+/// A database for one store, if there is a server for them.
+async fn database() -> Option<Database> {
+    match std::env::var(ENGINE).as_deref() {
+        Err(_) => None,
+        Ok("postgres") => Some(Postgres::shared().database(migrate).await),
+        Ok(other) => panic!("{ENGINE} is `{other}`, and may be `postgres`"),
+    }
+}
+
+async fn migrate(url: &str) {
+    let location = plura_meta::Location::Server(Box::new(DatabaseServer::new(url).unwrap()));
+    plura_meta::migrations::migrate(&location).await.unwrap();
+}
+
+/// The settings with the database that the installation in the directory has.
+pub(crate) fn of_installation(directory: &Path, mut settings: Settings) -> Settings {
+    let url = fs::read_to_string(directory.join(URL)).ok();
+    settings.database = url.map(|url| DatabaseServer::new(&url).unwrap().max_connections(4));
+    settings
 }
 
 /// Disarms its fault point.
@@ -395,9 +418,19 @@ pub(crate) async fn read(
     digest: &Digest,
 ) -> Result<Vec<u8>, Error> {
     let content = registry.blob(&name(repository), digest).await?;
-    let opened = registry.open_blob(&content).await?;
-    let mut bytes = vec![0; usize::try_from(opened.size).unwrap()];
-    std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+    let mut bytes = Vec::new();
+    match registry.open_blob(&content).await? {
+        Opened::File(opened) => {
+            bytes.resize(usize::try_from(opened.size).unwrap(), 0);
+            std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+        }
+        Opened::Object(object) => {
+            let mut stream = registry.read_object(&content, &object, 0..content.size).await?;
+            while let Some(frame) = stream.next().await {
+                bytes.extend_from_slice(&frame.unwrap());
+            }
+        }
+    }
     assert_eq!(Digest::of(digest.algorithm(), &bytes), *digest, "a blob has its digest");
     Ok(bytes)
 }

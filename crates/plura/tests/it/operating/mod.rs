@@ -12,6 +12,7 @@ mod health;
 mod installation;
 mod logging;
 mod metrics;
+mod object_store;
 mod serve;
 mod tls;
 
