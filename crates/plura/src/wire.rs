@@ -101,7 +101,8 @@ impl Server {
 pub(crate) fn registry_settings(settings: &Settings) -> anyhow::Result<plura_registry::Settings> {
     let (registry, collection) = (&settings.registry, &settings.collection);
     Ok(plura_registry::Settings {
-        storage: storage::storage(settings)?,
+        storage: storage(settings)?,
+        database: None,
         sparse: match registry.sparse {
             settings::Sparse::None => plura_registry::Sparse::None,
             settings::Sparse::Index => plura_registry::Sparse::Index,

@@ -3,6 +3,7 @@
 //! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
 //! outcomes; they know neither HTTP nor SQL.
 
+mod adopt;
 mod backup;
 mod blobs;
 mod cache;
@@ -10,6 +11,7 @@ mod check;
 mod collect;
 mod ending;
 mod error;
+mod export;
 mod lease;
 mod limit;
 mod lists;
@@ -26,12 +28,14 @@ use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
+pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts};
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use error::Error;
+pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
@@ -88,6 +92,10 @@ impl Registry {
         let lock = lock(directory)?;
         let blobs = Blobs::open(directory, &settings.storage)?;
         let db = Db::connect(&settings.database_location(directory)).await?;
+        if let Some(error) = adopt::register_roots(&mut db.read().await?, &blobs).await? {
+            // Everything else can be served meanwhile.
+            tracing::error!(%error, "an adopted tree is not there; its blobs cannot be pulled");
+        }
         let shared = Shared {
             blobs,
             db,

@@ -8,11 +8,13 @@ use crate::cli::{BackupArgs, RestoreArgs};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::runtime::runtime;
+use crate::wire;
 
 pub(super) fn run(args: &BackupArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let registry = wire::registry_settings(&settings)?;
     let bytes = runtime()?
-        .block_on(plura_registry::backup(&settings.data, &args.target))
+        .block_on(plura_registry::backup(&settings.data, &registry, &args.target))
         .hint("name a file that does not exist, and the installation with `--data DIR`")?;
     if args.output.json {
         printer.json(&json!({ "file": args.target, "bytes": bytes }))?;

@@ -18,6 +18,7 @@ pub(super) fn run(command: ConfigCommand, printer: &Printer) -> anyhow::Result<E
         ConfigCommand::Show(args) => show(&args, printer),
         ConfigCommand::Check(args) => check(&args, printer),
         ConfigCommand::Reference(args) => reference(&args, printer),
+        ConfigCommand::Import(args) => super::import::run(&args, printer),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What commands do: one file each.
 
 mod access;
+mod adopt;
 mod answers;
 mod audit;
 mod backup;
@@ -9,7 +10,9 @@ mod collect;
 mod completion;
 mod config;
 mod demo;
+mod export;
 mod health;
+mod import;
 mod init;
 mod login;
 mod man;
@@ -48,6 +51,8 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),
+        Command::Adopt(args) => adopt::run(&args, printer),
+        Command::Export(args) => export::run(&args, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),

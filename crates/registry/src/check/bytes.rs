@@ -106,7 +106,9 @@ impl Check<'_> {
         let repaired = self
             .repair(move |tx| Box::pin(async move { Ok(queries::forget_blob(tx, &row).await?) }))
             .await?;
-        if let (true, Some(key)) = (repaired, BlobKey::from_stored(key))
+        // What lies in an adopted tree stays where it is.
+        let own = BlobKey::from_stored(key).filter(|key| key.adopted().is_none());
+        if let (true, Some(key)) = (repaired, own)
             && kind != FindingKind::MissingBytes
         {
             self.blobs.set_aside(&key).await?;

@@ -6,6 +6,7 @@
 
 #[macro_use]
 mod support;
+mod adoption;
 mod backups;
 mod behind;
 mod basics;
@@ -16,6 +17,9 @@ mod content;
 mod crash;
 mod database;
 mod defects;
+mod export;
+#[path = "../../../adopt/tests/scan/fixture.rs"]
+mod fixture;
 mod model;
 mod trouble;
 mod universe;
