@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-oci", &[]),
     ("plura-fault", &[]),
     ("plura-policy", &["plura-oci"]),
+    ("plura-trust", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
@@ -61,7 +62,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy"];
+const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]
