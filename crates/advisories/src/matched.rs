@@ -23,7 +23,8 @@ pub struct Match {
     pub severity: Severity,
     /// What decided.
     pub decision: Decision,
-    /// Versions above the installed one that fix it, in ascending order.
+    /// Versions above the installed one that fix it, in ascending order, as far as the entries say so
+    /// that made it a match.
     pub fixed: Vec<Box<str>>,
 }
 

@@ -134,8 +134,8 @@ impl<'a> Links<'a> {
         }
     }
 
-    /// What the advisory of a distribution is about. Before `upstream` was in the schema, AlmaLinux,
-    /// Rocky Linux and Debian wrote it to `related`.
+    /// What the advisory of a distribution is about. Before `upstream` was in the schema,
+    /// several of them wrote it to `related`.
     fn others(&self) -> Option<Vec<&'a str>> {
         fn cves(names: &[Box<str>]) -> Vec<&str> {
             names.iter().map(|name| &**name).filter(|name| is_cve(name)).collect()

@@ -42,7 +42,7 @@ impl AdvisorySet {
             };
             for row in span.of(&self.rows) {
                 if let Some(decision) = self.decide(row, &mut keys) {
-                    self.note(row, decision, named.matched_as, hits);
+                    self.note(row, &decision, named.matched_as, hits);
                 }
             }
         }
@@ -75,7 +75,7 @@ impl AdvisorySet {
     fn note<'a>(
         &'a self,
         row: &'a Row,
-        decided: Decided<'a>,
+        decided: &Decided<'a>,
         matched_as: MatchedAs,
         hits: &mut Hits<'a>,
     ) {

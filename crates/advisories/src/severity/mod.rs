@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 pub use cvss::CvssVersion;
 
-use crate::{Advisory, Affected, Family, osv::Rating};
+use crate::{
+    Advisory, Affected, Family,
+    osv::{Rating, VendorWords},
+};
 
 /// How bad it is, in ascending order.
 #[derive(
@@ -147,7 +150,7 @@ impl Severity {
         let ratings = affected.severity.iter().chain(&advisory.severity);
         let band = words
             .into_iter()
-            .flat_map(|words| words.words())
+            .flat_map(VendorWords::words)
             .chain(ratings.filter(|rating| &*rating.kind == "Ubuntu").map(|rating| &*rating.score))
             .chain(advisory.database_specific.words())
             .find_map(vendor::band)

@@ -13,7 +13,8 @@ pub(super) fn band(word: &str) -> Option<Band> {
     })
 }
 
-/// AlmaLinux and Rocky Linux begin their summaries with Red Hat's word: `Important: kernel update`.
+/// What is built from Red Hat's sources begins its summaries with Red Hat's word: `Important: kernel
+/// update`.
 pub(super) fn band_of_summary(summary: &str) -> Option<Band> {
     let (word, _) = summary.split_once(':')?;
     let known = ["Critical", "Important", "Moderate", "Low"];

@@ -7,7 +7,7 @@
 use std::cmp::Ordering;
 
 use super::{
-    Parsed,
+    VersionKey,
     key::{KeyWriter, is_number},
 };
 
@@ -36,7 +36,7 @@ enum Item<'a> {
     Qualifier(&'a str),
 }
 
-pub(super) fn key(version: &str) -> Parsed {
+pub(super) fn key(version: &str) -> VersionKey {
     let lower = version.to_lowercase();
     let mut lists = lists(&lower);
     normalise(&mut lists);
@@ -52,7 +52,7 @@ pub(super) fn key(version: &str) -> Parsed {
         }
     }
     key.tag(tag::END);
-    Ok(key.finish())
+    key.finish()
 }
 
 fn write(key: &mut KeyWriter, item: &Item<'_>, behind: bool) {

@@ -109,11 +109,11 @@ impl VersionOrder {
         match self {
             Self::Dpkg => dpkg::key(version),
             Self::Apk => apk::key(version),
-            Self::Rpm => rpm::key(version),
+            Self::Rpm => Ok(rpm::key(version)),
             Self::SemVer => semver::key(version),
             Self::Npm => semver::loose_key(version),
             Self::Pep440 => pep440::key(version),
-            Self::Maven => maven::key(version),
+            Self::Maven => Ok(maven::key(version)),
             Self::Gem => gem::key(version),
             Self::NuGet => nuget::key(version),
             Self::Composer => composer::key(version),

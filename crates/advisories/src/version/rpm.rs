@@ -1,7 +1,7 @@
 //! `rpmvercmp` of rpm, for epoch, version and release as one text: `[epoch:]version[-release]`.
 
 use super::{
-    Parsed,
+    VersionKey,
     key::{KeyWriter, is_number, take, take_digits, take_while},
 };
 
@@ -14,26 +14,23 @@ const NUMBER: u8 = 5;
 const NO_RELEASE: u8 = 0;
 const RELEASE: u8 = 1;
 
-pub(super) fn key(version: &str) -> Parsed {
+pub(super) fn key(version: &str) -> VersionKey {
     let (epoch, rest) = match version.split_once(':') {
         Some((epoch, rest)) if epoch.is_empty() || is_number(epoch) => (epoch, rest),
         _ => ("", version),
     };
     let mut key = KeyWriter::default();
     key.number(epoch);
-    match rest.rsplit_once('-') {
-        Some((version, release)) => {
-            segments(&mut key, version);
-            key.tag(RELEASE);
-            segments(&mut key, release);
-        }
+    if let Some((version, release)) = rest.rsplit_once('-') {
+        segments(&mut key, version);
+        key.tag(RELEASE);
+        segments(&mut key, release);
+    } else {
         // rpm takes a missing release for any; only as the lowest one is it part of an order.
-        None => {
-            segments(&mut key, rest);
-            key.tag(NO_RELEASE);
-        }
+        segments(&mut key, rest);
+        key.tag(NO_RELEASE);
     }
-    Ok(key.finish())
+    key.finish()
 }
 
 /// Runs of letters and of digits. Whatever else is between them separates and is nothing.
