@@ -96,10 +96,10 @@ fn records(random: &mut Random) -> Vec<String> {
         let mut record = format!(
             r#"{{"schema_version":"1.7.0","id":"TEST-{number}","modified":"2026-01-01T00:00:00Z","#
         );
-        let severity = ["L", "H", "N"][random.below(3)];
+        let vector = ["N", "A", "P"][random.below(3)];
         let _ = write!(
             record,
-            r#""aliases":["CVE-2099-{number}"],"summary":"something is wrong with {name}","severity":[{{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:{severity}/A:H"}}],"affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},"ranges":[{{"type":"{kind}","events":[{{"introduced":"{}"}},{{"fixed":"{}"}}]}}]}}]}}"#,
+            r#""aliases":["CVE-2099-{number}"],"summary":"something is wrong with {name}","severity":[{{"type":"CVSS_V3","score":"CVSS:3.1/AV:{vector}/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}],"affected":[{{"package":{{"ecosystem":"{ecosystem}","name":"{name}"}},"ranges":[{{"type":"{kind}","events":[{{"introduced":"{}"}},{{"fixed":"{}"}}]}}]}}]}}"#,
             if from % 2 == 0 { "0".into() } else { version(ecosystem, from / 2) },
             version(ecosystem, fixed),
         );

@@ -14,7 +14,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 const RULES: ExceptionRules = ExceptionRules { longest: SignedDuration::from_hours(90 * 24) };
 
 fn time(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("a time")
 }
 
 fn now() -> Timestamp {
@@ -30,7 +30,7 @@ fn terms(id: &str) -> ExceptionTerms {
         id: id.into(),
         vulnerability: Some("CVE-2099-0008".into()),
         package: None,
-        scope: Scope::Repositories("apps/**".parse().unwrap()),
+        scope: Scope::Repositories("apps/**".parse().expect("a pattern")),
         reason: "no untrusted patterns".into(),
         owner: "ada".into(),
         approver: "grace".into(),

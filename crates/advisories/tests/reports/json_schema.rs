@@ -55,8 +55,7 @@ impl<'a> Validator<'a> {
                 self.expect(!high, place, "too large");
             }
             "minItems" => {
-                let few =
-                    value.as_array().is_some_and(|a| (a.len() as u64) < expected.as_u64().unwrap());
+                let few = value.as_array().is_some_and(|a| (a.len() as u64) < number(expected));
                 self.expect(!few, place, "with too few items");
             }
             "uniqueItems" => {
@@ -65,17 +64,16 @@ impl<'a> Validator<'a> {
                 self.expect(unique, place, "with an item twice");
             }
             "pattern" => {
-                let pattern = Regex::new(expected.as_str().unwrap()).unwrap();
+                let pattern = Regex::new(word(expected)).expect("a pattern");
                 self.expect(text.is_none_or(|t| pattern.is_match(t)), place, "not of the pattern");
             }
             "format" => {
-                let valid = text.is_none_or(|text| has_format(text, expected.as_str().unwrap()));
+                let valid = text.is_none_or(|text| has_format(text, word(expected)));
                 self.expect(valid, place, "not of the format");
             }
             "required" => {
-                for name in expected.as_array().unwrap() {
-                    let missing =
-                        value.as_object().is_some_and(|o| !o.contains_key(name.as_str().unwrap()));
+                for name in expected.as_array().expect("a list") {
+                    let missing = value.as_object().is_some_and(|o| !o.contains_key(word(name)));
                     self.expect(!missing, place, &format!("without {name}"));
                 }
             }
@@ -150,8 +148,8 @@ fn has_type(value: &Value, expected: &Value) -> bool {
 
 /// RFC 3986: printable ASCII without quotes and the like; a colon needs a scheme in front of it.
 fn has_format(text: &str, format: &str) -> bool {
-    let characters = Regex::new("^[A-Za-z0-9._~:/?#\\[\\]@!$&'()*+,;=%-]*$").unwrap();
-    let absolute = Regex::new("^[A-Za-z][A-Za-z0-9+.-]*:").unwrap();
+    let characters = Regex::new("^[A-Za-z0-9._~:/?#\\[\\]@!$&'()*+,;=%-]*$").expect("a pattern");
+    let absolute = Regex::new("^[A-Za-z][A-Za-z0-9+.-]*:").expect("a pattern");
     let segment = text.split('/').next().unwrap_or_default();
     match format {
         "uri" => characters.is_match(text) && absolute.is_match(text),
@@ -161,4 +159,12 @@ fn has_format(text: &str, format: &str) -> bool {
         "date-time" => text.parse::<jiff::Timestamp>().is_ok(),
         other => panic!("the format {other} is not supported"),
     }
+}
+
+fn word(value: &Value) -> &str {
+    value.as_str().expect("text")
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().expect("a number")
 }

@@ -7,7 +7,8 @@ const SUBJECT: Subject<'_> =
     Subject { uri: "pkg:oci/web@sha256%3Aabc", name: "apps/web:1.0", version: "0.1.0" };
 
 fn schema() -> Value {
-    serde_json::from_str(include_str!("../schemas/sarif-2.1.0-rtm.5.json")).unwrap()
+    let text = include_str!("../schemas/sarif-2.1.0-rtm.5.json");
+    serde_json::from_str(text).expect("a schema")
 }
 
 fn sarif() -> Value {
