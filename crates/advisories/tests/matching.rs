@@ -86,6 +86,7 @@ fn debian_by_source() {
     assert_eq!(matches(&set, &other), [""; 0]);
     // Its vendor says that it never was affected.
     check("Debian:13", "openssl", "3.0.11-1", &[]);
+    check("Debian:13", "openssl", "0~git20200101", &[]);
 }
 
 #[test]
@@ -247,6 +248,9 @@ fn names_of_one_vulnerability_are_brought_together() {
     for name in ["CVE-2099-0008", "GHSA-test-0008-aaaa", "RUSTSEC-2099-0008"] {
         assert_eq!(set.canonical(name), Some("CVE-2099-0008"));
     }
+    // An advisory about one vulnerability leads there; one about several is none of them.
+    assert_eq!(set.canonical("DEBIAN-CVE-2099-0001"), Some("CVE-2099-0001"));
+    assert_eq!(set.canonical("DSA-9999-1"), None);
     // Two CVEs stay two, even where one advisory is about both.
     assert_eq!(set.names_of("CVE-2099-0001"), ["CVE-2099-0001"]);
     assert_eq!(set.names_of("CVE-2022-29526")[0], "CVE-2022-29526");
@@ -361,6 +365,19 @@ fn only_affected_packages_are_listed() {
 }
 
 #[test]
+fn summaries_are_one_short_line() {
+    let summary = |text: &str| {
+        let record = serde_json::json!({
+            "id": "X", "modified": "2026-01-01T00:00:00Z", "summary": text,
+        });
+        Advisory::parse(record.to_string().as_bytes()).unwrap().summary
+    };
+    assert_eq!(&*summary(" a\nb\t\u{1b}[31mc "), "a b [31mc");
+    assert_eq!(summary(&"word ".repeat(1000)).len(), 499);
+    assert_eq!(&*summary(&"x".repeat(1000)), "");
+}
+
+#[test]
 fn what_is_no_record_says_why() {
     for (json, expected) in [
         ("", "EOF"),
@@ -369,6 +386,11 @@ fn what_is_no_record_says_why() {
         (r#"{"id":"","modified":"2026-01-01T00:00:00Z"}"#, "`id`"),
         (r#"{"id":"a b","modified":"2026-01-01T00:00:00Z"}"#, "`id`"),
         (r#"{"id":"X","modified":"yesterday"}"#, "year"),
+        (
+            r#"{"id":"X","modified":"2026-01-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm",
+                "name":"a\u001fb"}}]}"#,
+            "name of a package",
+        ),
         (
             r#"{"id":"X","modified":"2026-01-01T00:00:00Z","affected":[{"versions":"1"}]}"#,
             "sequence",

@@ -129,6 +129,7 @@ fn what_is_no_version_says_why() {
     }
     for order in VersionOrder::ALL {
         assert!(order.key("").is_err());
+        assert!(order.key("1.0\u{1b}[31m").is_err_and(|e| e.to_string().contains("1.0\\u{1b}")));
         assert!(order.key(&"1".repeat(VersionOrder::MAX_LENGTH + 1)).is_err());
     }
 }

@@ -116,8 +116,11 @@ pub enum ReadAdvisoryError {
     #[error("expected a record of the OSV schema: {0}")]
     Malformed(#[from] serde_json::Error),
     /// An identifier that could not be shown or stored.
-    #[error("an advisory's `{0}` has 1 to {most} characters, no spaces among them", most = Advisory::MAX_ID)]
-    Identifier(&'static str),
+    #[error("an advisory's `id` has 1 to {most} characters, no spaces among them", most = Advisory::MAX_ID)]
+    Identifier,
+    /// A name that no package has.
+    #[error("the name of a package has 1 to {most} bytes, no control characters among them", most = Advisory::MAX_NAME)]
+    PackageName,
 }
 
 impl Advisory {
@@ -128,15 +131,27 @@ impl Advisory {
     /// The most characters of an identifier.
     pub const MAX_ID: usize = 128;
 
-    /// Reads a record and drops what says nothing about packages.
+    /// The most bytes of a package's name.
+    pub const MAX_NAME: usize = 1024;
+
+    /// The most bytes of a summary; the rest is cut off.
+    pub const MAX_SUMMARY: usize = 500;
+
+    /// Reads a record and drops what says nothing about packages. What is left can be written as JSON
+    /// again, which is a record of a fraction of the size that says the same.
     pub fn parse(json: &[u8]) -> Result<Self, ReadAdvisoryError> {
         if json.len() > Self::MAX_BYTES {
             return Err(ReadAdvisoryError::TooLarge(json.len()));
         }
         let mut advisory: Self = serde_json::from_slice(json)?;
         if !is_identifier(&advisory.id) {
-            return Err(ReadAdvisoryError::Identifier("id"));
+            return Err(ReadAdvisoryError::Identifier);
         }
+        let packages = advisory.affected.iter().filter_map(|affected| affected.package.as_ref());
+        if !packages.into_iter().all(|package| is_name(&package.name)) {
+            return Err(ReadAdvisoryError::PackageName);
+        }
+        advisory.summary = one_line(&advisory.summary);
         // Of other advisories only the names are known; one that is none refers to nothing.
         for names in [&mut advisory.aliases, &mut advisory.upstream, &mut advisory.related] {
             names.retain(|name| is_identifier(name) && **name != *advisory.id);
@@ -155,6 +170,26 @@ impl Affected {
     fn says_something(&self) -> bool {
         self.package.is_some() && !(self.ranges.is_empty() && self.versions.is_empty())
     }
+}
+
+fn is_name(text: &str) -> bool {
+    (1..=Advisory::MAX_NAME).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+/// It is shown in tables and terminals.
+fn one_line(text: &str) -> Box<str> {
+    let mut line = String::new();
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty())
+    {
+        if line.len() + 1 + word.len() > Advisory::MAX_SUMMARY {
+            break;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    line.into()
 }
 
 fn is_identifier(text: &str) -> bool {

@@ -276,8 +276,16 @@ impl Assembly {
             }
         }
         let rows: Vec<Row> = self.rows.into_iter().map(|(_, row)| row).collect();
-        let (vulnerabilities, names, numbers) =
+        let (vulnerabilities, mut names, numbers) =
             vulnerabilities(&self.about, &self.best, groups, &mut pool);
+        // An advisory about one vulnerability is found by its own name as well.
+        for advisory in &self.advisories {
+            if let [root] = advisory.about.of(&self.about)
+                && let Some(number) = numbers.get(root)
+            {
+                names.entry(pool.text(advisory.id).into()).or_insert(*number);
+            }
+        }
         let undecidable = rows.iter().filter(|row| row.undecidable.is_some()).count();
         AdvisorySet {
             digest: Digest::sha256(b""),

@@ -47,9 +47,9 @@ impl Interval {
 /// An event and its place: a key, or in front of all keys.
 struct Placed {
     key: Option<Box<[u8]>>,
-    /// At one version, being introduced comes first, so that what is fixed where it was introduced
-    /// affects nothing.
-    ends: bool,
+    /// At one version, being introduced comes first and being fixed second, so that what is fixed where
+    /// it was introduced affects nothing.
+    rank: u8,
     end: Option<End>,
     bound: Option<Bound>,
 }
@@ -79,7 +79,7 @@ pub(crate) fn intervals(
             Event::Unknown(()) => return Err("it has an event of a kind that is not known".into()),
         }
     }
-    placed.sort_by(|left, right| (&left.key, left.ends).cmp(&(&right.key, right.ends)));
+    placed.sort_by(|left, right| (&left.key, left.rank).cmp(&(&right.key, right.rank)));
     let intervals = walk(placed);
     Ok(match limit {
         Some((key, limit)) if !unlimited => cut(intervals, &key, limit, pool),
@@ -94,7 +94,10 @@ fn walk(placed: Vec<Placed>) -> Vec<Interval> {
         match (event.end, open) {
             (None, None) => open = Some(event.bound),
             (Some(end), Some(from)) => {
-                intervals.push(Interval { from, end });
+                // In front of all versions there is none, not even one that is less than 0.
+                if event.key.is_some() {
+                    intervals.push(Interval { from, end });
+                }
                 open = None;
             }
             // Introduced twice, or ended before it began.
@@ -135,10 +138,10 @@ fn introduced(
     pool: &mut PoolBuilder,
 ) -> Result<Placed, String> {
     if version == "0" {
-        return Ok(Placed { key: None, ends: false, end: None, bound: None });
+        return Ok(Placed { key: None, rank: 0, end: None, bound: None });
     }
     let (key, bound) = bound(version, order, pool)?;
-    Ok(Placed { key: Some(key), ends: false, end: None, bound: Some(bound) })
+    Ok(Placed { key: Some(key), rank: 0, end: None, bound: Some(bound) })
 }
 
 fn end(
@@ -152,7 +155,8 @@ fn end(
     // Debian says with "fixed in 0" that no version ever was affected.
     let never = version == "0" && matches!(end, End::Fixed(_));
     let key = (!never).then_some(key);
-    Ok(Placed { key, ends: true, end: Some(end), bound: Some(bound) })
+    let rank = if matches!(end, End::Fixed(_)) { 1 } else { 2 };
+    Ok(Placed { key, rank, end: Some(end), bound: Some(bound) })
 }
 
 fn bound(

@@ -1,4 +1,5 @@
-//! `apk_version_compare` of apk-tools 3: `1.2.3b_alpha4_p5~abcdef-r6`.
+//! `apk_version_compare` of apk-tools 3: `1.2.3b_alpha4_p5~abcdef-r6`. Version 2 differs in components
+//! with a leading zero only, of which 1.010 was more than 1.09.
 
 use super::{
     Parsed,

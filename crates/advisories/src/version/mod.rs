@@ -89,7 +89,7 @@ impl VersionOrder {
     pub fn key(self, version: &str) -> Result<VersionKey, UnparsableVersion> {
         self.parse(version).map_err(|reason| UnparsableVersion {
             order: self,
-            version: shortened(version).into(),
+            version: shortened(version).escape_debug().to_string().into(),
             reason,
         })
     }
@@ -105,6 +105,9 @@ impl VersionOrder {
         }
         if version.len() > Self::MAX_LENGTH {
             return Err("it is longer than 512 bytes");
+        }
+        if version.chars().any(char::is_control) {
+            return Err("it has a control character");
         }
         match self {
             Self::Dpkg => dpkg::key(version),
