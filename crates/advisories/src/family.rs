@@ -132,6 +132,7 @@ impl Family {
             Self::RubyGems => VersionOrder::Gem,
             Self::Packagist => VersionOrder::Composer,
             Self::NuGet => VersionOrder::NuGet,
+            Self::Bitnami => VersionOrder::Bitnami,
             Self::Cran | Self::Hackage | Self::Ghc => VersionOrder::Components,
             Self::CratesIo
             | Self::Hex
@@ -139,7 +140,6 @@ impl Family {
             | Self::Bioconductor
             | Self::ConanCenter
             | Self::SwiftUrl
-            | Self::Bitnami
             | Self::GitHubActions
             | Self::Julia => VersionOrder::SemVer,
             Self::Other(_) => return None,

@@ -29,10 +29,11 @@ impl Glob {
         let pattern = self.0.as_bytes();
         // Which places of the pattern the name may have come to.
         let mut places = vec![false; pattern.len() + 1];
+        let mut next = places.clone();
         places[0] = true;
         skip_stars(pattern, &mut places);
         for byte in name.bytes() {
-            let mut next = vec![false; pattern.len() + 1];
+            next.fill(false);
             for place in (0..pattern.len()).filter(|place| places[*place]) {
                 if pattern[place] != b'*' {
                     next[place + 1] |= pattern[place] == byte;
@@ -41,7 +42,7 @@ impl Glob {
                 }
             }
             skip_stars(pattern, &mut next);
-            places = next;
+            std::mem::swap(&mut places, &mut next);
         }
         places[pattern.len()]
     }

@@ -199,6 +199,14 @@ fn ruby_php_and_dotnet() {
 }
 
 #[test]
+fn bitnami_packages_have_revisions() {
+    check("Bitnami", "nginx", "1.5.12-3", &[]);
+    check("Bitnami", "nginx", "1.5.13-0", &["TEST-0017 1.23.2"]);
+    check("Bitnami", "nginx", "1.23.1-7", &["TEST-0017 1.23.2"]);
+    check("Bitnami", "nginx", "1.23.2-0", &[]);
+}
+
+#[test]
 fn behind_a_limit_nothing_is_said() {
     check("Hex", "plug", "0.9.9", &[]);
     check("Hex", "plug", "1.99.0", &["TEST-0013 "]);

@@ -86,6 +86,11 @@ fn go() {
 }
 
 #[test]
+fn bitnami() {
+    check(VersionOrder::Bitnami, include_str!("tables/bitnami.txt"));
+}
+
+#[test]
 fn components() {
     check(VersionOrder::Components, include_str!("tables/components.txt"));
 }

@@ -172,6 +172,9 @@ impl AdvisorySetBuilder {
 
     /// Most versions that are listed are in a range as well, and need no place of their own.
     fn compile_versions(&mut self, compiled: &mut CompiledAffected, versions: &[Box<str>]) {
+        // No genuine advisory has more; one that was made to cost time is only not made smaller.
+        const MOST_COMPARED: usize = 64;
+        let compared = compiled.intervals.len().min(MOST_COMPARED);
         for version in versions {
             let key = compiled.order.and_then(|order| order.key(version).ok());
             let Some(key) = key else {
@@ -179,12 +182,17 @@ impl AdvisorySetBuilder {
                 continue;
             };
             let pool = self.pool.pool();
-            if !compiled.intervals.iter().any(|known| known.contains(key.as_bytes(), pool)) {
+            if !compiled.intervals[..compared]
+                .iter()
+                .any(|known| known.contains(key.as_bytes(), pool))
+            {
                 compiled.listed_keys.push(self.pool.intern(key.as_bytes()));
             }
         }
         for list in [&mut compiled.listed_keys, &mut compiled.listed_texts] {
-            list.sort_unstable();
+            list.sort_unstable_by(|left, right| {
+                self.pool.bytes(*left).cmp(self.pool.bytes(*right))
+            });
             list.dedup();
         }
     }
@@ -265,16 +273,7 @@ impl Assembly {
     fn finish(mut self, mut pool: PoolBuilder, groups: &mut Groups) -> AdvisorySet {
         // Stable, so that the rows of a package stay in the order of their advisories.
         self.rows.sort_by_key(|(package, _)| *package);
-        let mut packages: HashMap<Box<str>, Span> = HashMap::new();
-        for (position, (package, _)) in self.rows.iter().enumerate() {
-            let place = index(position);
-            if let Some(span) = packages.get_mut(pool.text(*package)) {
-                span.end = place + 1;
-            } else {
-                let span = Span { start: place, end: place + 1 };
-                packages.insert(pool.text(*package).into(), span);
-            }
-        }
+        let packages = packages(&self.rows, &pool);
         let rows: Vec<Row> = self.rows.into_iter().map(|(_, row)| row).collect();
         let (vulnerabilities, mut names, numbers) =
             vulnerabilities(&self.about, &self.best, groups, &mut pool);
@@ -314,6 +313,19 @@ impl Assembly {
             names,
         }
     }
+}
+
+/// Where the rows of each package are, which are next to each other.
+fn packages(rows: &[(Symbol, Row)], pool: &PoolBuilder) -> HashMap<Box<str>, Span> {
+    let mut packages = HashMap::new();
+    let mut start = 0;
+    for rows in rows.chunk_by(|(left, _), (right, _)| left == right) {
+        let end = start + rows.len();
+        let span = Span { start: index(start), end: index(end) };
+        packages.insert(pool.text(rows[0].0).into(), span);
+        start = end;
+    }
+    packages
 }
 
 type Numbered = (Vec<Vulnerability>, HashMap<Box<str>, u32>, HashMap<usize, u32>);

@@ -1,6 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::{AdvisorySet, Row, Vulnerability, index_key, interval::End, interval::Interval};
+use super::{
+    AdvisorySet, Row, Vulnerability, index_key,
+    interval::{End, Interval},
+    pool::Symbol,
+};
 use crate::{
     Band, Decision, Match, MatchedAs, NamedBy, Package, Severity, VersionKey, VersionOrder,
     normalised,
@@ -50,7 +54,10 @@ impl AdvisorySet {
 
     /// Whether the advisory affects the version; nothing if it does not.
     fn decide(&self, row: &Row, keys: &mut Keys<'_>) -> Option<Decided<'_>> {
-        if row.listed_texts.of(&self.listed_texts).iter().any(|t| self.pool.text(*t) == keys.text) {
+        let has = |list: &[Symbol], wanted: &[u8]| {
+            list.binary_search_by(|known| self.pool.bytes(*known).cmp(wanted)).is_ok()
+        };
+        if has(row.listed_texts.of(&self.listed_texts), keys.text.as_bytes()) {
             return Some(Decided::Listed);
         }
         // Without an order the list of versions is all there is.
@@ -65,8 +72,7 @@ impl AdvisorySet {
         if let Some(interval) = intervals.iter().find(|known| known.contains(key, &self.pool)) {
             return Some(Decided::Interval(interval));
         }
-        let listed = row.listed_keys.of(&self.listed_keys);
-        if listed.iter().any(|listed| self.pool.bytes(*listed) == key) {
+        if has(row.listed_keys.of(&self.listed_keys), key) {
             return Some(Decided::Listed);
         }
         row.undecidable.map(|reason| Decided::Undecided(self.pool.text(reason).into()))

@@ -32,7 +32,7 @@ pub struct AdvisorySet {
     packages: HashMap<Box<str>, Span>,
     rows: Vec<Row>,
     intervals: Vec<Interval>,
-    /// Keys of versions that are affected without being in an interval, sorted for each row.
+    /// Keys of versions that are affected without being in an interval; those of each row are sorted.
     listed_keys: Vec<Symbol>,
     /// The same for what is no version.
     listed_texts: Vec<Symbol>,

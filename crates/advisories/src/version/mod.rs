@@ -45,6 +45,8 @@ pub enum VersionOrder {
     Composer,
     /// Versions of modules and of the Go toolchain.
     Go,
+    /// Semantic versions with a revision of the package behind them.
+    Bitnami,
     /// Lists of numbers: CRAN, Hackage.
     Components,
 }
@@ -70,7 +72,7 @@ impl VersionOrder {
     pub const MAX_LENGTH: usize = 512;
 
     /// Every order.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Dpkg,
         Self::Apk,
         Self::Rpm,
@@ -82,6 +84,7 @@ impl VersionOrder {
         Self::NuGet,
         Self::Composer,
         Self::Go,
+        Self::Bitnami,
         Self::Components,
     ];
 
@@ -121,6 +124,7 @@ impl VersionOrder {
             Self::NuGet => nuget::key(version),
             Self::Composer => composer::key(version),
             Self::Go => go::key(version),
+            Self::Bitnami => semver::key_with_revision(version),
             Self::Components => components::key(version),
         }
     }
@@ -140,6 +144,7 @@ impl fmt::Display for VersionOrder {
             Self::NuGet => "NuGet",
             Self::Composer => "Composer",
             Self::Go => "Go",
+            Self::Bitnami => "Bitnami",
             Self::Components => "number lists",
         })
     }

@@ -40,6 +40,27 @@ pub(super) fn loose_key(version: &str) -> Parsed {
     Ok(key.finish())
 }
 
+/// Bitnami's `1.2.3-rc.1-4`: a number behind the last hyphen is no prerelease but says how often this
+/// version was packaged.
+pub(super) fn key_with_revision(version: &str) -> Parsed {
+    let mut text = version;
+    take(&mut text, "v");
+    let mut key = KeyWriter::default();
+    components(&mut key, &mut text)?;
+    let text = without_build(text);
+    let (labels, revision) = match text.rsplit_once('-') {
+        Some((labels, revision)) if is_number(revision) => (labels, revision),
+        _ => (text, "0"),
+    };
+    match labels.strip_prefix('-') {
+        Some(labels) => prerelease(&mut key, labels)?,
+        None if labels.is_empty() => key.tag(RELEASE),
+        None => return Err("expected numbers with dots, then `-` or `+`"),
+    }
+    key.number(revision);
+    Ok(key.finish())
+}
+
 /// Numbers with dots between them; zeros at the end are nothing.
 pub(super) fn components(key: &mut KeyWriter, text: &mut &str) -> Result<(), &'static str> {
     let mut numbers = Vec::new();
