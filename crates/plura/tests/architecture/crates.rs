@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-fault", &[]),
     ("plura-policy", &["plura-oci"]),
     ("plura-trust", &["plura-oci"]),
+    ("plura-advisories", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
@@ -62,7 +63,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust"];
+const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust", "plura-advisories"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]
