@@ -12,6 +12,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-oci", &[]),
     ("plura-fault", &[]),
     ("plura-policy", &["plura-oci"]),
+    ("plura-inventory", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     ("plura-registry", &["plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
@@ -44,7 +45,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy"];
+const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-inventory"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]
