@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 
 use plura_oci::Digest;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::IgnoredAny};
+use serde_json::value::RawValue;
 
 use crate::{Finding, secrets};
 
@@ -73,7 +74,7 @@ pub enum ConfigurationError {
 }
 
 /// Real ones have a few kilobytes.
-const LARGEST: usize = 8 << 20;
+const LARGEST: usize = 4 << 20;
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -105,14 +106,14 @@ struct RawConfig {
     #[serde(deserialize_with = "or_default")]
     working_dir: String,
     #[serde(deserialize_with = "or_default")]
-    exposed_ports: BTreeMap<String, serde::de::IgnoredAny>,
+    exposed_ports: BTreeMap<String, Box<RawValue>>,
     #[serde(deserialize_with = "or_default")]
-    volumes: BTreeMap<String, serde::de::IgnoredAny>,
+    volumes: BTreeMap<String, Box<RawValue>>,
     #[serde(deserialize_with = "or_default")]
     env: Vec<String>,
     #[serde(deserialize_with = "or_default")]
     labels: BTreeMap<String, String>,
-    healthcheck: Option<serde::de::IgnoredAny>,
+    healthcheck: Option<IgnoredAny>,
 }
 
 #[derive(Default, Deserialize)]

@@ -39,7 +39,7 @@ impl OsRelease {
             match key {
                 "ID" => release.id = value.to_lowercase(),
                 "ID_LIKE" => {
-                    release.id_like = value.split_whitespace().map(str::to_owned).collect()
+                    release.id_like = value.split_whitespace().map(str::to_owned).collect();
                 }
                 "VERSION_ID" => release.version_id = value,
                 "VERSION_CODENAME" => release.version_codename = value,

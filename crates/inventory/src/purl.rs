@@ -153,8 +153,8 @@ fn encode(url: &mut String, text: &str) {
 mod tests {
     use super::*;
 
-    fn check(package: Package, os: Option<&OsRelease>, expected: &str) {
-        assert_eq!(purl(&package, os).as_str(), expected);
+    fn check(package: &Package, os: Option<&OsRelease>, expected: &str) {
+        assert_eq!(purl(package, os).as_str(), expected);
     }
 
     fn package(kind: PackageKind, name: &str, version: &str) -> Package {
@@ -171,7 +171,7 @@ mod tests {
             .with_architecture(Some("amd64"))
             .with_source(Some("glibc"), Some("2.36-9"));
         check(
-            libc,
+            &libc,
             Some(&os("debian", "12")),
             "pkg:deb/debian/libc6@1:2.36-9%2Bdeb12u4?arch=amd64&distro=debian-12&upstream=glibc%402.36-9",
         );
@@ -179,7 +179,7 @@ mod tests {
             .with_architecture(Some("x86_64"))
             .with_source(Some("dbus"), Some("1.12.20-8.el9"));
         check(
-            dbus,
+            &dbus,
             Some(&os("rhel", "9.4")),
             "pkg:rpm/redhat/dbus-libs@1.12.20-8.el9?arch=x86_64&distro=rhel-9.4&epoch=1&\
              upstream=dbus%401.12.20-8.el9",
@@ -187,17 +187,17 @@ mod tests {
         let busybox =
             package(PackageKind::Apk, "busybox", "1.36.1-r28").with_source(Some("busybox"), None);
         check(
-            busybox.clone(),
+            &busybox,
             Some(&os("wolfi", "20230201")),
             "pkg:apk/wolfi/busybox@1.36.1-r28?distro=wolfi-20230201",
         );
-        check(busybox, None, "pkg:apk/alpine/busybox@1.36.1-r28");
+        check(&busybox, None, "pkg:apk/alpine/busybox@1.36.1-r28");
     }
 
     #[test]
     fn packages_of_languages_are_spelled_by_their_types() {
         let check =
-            |kind, name, version, expected| check(package(kind, name, version), None, expected);
+            |kind, name, version, expected| check(&package(kind, name, version), None, expected);
         check(PackageKind::Python, "Jinja2_Ext", "3.1", "pkg:pypi/jinja2-ext@3.1");
         check(PackageKind::Npm, "@babel/core", "7.0.0", "pkg:npm/%40babel/core@7.0.0");
         check(

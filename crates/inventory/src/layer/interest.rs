@@ -1,3 +1,5 @@
+use crate::packages::is_java_archive;
+
 /// What a file tells, judged by where it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Interest {
@@ -21,9 +23,6 @@ pub(super) enum Interest {
 }
 
 const RPM_DIRECTORIES: [&str; 3] = ["var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"];
-const JAVA_EXTENSIONS: [&str; 9] =
-    [".jar", ".war", ".ear", ".par", ".sar", ".nar", ".kar", ".jpi", ".hpi"];
-
 impl Interest {
     pub(super) fn of(path: &str) -> Option<Self> {
         let (directory, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -60,9 +59,7 @@ impl Interest {
             ".egg-info" => Some(Self::PythonMetadata),
             ".gemspec" if is_specification(directory) => Some(Self::Gemspec),
             ".json" if name.ends_with(".deps.json") => Some(Self::DotnetDependencies),
-            _ if JAVA_EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension)) => {
-                Some(Self::JavaArchive)
-            }
+            _ if is_java_archive(name) => Some(Self::JavaArchive),
             _ => None,
         }
     }

@@ -228,7 +228,7 @@ impl<'a, R: Read> Walker<'a, R> {
         }
         self.remaining = size;
         self.padding = padding(size);
-        let named_directory = self.entry_ends_with_slash(header, extensions);
+        let named_directory = name(header, extensions).ends_with(b"/");
         self.entry.size = size;
         self.entry.executable = header.is_executable();
         self.entry.sparse = extensions.sparse || kind == b'S';
@@ -241,24 +241,16 @@ impl<'a, R: Read> Walker<'a, R> {
         Ok(())
     }
 
-    fn entry_ends_with_slash(&self, header: &Header<'_>, extensions: &Extensions) -> bool {
-        let path = extensions.long_name.as_deref().or(extensions.path.as_deref());
-        path.unwrap_or(header.name()).ends_with(b"/")
-    }
-
     fn name_entry(
         &mut self,
         header: &Header<'_>,
         extensions: &Extensions,
     ) -> Result<(), LayerError> {
         self.entry.path.clear();
-        match extensions.long_name.as_deref().or(extensions.path.as_deref()) {
-            Some(path) => push_path(&mut self.entry.path, path),
-            None => {
-                push_path(&mut self.entry.path, header.prefix());
-                push_path(&mut self.entry.path, header.name());
-            }
+        if extensions.long_name.is_none() && extensions.path.is_none() {
+            push_path(&mut self.entry.path, header.prefix());
         }
+        push_path(&mut self.entry.path, name(header, extensions));
         self.input.path.push_str(&self.entry.path);
         let most = self.input.limits().path_bytes;
         if self.entry.path.len() as u64 > most {
@@ -285,6 +277,12 @@ impl<'a, R: Read> Walker<'a, R> {
         }
         Ok(())
     }
+}
+
+/// The path, or the part of it that is behind the prefix.
+fn name<'b>(header: &'b Header<'_>, extensions: &'b Extensions) -> &'b [u8] {
+    let extended = extensions.long_name.as_deref().or(extensions.path.as_deref());
+    extended.unwrap_or_else(|| header.name())
 }
 
 fn padding(size: u64) -> u64 {

@@ -58,7 +58,8 @@ fn archive(
     if !named && contents.poms.len() != 1 {
         let manifest = contents.manifest.as_ref().and_then(|manifest| budget.text(manifest).ok());
         let manifest = manifest.unwrap_or_default();
-        push(&by_manifest(&manifest, &own), attribute(&manifest, "Bundle-License"), found);
+        let license = attribute(&manifest, "Bundle-License");
+        push(&by_manifest(&manifest, &own), license.as_deref(), found);
     }
     if depth == 0 && !contents.archives.is_empty() {
         return Err(Unreadable("it has archives inside of archives too deep"));
@@ -92,7 +93,8 @@ fn contents<'a>(bytes: &'a [u8], budget: &mut Budget) -> Result<Contents<'a>, Un
     Ok(contents)
 }
 
-fn is_archive(name: &str) -> bool {
+/// Whether a file of that name is a Java archive.
+pub(crate) fn is_archive(name: &str) -> bool {
     let extension = name.rfind('.').map(|dot| &name[dot..]).unwrap_or_default();
     EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
 }
@@ -130,7 +132,7 @@ fn properties(text: &str) -> Coordinates {
     coordinates
 }
 
-fn push(coordinates: &Coordinates, license: Option<String>, found: &mut Found) {
+fn push(coordinates: &Coordinates, license: Option<&str>, found: &mut Found) {
     let Coordinates { group, artifact, version } = coordinates;
     if artifact.is_empty() || artifact.contains("${") || version.contains("${") {
         return;
@@ -141,7 +143,7 @@ fn push(coordinates: &Coordinates, license: Option<String>, found: &mut Found) {
         format!("{group}:{artifact}")
     };
     let package = Package::new(PackageKind::Java, &name, version);
-    found.push(package.map(|package| package.with_licenses(license.as_deref())));
+    found.push(package.map(|package| package.with_licenses(license)));
 }
 
 /// `name-1.2.3.jar`

@@ -19,7 +19,7 @@ pub(crate) use dotnet::read as dotnet;
 pub(crate) use dpkg::{licenses as debian_licenses, read as dpkg};
 pub(crate) use gem::read as gemspec;
 pub(crate) use go::read as go;
-pub(crate) use java::read as java;
+pub(crate) use java::{is_archive as is_java_archive, read as java};
 pub(crate) use npm::read as npm;
 pub(crate) use python::read as python;
 pub(crate) use rpm::{bdb as rpm_bdb, ndb as rpm_ndb, sqlite as rpm_sqlite};

@@ -94,19 +94,22 @@ struct Checksum {
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct ExternalReference {
-    reference_category: &'static str,
-    reference_type: &'static str,
-    reference_locator: String,
+    #[serde(rename = "referenceCategory")]
+    category: &'static str,
+    #[serde(rename = "referenceType")]
+    kind: &'static str,
+    #[serde(rename = "referenceLocator")]
+    locator: String,
 }
 
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Extracted {
-    license_id: String,
+    #[serde(rename = "licenseId")]
+    id: String,
     name: String,
-    extracted_text: String,
+    #[serde(rename = "extractedText")]
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -164,9 +167,9 @@ fn listed(
         license_declared: declared(&package.package.licenses, extracted),
         source_info: Some(format!("{} in layer {layer}", package.path)),
         external_refs: vec![ExternalReference {
-            reference_category: "PACKAGE-MANAGER",
-            reference_type: "purl",
-            reference_locator: package.purl.to_string(),
+            category: "PACKAGE-MANAGER",
+            kind: "purl",
+            locator: package.purl.to_string(),
         }],
         ..blank()
     }
@@ -188,9 +191,9 @@ fn declared(licenses: &[String], extracted: &mut BTreeMap<String, Extracted>) ->
 fn reference(name: &str, extracted: &mut BTreeMap<String, Extracted>) -> String {
     let id = format!("LicenseRef-{}", &Digest::sha256(name.as_bytes()).hex()[..12]);
     extracted.entry(id.clone()).or_insert_with(|| Extracted {
-        license_id: id.clone(),
+        id: id.clone(),
         name: name.to_owned(),
-        extracted_text: name.to_owned(),
+        text: name.to_owned(),
     });
     id
 }

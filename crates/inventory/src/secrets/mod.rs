@@ -109,6 +109,11 @@ pub(crate) fn redacted(text: String) -> String {
 }
 
 fn named_secret(name: &str, value: &str) -> bool {
+    // `TOKEN_TTL`, `SECRET_NAME`, `PASSWORD_FILE`: about a secret, not the secret.
+    const ABOUT: [&str; 12] = [
+        "FILE", "PATH", "DIR", "TTL", "NAME", "URL", "URI", "LENGTH", "EXPIRY", "TIMEOUT", "TYPE",
+        "ID",
+    ];
     const WORDS: [&str; 11] = [
         "PASSWORD",
         "PASSWD",
@@ -141,11 +146,6 @@ fn named_secret(name: &str, value: &str) -> bool {
     }
     let upper = name.to_ascii_uppercase();
     let words: Vec<&str> = upper.split(['_', '-', '.']).collect();
-    // `TOKEN_TTL`, `SECRET_NAME`, `PASSWORD_FILE`: about a secret, not the secret.
-    const ABOUT: [&str; 12] = [
-        "FILE", "PATH", "DIR", "TTL", "NAME", "URL", "URI", "LENGTH", "EXPIRY", "TIMEOUT", "TYPE",
-        "ID",
-    ];
     let about = words.last().is_some_and(|last| ABOUT.contains(last))
         || upper == "PWD"
         || upper == "OLDPWD";

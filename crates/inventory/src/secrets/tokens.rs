@@ -230,7 +230,9 @@ fn is_random(text: &[u8]) -> bool {
         text.iter().any(u8::is_ascii_digit),
     ];
     let mut seen = [false; 256];
-    text.iter().for_each(|byte| seen[usize::from(*byte)] = true);
+    for byte in text {
+        seen[usize::from(*byte)] = true;
+    }
     let different = seen.iter().filter(|seen| **seen).count();
     kinds.iter().filter(|kind| **kind).count() >= 2 && different >= 10.min(text.len() / 2)
 }

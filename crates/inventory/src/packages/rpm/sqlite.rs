@@ -122,13 +122,11 @@ impl<'a> Walk<'a> {
     }
 
     fn row(&mut self, page: &'a [u8], at: usize, each: &mut impl FnMut(&Row<'_>) -> bool) -> bool {
-        match self.payload(page, at).as_deref().and_then(Row::parse) {
-            Some(row) => each(&row),
-            None => {
-                self.damaged = true;
-                true
-            }
+        if let Some(row) = self.payload(page, at).as_deref().and_then(Row::parse) {
+            return each(&row);
         }
+        self.damaged = true;
+        true
     }
 
     /// A row's bytes, of which the page holds the beginning and a chain of pages the rest.
