@@ -34,7 +34,7 @@ pub(crate) struct Names(pub(crate) Vec<String>);
 const MOST_NAMES: usize = 64;
 
 /// A list of objects that each have an object with the name.
-const DEEPEST_NAMES: u8 = 3;
+const DEEPEST_NAMES: u8 = 4;
 
 impl<'de> Deserialize<'de> for Names {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

@@ -36,9 +36,10 @@ pub fn visit<'a>(
     most: u64,
     mut each: impl FnMut(Member<'a>) -> bool,
 ) -> Result<(), Unreadable> {
-    let (directory, count) =
-        directory(archive).ok_or(Unreadable("it has no directory of a zip archive"))?;
-    let mut rest = directory;
+    let directory = directory(archive).ok_or(Unreadable("it has no directory of a zip archive"))?;
+    let archive = usize::try_from(directory.before).ok().and_then(|before| archive.get(before..));
+    let archive = archive.unwrap_or_default();
+    let mut rest = directory.bytes;
     let mut seen = 0;
     while let Some((member, next)) = member(archive, rest) {
         seen += 1;
@@ -50,7 +51,7 @@ pub fn visit<'a>(
         }
         rest = next;
     }
-    if seen < count { Err(Unreadable("its directory is damaged")) } else { Ok(()) }
+    if seen < directory.count { Err(Unreadable("its directory is damaged")) } else { Ok(()) }
 }
 
 impl<'a> Member<'a> {
@@ -88,24 +89,41 @@ fn inflate(stored: &[u8], most: u64) -> Result<Vec<u8>, Unreadable> {
     if data.len() as u64 > most { Err(Unreadable("a member is too large")) } else { Ok(data) }
 }
 
-/// The central directory, and how many members the end of the archive promises at least.
-fn directory(archive: &[u8]) -> Option<(&[u8], u64)> {
+/// Where the members are listed.
+struct Directory<'a> {
+    bytes: &'a [u8],
+    /// How many there are at least.
+    count: u64,
+    /// What stands in front of the archive, such as a script that starts it, and is not counted in
+    /// its offsets.
+    before: u64,
+}
+
+fn directory(archive: &[u8]) -> Option<Directory<'_>> {
     let earliest = archive.len().saturating_sub(END_BYTES + LONGEST_COMMENT);
     let at = earliest + memchr::memmem::rfind(&archive[earliest..], END)?;
     let end = archive.get(at..at + END_BYTES)?;
-    let size = usize::try_from(u32_at(end, 12)?).ok()?;
-    let offset = usize::try_from(u32_at(end, 16)?).ok()?;
-    let count = u64::from(u16_at(end, 10)?);
-    // An executable archive has a script in front, which not every writer counts: the directory is
-    // where its end says or right in front of the end. Very large archives say nothing here, and
-    // theirs is found by the latter, as far as 64-bit ends do not lie between.
-    let declared = archive.get(offset..).filter(|rest| rest.starts_with(DIRECTORY));
-    let before = || archive.get(at.checked_sub(size)?..at).filter(|d| d.starts_with(DIRECTORY));
-    match declared {
-        Some(rest) => Some((rest, count)),
-        None if count == 0 => Some((&[], 0)),
-        None => Some((before()?, count)),
+    let (count, size) = (u64::from(u16_at(end, 10)?), u64::from(u32_at(end, 12)?));
+    let offset = u64::from(u32_at(end, 16)?);
+    let (at, count, size, offset) = wide_end(archive, at).unwrap_or((at, count, size, offset));
+    if count == 0 && size == 0 {
+        return Some(Directory { bytes: &[], count, before: 0 });
     }
+    // The directory ends where its end begins, wherever it says that it is.
+    let start = (at as u64).checked_sub(size)?;
+    let bytes = archive.get(usize::try_from(start).ok()?..at)?;
+    let before = start.checked_sub(offset)?;
+    bytes.starts_with(DIRECTORY).then_some(Directory { bytes, count, before })
+}
+
+/// The end of archives with more than 65,535 members: where it begins, the count, size and offset.
+fn wide_end(archive: &[u8], end: usize) -> Option<(usize, u64, u64, u64)> {
+    let locator =
+        archive.get(end.checked_sub(20)?..end).filter(|l| l.starts_with(b"PK\x06\x07"))?;
+    // It is as long as it was in the first version, and right in front of what locates it.
+    let at = end.checked_sub(20 + 56).filter(|_| locator.len() == 20)?;
+    let wide = archive.get(at..at + 56).filter(|wide| wide.starts_with(b"PK\x06\x06"))?;
+    Some((at, u64_at(wide, 32)?, u64_at(wide, 40)?, u64_at(wide, 48)?))
 }
 
 /// The first member of a directory, and the directory behind it.
@@ -128,6 +146,10 @@ fn member<'a>(archive: &'a [u8], directory: &'a [u8]) -> Option<(Member<'a>, &'a
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

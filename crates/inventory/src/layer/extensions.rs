@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn pax_records_are_taken_by_their_length() {
         let mut extensions = Extensions::default();
-        assert!(extensions.read_pax(b"12 path=a\nb\n11 size=100\n16 linkpath=abc\n"));
+        assert!(extensions.read_pax(b"12 path=a\nb\n12 size=100\n16 linkpath=abc\n"));
         assert_eq!(extensions.path.as_deref(), Some(&b"a\nb"[..]));
         assert_eq!((extensions.size, extensions.link_bytes), (Some(100), 3));
     }
@@ -80,11 +80,11 @@ mod tests {
     fn what_is_no_pax_record_is_refused() {
         let bad: [&[u8]; 7] = [
             b"x",
-            b"9 path=a\n",
+            b"8 path=a\n",
             b"99 path=a\n",
             b"0 path=a\n",
             b"7 path\n",
-            b"10 size=-1\n",
+            b"11 size=-1\n",
             b"2 \n",
         ];
         for records in bad {

@@ -66,7 +66,8 @@ fn add(version: &str, modules: &str, found: &mut Found) {
         match kind {
             "mod" => main = Some((first, version)),
             "dep" => push(pending.replace((first, version)), found),
-            "=>" => pending = Some((first, version)),
+            // A directory has neither a name nor a version that advisories know.
+            "=>" if !first.starts_with(['.', '/']) => pending = Some((first, version)),
             _ => {}
         }
     }

@@ -32,7 +32,7 @@ pub fn read(bytes: &[u8], found: &mut Found) -> Result<(), Unreadable> {
             }
         }
     }
-    result(damaged)
+    result(damaged || !database.is_whole())
 }
 
 struct Database<'a> {
@@ -54,6 +54,12 @@ impl<'a> Database<'a> {
         let encrypted = *bytes.get(24)? != 0;
         let valid = page_size.is_power_of_two() && (512..=65_536).contains(&page_size);
         (valid && !encrypted).then_some(Self { page_size, ..database })
+    }
+
+    /// Whether the last page that it counts is there.
+    fn is_whole(&self) -> bool {
+        let pages = self.bytes.len() / self.page_size;
+        self.u32(self.bytes, 32).is_some_and(|last| index(last) < pages)
     }
 
     fn u32(&self, bytes: &[u8], at: usize) -> Option<u32> {
