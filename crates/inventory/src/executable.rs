@@ -26,10 +26,43 @@ fn is_mach_o(bytes: &[u8]) -> bool {
 
 /// Reads what a compiler recorded in an executable about the packages that are linked into it.
 pub fn packages(bytes: &[u8], found: &mut Found) -> Result<(), Unreadable> {
-    packages::go(bytes, found);
+    packages::go(bytes, bytes.len(), 0, found);
     match section(bytes, ".dep-v0") {
         Some(section) => packages::cargo(section.data, found),
         None => Ok(()),
+    }
+}
+
+/// Looks for the same in an executable that is seen in parts.
+///
+/// Where its sections are is mostly told at its end. What is looked for can be told without that: the
+/// one by a mark, the other by what it decompresses to.
+pub(crate) struct Scan {
+    offset: u64,
+    go: bool,
+    cargo: bool,
+    /// How often decompressing may be tried: once for each four kibibytes, where it is by chance that
+    /// two bytes look like a beginning once for each sixteen or more.
+    tries: u64,
+}
+
+impl Scan {
+    pub(crate) fn new(size: u64) -> Self {
+        Self { offset: 0, go: false, cargo: false, tries: 64 + size / 4096 }
+    }
+
+    /// Looks at what begins in the first `step` bytes of a part, with as much behind them as is there.
+    pub(crate) fn look(&mut self, part: &[u8], step: usize, found: &mut Found) {
+        self.go = self.go || packages::go(part, step, self.offset, found);
+        self.cargo = self.cargo || packages::find_cargo(part, step, &mut self.tries, found);
+        self.offset += step as u64;
+    }
+
+    pub(crate) fn finish(self) -> Result<(), Unreadable> {
+        if self.tries == 0 && !self.cargo {
+            return Err(Unreadable("too much of it looks like a list of crates"));
+        }
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ pub struct Limits {
     pub zstd_window_log: u32,
     /// Whiteouts and opaque directories.
     pub whiteouts: u64,
-    /// A file that must be held whole to be read: a database, an executable, a Java archive. What is
+    /// A file that must be held whole to be read: a database or a Java archive. What is
     /// larger is noted and not read.
     pub held_file_bytes: u64,
     /// A text or JSON file that says what is installed. What is larger is noted and not read.

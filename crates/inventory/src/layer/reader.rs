@@ -21,6 +21,7 @@ pub(super) struct Reader<'a> {
     data: Vec<u8>,
 }
 
+const SPARSE: &str = "it is stored as a sparse file, which is not read";
 /// Enough to tell executables, and to tell text from the rest.
 const BEGINNING: usize = 512;
 
@@ -128,18 +129,22 @@ impl<'a> Reader<'a> {
         self.add(evidence, found, walker)
     }
 
+    /// Executables may be very large, and what is looked for in them is found in passing.
     fn executable<R: Read>(&mut self, walker: &mut Walker<'_, R>) -> Result<(), LayerError> {
-        let most = self.limits.held_file_bytes;
-        let mut found = self.found();
-        let Some(bytes) = Self::whole(&mut self.data, walker, most)? else {
-            self.not_whole(walker, most);
+        if walker.entry().sparse {
+            self.note(SPARSE);
             return Ok(());
+        }
+        let mut found = self.found();
+        let read = if walker.fits_window() {
+            executable::packages(walker.peek(usize::MAX)?, &mut found)
+        } else {
+            scan(walker, &mut found)?
         };
-        if let Err(Unreadable(reason)) = executable::packages(bytes, &mut found) {
+        if let Err(Unreadable(reason)) = read {
             self.note(reason);
         }
-        let evidence = Evidence::at(&self.path);
-        self.add(evidence, found, walker)
+        self.add(Evidence::at(&self.path), found, walker)
     }
 
     /// The data of the entry in one piece, if it may be held and is the file's own.
@@ -160,7 +165,7 @@ impl<'a> Reader<'a> {
 
     fn not_whole<R: Read>(&mut self, walker: &Walker<'_, R>, most: u64) {
         if walker.entry().sparse {
-            self.note("it is stored as a sparse file, which is not read");
+            self.note(SPARSE);
         } else {
             self.note(&format!("it is larger than {most} bytes"));
         }
@@ -232,6 +237,26 @@ impl<'a> Reader<'a> {
         }
         let (path, reason) = (self.path.clone(), reason.to_owned());
         self.facts.notes.push(Note { path, reason });
+    }
+}
+
+/// Looks through an executable that does not fit into the window.
+fn scan<R: Read>(
+    walker: &mut Walker<'_, R>,
+    found: &mut Found,
+) -> Result<Result<(), Unreadable>, LayerError> {
+    let mut scan = executable::Scan::new(walker.entry().size);
+    loop {
+        let remaining = walker.remaining();
+        let window = walker.peek(usize::MAX)?;
+        let last = window.len() as u64 == remaining;
+        // What begins in the first half may go on in the second.
+        let step = if last { window.len() } else { window.len() / 2 };
+        scan.look(window, step, found);
+        walker.consume(step);
+        if last {
+            return Ok(scan.finish());
+        }
     }
 }
 

@@ -90,6 +90,19 @@ impl<'a, R: Read> Walker<'a, R> {
         self.remaining <= WINDOW as u64
     }
 
+    /// How much of the data was not taken yet.
+    pub(super) fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
+    /// Takes bytes that were seen by [`Self::peek`].
+    pub(super) fn consume(&mut self, amount: usize) {
+        let amount = amount.min(self.input.window().len());
+        let amount = amount.min(usize::try_from(self.remaining).unwrap_or(usize::MAX));
+        self.input.consume(amount);
+        self.remaining -= amount as u64;
+    }
+
     /// Takes all data into `into`, which grows with what arrives and not with what is claimed.
     pub(super) fn take(&mut self, into: &mut Vec<u8>) -> Result<(), LayerError> {
         into.clear();
@@ -97,8 +110,7 @@ impl<'a, R: Read> Walker<'a, R> {
             let step = self.peek(WINDOW / 4)?;
             into.extend_from_slice(step);
             let amount = step.len();
-            self.input.consume(amount);
-            self.remaining -= amount as u64;
+            self.consume(amount);
         }
         Ok(())
     }

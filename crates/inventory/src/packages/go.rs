@@ -2,7 +2,7 @@ use super::Found;
 use crate::{Package, PackageKind};
 
 const MAGIC: &[u8] = b"\xff Go buildinf:";
-const ALIGNMENT: usize = 16;
+const ALIGNMENT: u64 = 16;
 /// The version and the modules follow the header in the file itself, since Go 1.18.
 const INLINE: u8 = 2;
 const HEADER: usize = 32;
@@ -13,15 +13,19 @@ const SENTINEL: usize = 16;
 ///
 /// It is found by its own mark, so that the format of the executable does not matter. Programs that
 /// look for that mark contain it as well, but without anything readable behind it.
-pub(crate) fn read(bytes: &[u8], found: &mut Found) {
-    for at in memchr::memmem::find_iter(bytes, MAGIC) {
-        if at % ALIGNMENT == 0
+///
+/// Only the first `step` bytes are searched for its beginning; they are at `offset` of the file.
+pub(crate) fn read(bytes: &[u8], step: usize, offset: u64, found: &mut Found) -> bool {
+    let end = bytes.len().min(step + MAGIC.len() - 1);
+    for at in memchr::memmem::find_iter(&bytes[..end], MAGIC) {
+        if (offset + at as u64).is_multiple_of(ALIGNMENT)
             && let Some((version, modules)) = build_information(&bytes[at..])
         {
             add(version, modules, found);
-            return;
+            return true;
         }
     }
+    false
 }
 
 fn build_information(bytes: &[u8]) -> Option<(&str, &str)> {

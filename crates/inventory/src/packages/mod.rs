@@ -13,7 +13,7 @@ mod python;
 mod rpm;
 
 pub(crate) use apk::read as apk;
-pub(crate) use cargo::read as cargo;
+pub(crate) use cargo::{find as find_cargo, read as cargo};
 pub(crate) use composer::read as composer;
 pub(crate) use dotnet::read as dotnet;
 pub(crate) use dpkg::{licenses as debian_licenses, read as dpkg};

@@ -132,6 +132,23 @@ fn crates_are_read_from_executables_of_every_format() {
     }
 }
 
+#[test]
+fn large_executables_are_searched_in_passing() {
+    let list = section(&fixture("auditable.elf"));
+    let go = fixture("go.buildinfo");
+    // Behind a mark that is cut by the window, and behind things that only look like lists.
+    for at in [0, 200_000, (256 << 10) - 16, (512 << 10) - 32, 700_000] {
+        let mut program = b"\x7fELF".to_vec();
+        program.extend(b"\x78\x9c\x05x\xda\x05".repeat(20));
+        program.resize(at + 1024, 0);
+        program.extend(&go);
+        program.resize(at + 2048 + 7, 0);
+        program.extend(&list);
+        program.resize(2_000_000, 0);
+        assert_eq!(packages(Archive::default().program("tool", &program)).len(), 5, "at {at}");
+    }
+}
+
 /// The zlib stream in the fixture, which begins with its header.
 fn section(elf: &[u8]) -> Vec<u8> {
     let start = elf.windows(2).position(|pair| pair == [0x78, 0x9c]).unwrap();
