@@ -16,8 +16,8 @@ fuzz_target!(|data: &[u8]| {
     gemspec(data, &mut found);
     npm(data, &mut found);
     python(data, &mut found);
-    drop(composer(data, &mut found));
-    drop(dotnet(data, &mut found));
+    let _ = composer(data, &mut found);
+    let _ = dotnet(data, &mut found);
     let os = OsRelease::parse(data);
     for package in found.finish().unwrap_or_default() {
         check(&package, &purl(&package, os.as_ref()));

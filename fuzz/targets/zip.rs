@@ -14,7 +14,7 @@ fuzz_target!(|data: &[u8]| {
         }
         true
     });
-    drop(read);
+    let _ = read;
     let limits = Limits { archive_expanded_bytes: 1 << 20, ..Limits::default() };
-    drop(java("a-1.jar", data, &limits, &mut Found::with_room(1000, 1 << 20)));
+    let _ = java("a-1.jar", data, &limits, &mut Found::with_room(1000, 1 << 20));
 });

@@ -89,6 +89,16 @@ impl<'a, R: Read> Expanded<'a, R> {
         }
     }
 
+    /// Reads on to the end of the source, so that all of it is known to be whole.
+    pub(super) fn drain(&mut self) -> Result<(), LayerError> {
+        loop {
+            self.start = self.end;
+            if !self.fill(1)? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Reads more, making room for `amount` bytes in all.
     fn fill(&mut self, amount: usize) -> Result<bool, LayerError> {
         if self.start == self.end {

@@ -15,7 +15,7 @@ use crate::{LayerError, LayerFacts, Limits};
 
 /// Reads a layer, compressed with gzip or zstd or not at all, which its first bytes tell.
 ///
-/// It is read as a stream, up to the end of the archive. What is held of it at once is a window of
+/// It is read as a stream, to the end of the source, so that checksums at its end count as well. What is held of it at once is a window of
 /// half a mebibyte, the decoder's own, and the file that is being read, if it is one that must be
 /// seen whole ([`Limits::held_file_bytes`]).
 pub fn read_layer(source: impl Read, limits: &Limits) -> Result<LayerFacts, LayerError> {
@@ -24,5 +24,6 @@ pub fn read_layer(source: impl Read, limits: &Limits) -> Result<LayerFacts, Laye
     while walker.advance()? {
         reader.entry(&mut walker)?;
     }
-    Ok(reader.finish(walker.entries(), walker.offset()))
+    let expanded = walker.drain()?;
+    Ok(reader.finish(walker.entries(), expanded))
 }

@@ -60,16 +60,18 @@ impl<'a, R: Read> Walker<'a, R> {
         }
     }
 
+    /// Reads what is behind the last entry, which is not looked at, and says how long all was.
+    pub(super) fn drain(&mut self) -> Result<u64, LayerError> {
+        self.input.drain()?;
+        Ok(self.input.offset())
+    }
+
     pub(super) fn entry(&self) -> &Entry {
         &self.entry
     }
 
     pub(super) fn entries(&self) -> u64 {
         self.input.entry
-    }
-
-    pub(super) fn offset(&self) -> u64 {
-        self.input.offset()
     }
 
     pub(super) fn exceeded(&self, limit: Limit, most: u64) -> LayerError {

@@ -68,7 +68,7 @@ fn versions(packages: impl Iterator<Item = (String, String)>) -> Versions {
 /// `type/namespace/name` and the version with its epoch, which some write as a qualifier.
 fn coordinates(purl: &str) -> Option<(String, String)> {
     let rest = purl.strip_prefix("pkg:")?.trim_start_matches('/');
-    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, subpath) = rest.split_once('#').unwrap_or((rest, ""));
     let (rest, qualifiers) = rest.split_once('?').unwrap_or((rest, ""));
     let (path, version) =
         rest.rsplit_once('@').filter(|(_, v)| !v.contains('/')).unwrap_or((rest, ""));
@@ -77,6 +77,8 @@ fn coordinates(purl: &str) -> Option<(String, String)> {
     let name = decoded(name).to_lowercase();
     let name = match kind.as_str() {
         "apk" | "deb" | "rpm" => name.rsplit('/').next().unwrap_or_default().to_owned(),
+        // Some write the end of a module's path there.
+        "golang" if !subpath.is_empty() => format!("{name}/{}", decoded(subpath).to_lowercase()),
         "pypi" => name.replace(['_', '.'], "-"),
         _ => name,
     };
@@ -131,16 +133,18 @@ mod tests {
             own(PackageKind::Npm, "@babel/core", "7.0.0"),
             own(PackageKind::Python, "six", "1.16.0"),
             own(PackageKind::Gem, "json", "2.6"),
+            own(PackageKind::Go, "github.com/Azure/go/v3", "v3.1.0"),
         ];
         let theirs = [
             theirs("pkg:deb/ubuntu/libc6@1%3A2.36%2Bx?arch=amd64"),
             theirs("pkg:rpm/rhel/dbus@1.12-8?epoch=1"),
             theirs("pkg:npm/%40babel/core@7.0.0"),
+            theirs("pkg:golang/github.com/azure/go@v3.1.0#v3"),
             theirs("pkg:pypi/six@1.15.0"),
             theirs("pkg:cargo/serde@1.0.0"),
         ];
         let difference = difference(&own, &theirs);
-        assert_eq!(difference.same, 3);
+        assert_eq!(difference.same, 4);
         assert_eq!(difference.only_own, ["gem/json@2.6"]);
         assert_eq!(difference.only_theirs, ["cargo/serde@1.0.0"]);
         assert_eq!(difference.versions[0].own, ["1.16.0"]);

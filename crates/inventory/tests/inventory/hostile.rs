@@ -31,8 +31,8 @@ fn check_damage(bytes: &[u8], expected: &str) -> Place {
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
+    encoder.write_all(bytes).expect("memory takes all");
+    encoder.finish().expect("memory takes all")
 }
 
 const NPM: &str = r#"{"name": "left-pad", "version": "1.3.0"}"#;
@@ -118,9 +118,7 @@ fn what_is_no_archive_is_damaged() {
     let mut corrupt = gzip(&Archive::default().file("a", "b").finish());
     let end = corrupt.len() - 6;
     corrupt[end] ^= 1;
-    let whole = read_layer(&corrupt[..], &Limits::default());
-    // The checksum stands behind the end of the archive, which is all that is read.
-    assert!(whole.is_ok() || matches!(whole, Err(LayerError::Damaged { .. })), "{whole:?}");
+    check_damage(&corrupt, "gzip");
 }
 
 #[test]
@@ -199,11 +197,12 @@ fn zip(members: &[(&str, &[u8])], repeat: usize) -> Vec<u8> {
     for (name, data) in members {
         let mut encoder =
             flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
-        encoder.write_all(data).unwrap();
-        let stored = encoder.finish().unwrap();
-        let offset = u32::try_from(bytes.len()).unwrap();
-        let name_length = u16::try_from(name.len()).unwrap();
-        let sizes = [u32::try_from(stored.len()).unwrap(), u32::try_from(data.len()).unwrap()];
+        encoder.write_all(data).expect("memory takes all");
+        let stored = encoder.finish().expect("memory takes all");
+        let number = |size: usize| u32::try_from(size).expect("it is small");
+        let offset = number(bytes.len());
+        let name_length = u16::try_from(name.len()).expect("it is short");
+        let sizes = [number(stored.len()), number(data.len())];
         let mut fields = vec![20, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0];
         fields.extend(sizes.iter().flat_map(|size| size.to_le_bytes()));
         fields.extend(name_length.to_le_bytes());
@@ -220,8 +219,9 @@ fn zip(members: &[(&str, &[u8])], repeat: usize) -> Vec<u8> {
     bytes.extend(&directory);
     bytes.extend(b"PK\x05\x06\0\0\0\0");
     bytes.extend([count.to_le_bytes(), count.to_le_bytes()].concat());
-    bytes.extend(u32::try_from(size).unwrap().to_le_bytes());
-    bytes.extend(u32::try_from(offset).unwrap().to_le_bytes());
+    for number in [size, offset] {
+        bytes.extend(u32::try_from(number).expect("it is small").to_le_bytes());
+    }
     bytes.extend([0, 0]);
     bytes
 }

@@ -151,7 +151,7 @@ fn large_executables_are_searched_in_passing() {
 
 /// The zlib stream in the fixture, which begins with its header.
 fn section(elf: &[u8]) -> Vec<u8> {
-    let start = elf.windows(2).position(|pair| pair == [0x78, 0x9c]).unwrap();
+    let start = elf.windows(2).position(|pair| pair == [0x78, 0x9c]).expect("a stream");
     elf[start..].to_vec()
 }
 
@@ -162,7 +162,7 @@ fn pe(list: &[u8]) -> Vec<u8> {
     file[64..68].copy_from_slice(b"PE\0\0");
     file[70] = 1;
     file[88..95].copy_from_slice(b".dep-v0");
-    let size = u32::try_from(list.len()).unwrap().to_le_bytes();
+    let size = u32::try_from(list.len()).expect("it is small").to_le_bytes();
     file[96..100].copy_from_slice(&size);
     file[104..108].copy_from_slice(&size);
     file[108..112].copy_from_slice(&512_u32.to_le_bytes());

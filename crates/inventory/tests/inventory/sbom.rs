@@ -16,7 +16,7 @@ fn image() -> ImageFacts {
         .file("lib/apk/db/installed", "P:a\nV:1\nL:MIT AND (Apache-2.0 OR ISC)\n")
         .file("a/package.json", r#"{"name": "@s/n", "version": "1.0.0", "license": "MIT"}"#)
         .file("b/package.json", r#"{"name": "@s/n", "version": "1.0.0"}"#);
-    let facts = read_layer(&archive.finish()[..], &Limits::default()).unwrap();
+    let facts = read_layer(&archive.finish()[..], &Limits::default()).expect("it is read");
     combine(&[ImageLayer { digest: Digest::sha256(b"layer"), facts: &facts }])
 }
 
@@ -30,7 +30,7 @@ fn subject() -> SbomSubject<'static> {
 }
 
 fn json(document: &impl Serialize) -> Value {
-    serde_json::to_value(document).unwrap()
+    serde_json::to_value(document).expect("it is JSON")
 }
 
 #[test]

@@ -7,7 +7,7 @@ fn check(path: &str, text: &str, expected: &[(Rule, u64)]) {
     let facts = facts(Archive::default().file(path, text));
     let found: Vec<_> = facts.findings.iter().map(|f| (f.rule, f.line)).collect();
     assert_eq!(found, expected, "{path}: {text}");
-    let stored = serde_json::to_string(&facts).unwrap();
+    let stored = serde_json::to_string(&facts).expect("it is JSON");
     for finding in &facts.findings {
         assert_eq!(finding.fingerprint.len(), 8);
         assert!(!stored.contains("hunter2") && !stored.contains("AbCdEf"), "{stored}");
