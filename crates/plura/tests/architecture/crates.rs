@@ -14,6 +14,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-policy", &["plura-oci"]),
     ("plura-trust", &["plura-oci"]),
     ("plura-advisories", &["plura-oci"]),
+    ("plura-inventory", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
@@ -63,7 +64,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust", "plura-advisories"];
+const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust", "plura-advisories", "plura-inventory"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]
