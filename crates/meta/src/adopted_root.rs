@@ -78,7 +78,7 @@ pub async fn is_foreign(connection: &mut Connection, storage_key: &str) -> Resul
 /// Says where a tree is from now on. There must be none at that location.
 pub async fn set_location(tx: &mut Tx, id: u32, location: &str) -> Result<(), Error> {
     const SQL: &str = "update adopted_root set location = $2 where id = $1";
-    sqlx::query(SQL).bind(i64::from(id)).bind(location).execute(tx.sqlite()).await?;
+    tx.query(SQL).bind(i64::from(id)).bind(location).execute().await?;
     Ok(())
 }
 
