@@ -100,7 +100,10 @@ impl Registry {
                 Ok(progress) => Ok(progress.offset),
                 Err(error) => Err(registry.end_hopeless(&id, error).await?),
             };
-            registry.release(&id, std::mem::take(&mut session.claim)).await;
+            // The transaction that moved it gave it free.
+            if !matches!(&received, Ok(offset) if *offset > session.progress.offset) {
+                registry.release(&id, std::mem::take(&mut session.claim)).await;
+            }
             received
         })
         .await
