@@ -72,7 +72,7 @@ pub async fn is_foreign(connection: &mut Connection, storage_key: &str) -> Resul
     let number = storage_key.strip_prefix('~').and_then(|rest| rest.split('/').next());
     let Some(id) = number.and_then(|number| number.parse::<u32>().ok()) else { return Ok(false) };
     let query = connection.query_scalar(SQL).bind(i64::from(id)).bind(State::Foreign.as_str());
-    Ok(query.fetch_one().await?)
+    query.fetch_one().await
 }
 
 /// Says where a tree is from now on. There must be none at that location.

@@ -98,7 +98,10 @@ impl Registry {
         detached(async move {
             let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
             let received = registry.append(&repository, &session, chunk).await;
-            registry.release(&id, std::mem::take(&mut session.claim)).await;
+            // The transaction that moved it gave it free.
+            if !matches!(&received, Ok(offset) if *offset > session.progress.offset) {
+                registry.release(&id, std::mem::take(&mut session.claim)).await;
+            }
             received
         })
         .await

@@ -86,7 +86,7 @@ impl Bucket {
         Ok(Some(found))
     }
 
-    /// ListMultipartUploads; nothing, where the object store has no such request, or not for us.
+    /// `ListMultipartUploads`; nothing, where the object store has no such request, or not for us.
     async fn page_of_multiparts(
         &self,
         prefix: &str,
@@ -102,7 +102,7 @@ impl Bucket {
         if let Some((key, id)) = marker {
             query = format!("key-marker={}&", escape(&key));
             if !id.is_empty() {
-                query += &format!("upload-id-marker={}&", escape(&id));
+                query = format!("{query}upload-id-marker={}&", escape(&id));
             }
         }
         let query = format!("{query}prefix={}&uploads=", escape(prefix));
@@ -157,7 +157,8 @@ fn escape(text: &str) -> String {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            // Writing to a string does not fail.
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

@@ -19,10 +19,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
     ("plura-adopt", &["plura-blob", "plura-oci"]),
-    (
-        "plura-registry",
-        &["plura-adopt", "plura-blob", "plura-meta", "plura-oci", "plura-fault"],
-    ),
+    ("plura-registry", &["plura-adopt", "plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
@@ -64,7 +61,8 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust", "plura-advisories", "plura-inventory"];
+const PURE: &[&str] =
+    &["plura-oci", "plura-policy", "plura-trust", "plura-advisories", "plura-inventory"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]

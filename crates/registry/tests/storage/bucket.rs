@@ -39,7 +39,7 @@ impl Bucket {
     }
 
     pub(crate) fn storage(&self) -> Storage {
-        Storage::Bucket(self.options.clone())
+        Storage::Bucket(Box::new(self.options.clone()))
     }
 
     /// The bucket in words that [`Bucket::storage_at`] understands in another process.
@@ -55,7 +55,7 @@ impl Bucket {
             prefix: prefix.to_owned(),
             ..options()
         };
-        Storage::Bucket(options)
+        Storage::Bucket(Box::new(options))
     }
 
     /// How the bucket is used; for changes.
