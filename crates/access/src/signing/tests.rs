@@ -32,8 +32,8 @@ impl Keys {
         Ok(claims)
     }
 
-    fn current(&self) -> Option<String> {
-        Some(self.key.id.to_string())
+    fn current(&self) -> String {
+        self.key.id.to_string()
     }
 
     fn jwks(&self) -> serde_json::Value {
@@ -139,7 +139,7 @@ fn issuer_and_audience_are_compared_exactly() {
 #[test]
 fn an_unsigned_token_is_refused() {
     let (_directory, keys) = keys();
-    let id = keys.current().unwrap();
+    let id = keys.current();
     for algorithm in ["none", "None", "NONE", ""] {
         let header = format!(r#"{{"alg":"{algorithm}","typ":"JWT","kid":"{id}"}}"#);
         let token = forge(&header, &body(START), b"");
@@ -156,11 +156,11 @@ fn the_public_key_is_no_shared_secret() {
     let public = set["keys"][0]["x"].as_str().unwrap();
     let raw = Base64UrlUnpadded::decode_vec(public).unwrap();
     for secret in [raw.as_slice(), public.as_bytes(), set.to_string().as_bytes()] {
-        let header = Header { kid: keys.current(), ..Header::new(Algorithm::HS256) };
+        let header = Header { kid: Some(keys.current()), ..Header::new(Algorithm::HS256) };
         let token = encode(&header, &claims(START), &EncodingKey::from_secret(secret)).unwrap();
         assert_eq!(keys.verify(&token, &at(START)), Err(InvalidToken::Algorithm));
         let changed = token.split_once('.').unwrap().1.rsplit_once('.').unwrap();
-        let header = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, keys.current().unwrap());
+        let header = format!(r#"{{"alg":"EdDSA","kid":"{}"}}"#, keys.current());
         let header = Base64UrlUnpadded::encode_string(header.as_bytes());
         let token = format!("{header}.{}.{}", changed.0, changed.1);
         assert_eq!(keys.verify(&token, &at(START)), Err(InvalidToken::Signature));
@@ -173,7 +173,7 @@ fn the_id_of_the_key_is_needed_and_only_looked_up() {
     let (stranger, _) = Key::generate(START).unwrap();
     let secret = directory.path().join("secret");
     fs::write(&secret, "anything").unwrap();
-    let id = keys.current().unwrap();
+    let id = keys.current();
     for named in [
         None,
         Some(String::new()),
@@ -199,7 +199,7 @@ fn a_key_that_the_token_brings_along_is_not_used() {
     let (stranger, _) = Key::generate(START).unwrap();
     let jwk = serde_json::from_value(known(stranger.clone()).public.jwk()).unwrap();
     let header = Header {
-        kid: keys.current(),
+        kid: Some(keys.current()),
         jwk: Some(jwk),
         jku: Some("https://attacker.example/keys".to_owned()),
         ..Header::new(Algorithm::EdDSA)
@@ -231,7 +231,7 @@ fn a_changed_token_is_refused() {
 fn a_token_without_what_is_needed_is_refused() {
     let (_directory, keys) = keys();
     let sign = |body: &serde_json::Value| {
-        let header = Header { kid: keys.current(), ..Header::new(Algorithm::EdDSA) };
+        let header = Header { kid: Some(keys.current()), ..Header::new(Algorithm::EdDSA) };
         encode(&header, body, &keys.key.signing).unwrap()
     };
     for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "kind"] {
@@ -255,7 +255,7 @@ fn a_token_without_what_is_needed_is_refused() {
 fn what_a_critical_header_asks_for_is_not_understood() {
     let (_directory, keys) = keys();
     let header = Header {
-        kid: keys.current(),
+        kid: Some(keys.current()),
         crit: Some(vec!["b64".to_owned()]),
         ..Header::new(Algorithm::EdDSA)
     };
@@ -286,7 +286,7 @@ fn keys_survive_a_restart_and_are_private() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(&directory.path().join("keys")), 0o700);
-    let name = format!("token-1750000000-{}.pem", keys.current().unwrap());
+    let name = format!("token-1750000000-{}.pem", keys.current());
     assert_eq!(file.file_name().unwrap().to_str(), Some(name.as_str()));
 }
 
@@ -316,7 +316,7 @@ fn the_key_set_is_public() {
     let (_directory, keys) = keys();
     let set = keys.jwks();
     let [key] = set["keys"].as_array().unwrap().as_slice() else { panic!("{set}") };
-    assert_eq!(key["kid"], keys.current().unwrap());
+    assert_eq!(key["kid"], keys.current());
     assert_eq!((&key["kty"], &key["crv"]), (&"OKP".into(), &"Ed25519".into()));
     assert!(key.get("d").is_none(), "the private half stays here");
     let read: jsonwebtoken::jwk::JwkSet = serde_json::from_value(set).unwrap();

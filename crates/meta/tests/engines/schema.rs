@@ -100,9 +100,9 @@ async fn both_engines_have_the_same_tables() {
         expected.insert(column.replace(" number", " boolean"));
     }
     let found = of_postgres(&database.url()).await;
-    let only_here: Vec<_> = expected.difference(&found).collect();
-    let only_there: Vec<_> = found.difference(&expected).collect();
-    assert_eq!((only_here, only_there), (vec![], vec![]), "only in SQLite, only in PostgreSQL");
+    let of_sqlite: Vec<_> = expected.difference(&found).collect();
+    let of_server: Vec<_> = found.difference(&expected).collect();
+    assert_eq!((of_sqlite, of_server), (vec![], vec![]), "only in SQLite, only in PostgreSQL");
     assert!(found.len() > 150, "the comparison has found {} things", found.len());
 }
 

@@ -23,8 +23,8 @@ fn literals(source: &str) -> Vec<(String, String)> {
         let tail = &rest[at..];
         if tail.starts_with("//") {
             rest = tail.split_once('\n').map_or("", |(_, rest)| rest);
-        } else if tail.starts_with("'\"'") {
-            rest = &tail[3..];
+        } else if let Some(behind) = tail.strip_prefix("'\"'") {
+            rest = behind;
         } else if !tail.starts_with('"') {
             rest = &tail[1..];
         } else {
