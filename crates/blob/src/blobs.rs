@@ -5,8 +5,8 @@ use futures_util::Stream;
 use plura_oci::{Algorithm, Digest, UploadId};
 
 use crate::{
-    Appended, BlobFile, BlobKey, BlobObject, Bucket, BucketOptions, Directory, Error, Progress,
-    StoredFile, ingest::blocking,
+    AdoptedRoot, Appended, BlobFile, BlobKey, BlobObject, Bucket, BucketOptions, Directory, Error,
+    Progress, StoredFile, ingest::blocking,
 };
 
 /// Where an installation keeps its bytes.
@@ -55,6 +55,15 @@ impl Blobs {
         match storage {
             Storage::Directory => Directory::existing(directory).map(Self::Directory),
             Storage::Bucket(options) => Bucket::open(options).map(Self::Bucket),
+        }
+    }
+
+    /// Lets keys that begin with `~number/` stand for what is below `root`.
+    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) {
+        match self {
+            Self::Directory(directory) => directory.register_adopted(number, root),
+            // Nothing in a directory can be adopted where bytes are in a bucket.
+            Self::Bucket(_) => {}
         }
     }
 

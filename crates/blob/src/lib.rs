@@ -5,6 +5,7 @@
 
 mod blobs;
 mod bucket;
+mod adopted;
 mod directory;
 mod error;
 mod gather;
@@ -16,6 +17,7 @@ pub use bucket::{
     AccessKeys, BlobObject, Bucket, BucketOptions, Encryption, Fitness, ObjectStream, Parts,
     Requirement, Retries, Unfinished,
 };
+pub use adopted::{AdoptedRoot, ForeignDirectory};
 pub use directory::{BlobFile, Directory, Leftover, StoredFile};
 pub use error::Error;
 pub use ingest::{Appended, Progress};

@@ -86,7 +86,9 @@ mod tests {
 
     #[test]
     fn other_text_is_no_network() {
-        for text in ["", "10", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/+8", "a/8", "1.2.3.4/8/8"] {
+        for text in
+            ["", "10", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.0/+8", "a/8", "1.2.3.4/8/8"]
+        {
             assert_eq!(text.parse::<Network>(), Err(NoNetwork), "{text}");
         }
     }

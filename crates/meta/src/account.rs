@@ -161,7 +161,7 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Account>, Error> {
     const SQL: &str = columns!(
-        "where kind = $1 and name > $2 and ($3 is null or project_id = $3) order by name limit $4"
+        "where kind = $1 and name > $2 and (cast($3 as bigint) is null or project_id = $3) order by name limit $4"
     );
     connection
         .query_as(SQL)

@@ -195,11 +195,11 @@ pub async fn list(
                action, target, project, outcome, rule, detail
         from audit
         where id < $1 and at >= $2 and at < $3
-          and ($4 is null or actor = $4)
-          and ($5 is null or action = $5 or ($5 like '%.' and substr(action, 1, length($5)) = $5))
-          and ($6 is null or target = $6)
-          and ($7 is null or project = $7)
-          and ($8 is null or outcome = $8)
+          and (cast($4 as text) is null or actor = $4)
+          and (cast($5 as text) is null or action = $5 or ($5 like '%.' and substr(action, 1, length($5)) = $5))
+          and (cast($6 as text) is null or target = $6)
+          and (cast($7 as text) is null or project = $7)
+          and (cast($8 as text) is null or outcome = $8)
         order by id desc
         limit $9";
     connection

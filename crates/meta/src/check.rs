@@ -84,8 +84,7 @@ pub async fn unqueue_removal(tx: &mut Tx, storage_key: &str) -> Result<(), Error
 pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<String>, Error> {
     const SQL: &str = "pragma foreign_key_check";
     if connection.is_postgres() {
-        // It refuses to make them, whoever asks.
-        return Ok(Vec::new());
+        return broken_on_server(connection).await;
     }
     let rows: Vec<(String, Option<i64>, String, i64)> =
         connection.query_as(SQL).fetch_all().await?;
@@ -94,6 +93,37 @@ pub async fn broken_foreign_keys(connection: &mut Connection) -> Result<Vec<Stri
         None => format!("a row of `{table}` points at no row of `{parent}`"),
     };
     Ok(rows.into_iter().map(describe).collect())
+}
+
+/// The server keeps them whole, unless somebody has told it not to. All keys that point have one column.
+async fn broken_on_server(connection: &mut Connection) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select cast(child.relname as text), cast(child_column.attname as text),
+            cast(parent.relname as text), cast(parent_column.attname as text)
+        from pg_constraint
+        join pg_class as child on child.oid = pg_constraint.conrelid
+        join pg_class as parent on parent.oid = pg_constraint.confrelid
+        join pg_attribute as child_column
+            on child_column.attrelid = child.oid and child_column.attnum = conkey[1]
+        join pg_attribute as parent_column
+            on parent_column.attrelid = parent.oid and parent_column.attnum = confkey[1]
+        where contype = 'f' and connamespace = cast(current_schema() as regnamespace)
+        order by conname";
+    let keys: Vec<(String, String, String, String)> = connection.query_as(SQL).fetch_all().await?;
+    let mut found = Vec::new();
+    for (child, column, parent, key) in keys {
+        let sql = format!(
+            "select exists (
+                select 1 from {child}
+                where {column} is not null
+                  and not exists (select 1 from {parent} where {parent}.{key} = {child}.{column})
+            )"
+        );
+        if connection.ask(sql).await? {
+            found.push(format!("a row of `{child}` points at no row of `{parent}`"));
+        }
+    }
+    Ok(found)
 }
 
 /// Sessions with how far they should be.

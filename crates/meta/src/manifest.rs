@@ -242,7 +242,7 @@ pub async fn referrers(
         from repository
         join manifest on manifest.repository_id = repository.id
         where repository.name = $1 and manifest.subject = $2 and manifest.digest > $3
-          and ($4 is null or manifest.artifact_type = $4)
+          and (cast($4 as text) is null or manifest.artifact_type = $4)
         order by manifest.digest
         limit $5";
     let rows: Vec<ReferrerRow> = connection
@@ -403,7 +403,8 @@ async fn insert_references(
 ) -> Result<(), Error> {
     const SQL: &str = "
         insert into manifest_reference (manifest_id, digest, repository_id)
-        select distinct $1, reference.value, $2 from json_each($3) as reference";
+        select distinct cast($1 as bigint), reference.value, cast($2 as bigint)
+        from json_each($3) as reference";
     let query = tx.query(SQL).bind(id).bind(repository).bind(json_array(references));
     query.execute().await?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use sqlx::{
-    Encode, FromRow, Postgres, Sqlite, SqliteConnection, Type,
+    AssertSqlSafe, Encode, FromRow, Postgres, Sqlite, SqliteConnection, Type,
     error::BoxDynError,
     postgres::{PgArguments, PgRow},
     query::{Query, QueryAs},
@@ -85,6 +85,23 @@ impl Connection {
     /// A statement whose rows have one column, which is read as a `T`.
     pub(crate) fn query_scalar<T>(&mut self, sql: &'static str) -> Statement<'_, AsScalar<T>> {
         self.statement(sql)
+    }
+
+    /// Asks yes or no, with names of tables in the question that are plura's own.
+    pub(crate) async fn ask(&mut self, sql: String) -> Result<bool, Error> {
+        let sql = AssertSqlSafe(sql);
+        match &mut self.0 {
+            ConnectionKind::Postgres(lent) => {
+                let answer = sqlx::query_scalar(sql).fetch_one(lent.begin()?).await;
+                lent.end(answer)
+            }
+            ConnectionKind::Own(connection) => {
+                Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
+            }
+            ConnectionKind::Pooled(connection) => {
+                Ok(sqlx::query_scalar(sql).fetch_one(&mut **connection).await?)
+            }
+        }
     }
 
     fn statement<Output>(&mut self, sql: &'static str) -> Statement<'_, Output> {

@@ -56,7 +56,8 @@ pub(crate) async fn collected(tx: &mut Tx, size: u64) -> Result<(), Error> {
 
 async fn add(tx: &mut Tx, changes: [(&str, i64); 2]) -> Result<(), Error> {
     const SQL: &str = "
-        update total set value = value + case name when $1 then $2 else $4 end
+        update total set value = value
+            + case name when $1 then cast($2 as bigint) else cast($4 as bigint) end
         where name in ($1, $3)";
     let [(first, by), (second, by_second)] = changes;
     tx.query(SQL).bind(first).bind(by).bind(second).bind(by_second).execute().await?;

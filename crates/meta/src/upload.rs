@@ -40,6 +40,19 @@ struct Row {
     parts: Option<String>,
 }
 
+/// What came of claiming a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is ours, and its last request ended in order.
+    Yes,
+    /// It is ours; whoever had it did not give it back in time.
+    TakenOver,
+    /// Somebody else has it.
+    Busy,
+    /// There is none.
+    Unknown,
+}
+
 /// Records a new session.
 pub async fn insert(tx: &mut Tx, upload: &Upload, now: Timestamp) -> Result<(), Error> {
     const SQL: &str = "
@@ -79,8 +92,58 @@ pub async fn find(
     row.map(TryInto::try_into).transpose()
 }
 
-/// Moves the session on from `before` to what `upload` says; `false` if it was not at `before`, since
-/// another request moved or ended it.
+/// Claims the session for one request, where several processes share the database; again, by the same
+/// `claim`, to keep it.
+pub async fn claim(
+    tx: &mut Tx,
+    id: &UploadId,
+    claim: &str,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Claimed, Error> {
+    const FIND: &str = "
+        select claim, claimed_until from upload where id = $1 and ended_at is null";
+    const TAKE: &str = "update upload set claim = $2, claimed_until = $3 where id = $1";
+    let found: Option<(Option<String>, Option<Timestamp>)> =
+        tx.query_as(FIND).bind(id.as_str()).fetch_optional().await?;
+    let claimed = match found {
+        None => return Ok(Claimed::Unknown),
+        Some((None, _)) => Claimed::Yes,
+        Some((Some(held), _)) if held == claim => Claimed::Yes,
+        Some((Some(_), until)) if until.is_none_or(|until| until <= now) => Claimed::TakenOver,
+        Some(_) => return Ok(Claimed::Busy),
+    };
+    tx.query(TAKE).bind(id.as_str()).bind(claim).bind(until).execute().await?;
+    Ok(claimed)
+}
+
+/// Gives a claim back, if it is held still.
+pub async fn release(tx: &mut Tx, id: &UploadId, claim: &str) -> Result<(), Error> {
+    const SQL: &str = "
+        update upload set claim = null, claimed_until = null where id = $1 and claim = $2";
+    tx.query(SQL).bind(id.as_str()).bind(claim).execute().await?;
+    Ok(())
+}
+
+/// Gives a claim back without having left everything in order: whoever claims the session next takes
+/// it over.
+pub async fn abandon(tx: &mut Tx, id: &UploadId, claim: &str) -> Result<(), Error> {
+    const SQL: &str = "update upload set claimed_until = 0 where id = $1 and claim = $2";
+    tx.query(SQL).bind(id.as_str()).bind(claim).execute().await?;
+    Ok(())
+}
+
+/// Whether the session is claimed by `claim`, or by nobody where there is none.
+pub async fn is_claimed(tx: &mut Tx, id: &UploadId, claim: Option<&str>) -> Result<bool, Error> {
+    const SQL: &str = "
+        select exists (
+            select 1 from upload where id = $1 and coalesce(claim, '') = $2 and ended_at is null
+        )";
+    tx.query_scalar(SQL).bind(id.as_str()).bind(claim.unwrap_or_default()).fetch_one().await
+}
+
+/// Moves the session on from `before` to what `upload` says, and gives it free; `false` if it was not
+/// at `before`, since another request moved or ended it.
 pub async fn advance(
     tx: &mut Tx,
     upload: &Upload,
@@ -88,7 +151,9 @@ pub async fn advance(
     now: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
-        update upload set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6
+        update upload
+        set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6,
+            claim = null, claimed_until = null
         where id = $1 and byte_offset = $2 and ended_at is null";
     let query = tx
         .query(SQL)
@@ -139,6 +204,7 @@ pub async fn mark_stale_ended(
     const SQL: &str = "
         update upload set ended_at = $3
         where id = $1 and touched_at <= $2 and ended_at is null
+            and coalesce(claimed_until, 0) <= $3
         returning id, parts";
     let query = tx.query_as(SQL).bind(id.as_str()).bind(limit).bind(now);
     let row: Option<(String, Option<String>)> = query.fetch_optional().await?;

@@ -171,6 +171,10 @@ impl RawManifest {
         if self.schema_version != Some(2) && media_type.as_str() != media_types::OCI_ARTIFACT {
             return Err(malformed("`schemaVersion` must be 2"));
         }
+        // No media type has one (RFC 6838, section 4.2), and PostgreSQL keeps none in a text.
+        if self.artifact_type.as_deref().is_some_and(|declared| declared.contains('\0')) {
+            return Err(malformed("`artifactType` must not contain a NUL character"));
+        }
         let image = [media_types::OCI_MANIFEST, media_types::DOCKER_MANIFEST];
         if self.config.is_none() && image.contains(&media_type.as_str()) {
             return Err(malformed("an image manifest must have a `config`"));

@@ -11,12 +11,12 @@ use plura_access::{
     rate::Rate,
 };
 use plura_http::{App, AppOptions, Health, listen};
-use plura_registry::{CollectRequest, KeepUntagged, Registry, Timestamp};
+use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
 use tokio::net::TcpListener;
 use tracing::{error, info};
 
 use crate::exit::Hint;
-use crate::settings::{self, Keep, Settings};
+use crate::settings::{self, DatabaseUrl, Keep, Named, Settings};
 
 pub(crate) use self::storage::storage;
 
@@ -111,11 +111,38 @@ fn networks(settings: &[settings::Network]) -> Vec<plura_http::Network> {
     settings.iter().map(|network| network.network()).collect()
 }
 
-/// What the registry is told.
+fn database(settings: &settings::Database) -> anyhow::Result<Option<DatabaseServer>> {
+    let read = |path: &Path, key: &str, holds: &str| {
+        std::fs::read_to_string(path)
+            .map(|text| text.trim().to_owned())
+            .with_context(|| format!("cannot read {}", path.display()))
+            .hint(format!("`{key}` names a file with {holds} alone"))
+    };
+    let mut server = match settings.server() {
+        None => return Ok(None),
+        Some(Named::Directly(url)) => DatabaseServer::new(url.expose())?,
+        Some(Named::InFile(path)) => {
+            let url: Result<DatabaseUrl, _> =
+                read(path, "database.url_file", "the URL of a database")?.parse();
+            let url = url.map_err(|expected| anyhow!("{}: {expected}", path.display()))?;
+            DatabaseServer::new(url.expose())?
+        }
+    };
+    if let Some(path) = &settings.password_file {
+        server = server.password(&read(path, "database.password_file", "the password")?);
+    }
+    if let Some(path) = &settings.ca_file {
+        server = server.certificate_authorities(path);
+    }
+    Ok(Some(server.max_connections(settings.max_connections.get())))
+}
+
+/// What the registry is told: all that it takes to open an installation.
 pub(crate) fn registry_settings(settings: &Settings) -> anyhow::Result<plura_registry::Settings> {
     let (registry, collection) = (&settings.registry, &settings.collection);
     Ok(plura_registry::Settings {
-        storage: storage::storage(settings)?,
+        storage: storage(settings)?,
+        database: database(&settings.database)?,
         sparse: match registry.sparse {
             settings::Sparse::None => plura_registry::Sparse::None,
             settings::Sparse::Index => plura_registry::Sparse::Index,
@@ -279,6 +306,8 @@ async fn collect(registry: Registry, access: Access, app: App, settings: setting
                     error!(%error, "cannot record what was collected");
                 }
             }
+            // There is one collection at a time, of all servers on the same database.
+            Err(plura_registry::Error::CollectingElsewhere) => {}
             Err(error) => error!(%error, "collection failed; trying again at the next interval"),
         }
     }

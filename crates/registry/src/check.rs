@@ -9,7 +9,7 @@ use plura_blob::Blobs;
 use plura_meta::{Connection, Db, Location, RepositoryId, Tx, check as queries, repository};
 use serde::Serialize;
 
-use crate::{Error, Settings, lock};
+use crate::{Error, Settings, adopt, lock};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -148,6 +148,13 @@ async fn run(
     }
     let blobs = Blobs::existing(directory, &settings.storage)?;
     let db = if options.repair { Some(Db::connect(&database).await?) } else { None };
+    let away = adopt::register_roots(&mut connection, &blobs).await?;
+    if let (Some(db), Some(error)) = (&db, away) {
+        // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
+        connection.close().await;
+        db.clone().close().await;
+        return Err(error.into());
+    }
     let mut check = Check { blobs, connection, db, report, settings };
     let checked = check.all(options.rehash, progress).await;
     check.connection.close().await;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 
 use plura_blob::BlobKey;
 use plura_meta::{
-    Connection, RepositoryId, Timestamp, Tx, blob, removal, repository,
+    Connection, RepositoryId, Timestamp, Tx, adopted_root, blob, removal, repository,
     review::{self, Kind, Only, Review},
 };
 use plura_oci::{Digest, RepositoryName, Tag};
@@ -299,7 +299,10 @@ impl Decided {
             (Kind::Blob, _) => {
                 if let Some(found) = blob::find(tx, &digest).await? {
                     blob::delete(tx, &found).await?;
-                    removal::queue(tx, &found, delete.now).await?;
+                    // What lies in the tree of another registry is not ours to delete.
+                    if !adopted_root::is_foreign(tx, &found.storage_key).await? {
+                        removal::queue(tx, &found, delete.now).await?;
+                    }
                 }
             }
             (Kind::Manifest | Kind::Link, None) => {}

@@ -148,6 +148,14 @@ impl Registry {
         }
     }
 
+    /// Removes what a request wrote that lost its claim: whoever has it now does not know of it.
+    pub(crate) async fn undo(&self, made: Option<&Parts>, before: Option<&Parts>) {
+        let (Blobs::Bucket(bucket), Some(made)) = (self.blobs(), made) else { return };
+        if let Err(error) = bucket.undo(made, before).await {
+            warn!(%error, "cannot remove what an upload wrote too late; `plura check` finds it");
+        }
+    }
+
     /// Clears up after the commit of an upload to a bucket. A session whose commit failed stays as it
     /// is, so that the client can try again.
     pub(crate) async fn clear_up_bucket(

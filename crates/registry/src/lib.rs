@@ -3,13 +3,18 @@
 //! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
 //! outcomes; they know neither HTTP nor SQL.
 
+mod active;
+mod adopt;
 mod backup;
 mod blobs;
 mod cache;
 mod check;
+mod claims;
 mod collect;
+mod databases;
 mod ending;
 mod error;
+mod export;
 mod lease;
 mod limit;
 mod lists;
@@ -27,12 +32,15 @@ use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
+pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
+pub use databases::copy_database;
 pub use error::Error;
+pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
@@ -43,7 +51,7 @@ pub use plura_blob::{
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
     audit::Origin,
-    copy::{Copied, copy as copy_database},
+    copy::Copied,
     migrations::{self, Migration},
     project::OverQuota,
     total::Totals,
@@ -52,7 +60,7 @@ pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 
-use crate::{cache::Caches, uploads::ActiveUploads};
+use crate::{active::ActiveUploads, cache::Caches};
 
 /// A registry: an installation that is open for use. Cheap to clone.
 ///
@@ -89,6 +97,10 @@ impl Registry {
         let lock = lock(directory)?;
         let blobs = Blobs::open(directory, &settings.storage)?;
         let db = Db::connect(&settings.database_location(directory)).await?;
+        if let Some(error) = adopt::register_roots(&mut db.read().await?, &blobs).await? {
+            // Everything else can be served meanwhile.
+            tracing::error!(%error, "an adopted tree is not there; its blobs cannot be pulled");
+        }
         let shared = Shared {
             blobs,
             db,

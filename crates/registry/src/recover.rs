@@ -12,6 +12,8 @@ impl Registry {
     pub(crate) async fn recover(&self) -> Result<(), Error> {
         match self.blobs() {
             Blobs::Directory(directory) => self.clear_files(directory).await,
+            // Among several, claims tell whose session was left how.
+            Blobs::Bucket(_) if self.settings().is_shared() => Ok(()),
             Blobs::Bucket(_) => {
                 // What it was writing, nobody knows.
                 for id in upload::all(&mut self.db().read().await?).await? {

@@ -77,6 +77,11 @@ impl Settings {
         }
     }
 
+    /// Whether other processes may use the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_some()
+    }
+
     /// How long after losing its last tag a manifest is reviewed; never, if it is kept anyway.
     pub(crate) fn untagged_review(&self) -> Option<Duration> {
         match self.keep_untagged {

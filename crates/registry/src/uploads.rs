@@ -1,9 +1,4 @@
-use std::{
-    collections::HashSet,
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{io, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
@@ -17,7 +12,11 @@ use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
 use tracing::{error, warn};
 
 use crate::{
-    Error, Registry, check_quota, detached,
+    Error, Registry,
+    active::ActiveUpload,
+    check_quota,
+    claims::{RowClaim, check_claim},
+    detached,
     limit::{is_too_large, limited},
     quota,
 };
@@ -97,15 +96,25 @@ impl Registry {
     ) -> Result<u64, Error> {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
-            let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let offset = session.progress.offset;
-            let chunk = registry.within_quota(&repository, None, offset, chunk).await?;
-            match registry.receive(&session, chunk).await {
-                Ok(progress) => Ok(progress.offset),
-                Err(error) => Err(registry.end_hopeless(&id, error).await?),
-            }
+            let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let received = registry.append(&repository, &session, chunk).await;
+            registry.release(&id, std::mem::take(&mut session.claim)).await;
+            received
         })
         .await
+    }
+
+    async fn append(
+        &self,
+        repository: &RepositoryName,
+        session: &Session,
+        chunk: Chunk,
+    ) -> Result<u64, Error> {
+        let chunk = self.within_quota(repository, None, session.progress.offset, chunk).await?;
+        match self.receive(session, chunk).await {
+            Ok(progress) => Ok(progress.offset),
+            Err(error) => Err(self.end_hopeless(&session.upload.id, error).await?),
+        }
     }
 
     /// Appends the last chunk, which may be empty, and makes the whole a blob of the repository.
@@ -121,20 +130,42 @@ impl Registry {
         let (registry, repository) = (self.clone(), repository.clone());
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
-            let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let offset = session.progress.offset;
-            let chunk = registry.within_quota(&repository, Some(&digest), offset, chunk).await?;
-            let progress = match registry.receive_last(&session, chunk).await {
-                Ok(progress) => progress,
-                Err(error) => return Err(registry.end_hopeless(&id, error).await?),
-            };
-            registry.shared.uploads.note_unsettled(&id);
-            match registry.seal(&id, progress, &digest).await {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, Came::BySession).await,
-                Err(error) => Err(registry.end_hopeless(&id, error).await?),
+            let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let finished = registry.finish(&repository, &session, &digest, chunk).await;
+            if finished.is_err() {
+                registry.release(&id, std::mem::take(&mut session.claim)).await;
             }
+            finished
         })
         .await
+    }
+
+    async fn finish(
+        &self,
+        repository: &RepositoryName,
+        session: &Session,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let (id, offset) = (&session.upload.id, session.progress.offset);
+        let chunk = self.within_quota(repository, Some(digest), offset, chunk).await?;
+        let progress = match self.receive_last(session, chunk).await {
+            Ok(progress) => progress,
+            Err(error) => return Err(self.end_hopeless(id, error).await?),
+        };
+        self.shared.uploads.note_unsettled(id);
+        let made = progress.parts.clone();
+        match self.seal(id, progress, digest).await {
+            Ok(sealed) => {
+                let (came, claim) = (Came::BySession, session.claim.value());
+                let committed = self.commit(repository, digest, sealed, came, claim).await;
+                if let Err(Error::UploadBusy) = &committed {
+                    self.undo(made.as_ref(), session.progress.parts.as_ref()).await;
+                }
+                committed
+            }
+            Err(error) => Err(self.end_hopeless(id, error).await?),
+        }
     }
 
     /// Takes a whole blob in one request, without a session.
@@ -151,11 +182,15 @@ impl Registry {
             let chunk = registry.within_quota(&repository, Some(&digest), 0, chunk).await?;
             let start = Progress::start(digest.algorithm());
             // What a crash leaves in a bucket is found by its row alone.
+            let mut claim = RowClaim::default();
             if registry.keeps_rows() {
                 registry.insert_upload(&repository, &id, digest.algorithm()).await?;
+                claim = registry.claim(&id).await?;
             }
             match registry.receive_whole(&id, start, &digest, chunk).await {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, Came::Whole).await,
+                Ok(sealed) => {
+                    registry.commit(&repository, &digest, sealed, Came::Whole, claim.value()).await
+                }
                 Err(error) => {
                     registry.end_push(&id).await;
                     Err(error)
@@ -176,6 +211,7 @@ impl Registry {
             let active = registry.shared.uploads.begin(&id);
             registry.find_session(&repository, &id).await?;
             let _active = active?;
+            let _claim = registry.claim(&id).await?;
             registry.end_session(&id).await
         })
         .await
@@ -200,9 +236,28 @@ impl Registry {
         claim: Claim,
     ) -> Result<Session, Error> {
         let active = self.shared.uploads.begin(id);
-        let upload = self.find_session(repository, id).await?;
+        let mut upload = self.find_session(repository, id).await?;
         // Only who may know of the session is told that it is busy.
         let active = active?;
+        let row_claim = self.claim(id).await?;
+        if row_claim.value().is_some() {
+            // Another process may have moved it until then.
+            upload = self.find_session(repository, id).await?;
+        }
+        match self.resume(upload, claim).await {
+            Ok((upload, progress)) => {
+                Ok(Session { upload, progress, claim: row_claim, _active: active })
+            }
+            Err(error) => {
+                self.release(id, row_claim).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where a session goes on, if the chunk goes on there, too.
+    async fn resume(&self, upload: Upload, claim: Claim) -> Result<(Upload, Progress), Error> {
+        let id = &upload.id;
         // After a finish that failed, the file may have a second name under `blobs`: what is written to
         // it now must not change what a commit after all has there. In a bucket there may be more
         // than the row knows.
@@ -226,7 +281,7 @@ impl Registry {
                 return Err(Error::Length { expected: range.length, received });
             }
         }
-        Ok(Session { upload, progress, _active: active })
+        Ok((upload, progress))
     }
 
     /// Writes a chunk and records how far the session is now.
@@ -308,16 +363,23 @@ impl Registry {
         if before == 0 {
             self.blobs().sync_uploads().await?;
         }
-        let now = Timestamp::now();
+        let (now, claim) = (Timestamp::now(), session.claim.value());
         let work = async move |tx: &mut Tx| {
+            check_claim(tx, &upload.id, claim.as_deref()).await?;
             if upload::advance(tx, &upload, before, now).await? {
                 return Ok(());
             }
             Err(Error::UploadUnknown)
         };
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await;
-        Ok(())
+        let advanced = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
+        match advanced {
+            Ok(()) => self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await,
+            Err(Error::UploadBusy) => {
+                self.undo(progress.parts.as_ref(), session.progress.parts.as_ref()).await;
+            }
+            Err(_) => {}
+        }
+        advanced
     }
 
     async fn seal(
@@ -344,6 +406,7 @@ impl Registry {
         digest: &Digest,
         sealed: Sealed,
         came: Came,
+        claim: Option<String>,
     ) -> Result<(), Error> {
         let audit = self.audit("blob.push", repository, &digest.to_string());
         let (repository, digest) = (repository.clone(), *digest);
@@ -352,6 +415,7 @@ impl Registry {
         let (subject, in_bucket) = (sealed.clone(), self.keeps_rows());
         let work = async move |tx: &mut Tx| {
             let Sealed { upload: id, key, size, strays } = subject;
+            check_claim(tx, &id, claim.as_deref()).await?;
             if has_row && !upload::delete(tx, &id).await? {
                 return Err(Error::UploadUnknown);
             }
@@ -439,6 +503,7 @@ impl Registry {
 struct Session {
     upload: Upload,
     progress: Progress,
+    claim: RowClaim,
     _active: ActiveUpload,
 }
 
@@ -489,74 +554,6 @@ fn new_upload_id() -> Result<UploadId, Error> {
     // Time-ordered, so that the rows of sessions that live at the same time stand together.
     let id = uuid::Uuid::now_v7().simple().to_string();
     id.parse().map_err(|_| Error::UploadUnknown)
-}
-
-/// What this process knows of sessions.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ActiveUploads(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Those that a request is writing to.
-    active: HashSet<UploadId>,
-    /// Those of which the store may hold more than metadata knows.
-    unsettled: HashSet<UploadId>,
-}
-
-/// Gives the session free when dropped.
-pub(crate) struct ActiveUpload {
-    all: ActiveUploads,
-    id: UploadId,
-}
-
-impl ActiveUploads {
-    pub(crate) fn begin(&self, id: &UploadId) -> Result<ActiveUpload, Error> {
-        if !self.lock().active.insert(id.clone()) {
-            return Err(Error::UploadBusy);
-        }
-        Ok(ActiveUpload { all: self.clone(), id: id.clone() })
-    }
-
-    /// Whether a request is writing to the session.
-    pub(crate) fn contains(&self, id: &UploadId) -> bool {
-        self.lock().active.contains(id)
-    }
-
-    /// How many requests are writing.
-    pub(crate) fn count(&self) -> usize {
-        self.lock().active.len()
-    }
-
-    /// The store may hold more of the upload than metadata knows.
-    pub(crate) fn note_unsettled(&self, id: &UploadId) {
-        self.lock().unsettled.insert(id.clone());
-    }
-
-    pub(crate) fn is_unsettled(&self, id: &UploadId) -> bool {
-        self.lock().unsettled.contains(id)
-    }
-
-    /// The store holds nothing of the upload but what metadata knows.
-    pub(crate) fn note_settled(&self, id: &UploadId) {
-        self.lock().unsettled.remove(id);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for ActiveUpload {
-    fn drop(&mut self) {
-        self.all.lock().active.remove(&self.id);
-    }
-}
-
-impl Registry {
-    /// How many uploads are being received.
-    pub fn active_uploads(&self) -> usize {
-        self.shared.uploads.count()
-    }
 }
 
 /// A body that is all there already.

@@ -93,6 +93,11 @@ impl Postgres {
         format!("postgres://{ROLE}@127.0.0.1:{port}/{database}?sslmode=disable")
     }
 
+    /// What the server's certificate is to be trusted by.
+    pub fn certificate(&self) -> PathBuf {
+        self.root.join("server/server.crt")
+    }
+
     /// The port that the server itself listens on.
     pub fn port(&self) -> u16 {
         self.port
@@ -266,6 +271,27 @@ fn initialise(programs: &Path, directory: &Path, user: &User) {
         .output()
         .expect("initdb runs");
     assert!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
+    certify(directory, user);
+}
+
+/// A certificate for the server, which is its own authority.
+fn certify(directory: &Path, user: &User) {
+    const REQUEST: &str = "[req]\ndistinguished_name=name\nx509_extensions=server\nprompt=no\n\
+        [name]\nCN=plura tests\n[server]\nsubjectAltName=IP:127.0.0.1\n";
+    let request = directory.join("request.cnf");
+    fs::write(&request, REQUEST).expect("the request is written");
+    let output = Command::new("openssl")
+        .args(["req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"])
+        .args(["-days", "2", "-config"])
+        .arg(&request)
+        .arg("-keyout")
+        .arg(directory.join("server.key"))
+        .arg("-out")
+        .arg(directory.join("server.crt"))
+        .output()
+        .expect("openssl runs");
+    assert!(output.status.success(), "openssl: {}", String::from_utf8_lossy(&output.stderr));
+    user.own(&directory.join("server.key"));
 }
 
 fn watch(programs: &Path, root: &Path, user: &User, port: u16) {
@@ -277,6 +303,9 @@ fn watch(programs: &Path, root: &Path, user: &User, port: u16) {
         "max_connections=200".to_owned(),
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
+        "ssl=on".to_owned(),
+        format!("ssl_cert_file={}", directory.join("server.crt").display()),
+        format!("ssl_key_file={}", directory.join("server.key").display()),
         format!("unix_socket_directories={}", directory.join("socket").display()),
     ];
     let mut command = Command::new("setsid");

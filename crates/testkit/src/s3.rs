@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -78,7 +78,9 @@ pub struct S3 {
 
 #[derive(Debug)]
 struct State {
-    directory: TempDir,
+    path: PathBuf,
+    /// Goes away with the object store.
+    _own: Option<TempDir>,
     known: Mutex<Known>,
 }
 
@@ -89,6 +91,8 @@ struct Known {
     ordered: Vec<(S3Request, usize, S3Mishap)>,
     /// Unfinished writing in parts: identifier and key.
     unfinished: BTreeMap<String, String>,
+    /// Those of them that have lost a part.
+    broken: Vec<String>,
 }
 
 type Answer = Response<UnsyncBoxBody<Bytes, std::io::Error>>;
@@ -107,8 +111,20 @@ impl S3 {
         let directory =
             if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
         let directory = directory.expect("a directory for the object store");
-        std::fs::create_dir(directory.path().join(Self::BUCKET)).expect("a bucket");
-        let state = Arc::new(State { directory, known: Mutex::default() });
+        let path = directory.path().to_owned();
+        Self::open(path, Some(directory))
+    }
+
+    /// Starts one whose objects are files below `directory`, in `BUCKET/KEY`.
+    pub fn start_in(directory: &Path) -> Self {
+        std::fs::create_dir_all(directory).expect("a directory for the object store");
+        Self::open(directory.to_owned(), None)
+    }
+
+    fn open(path: PathBuf, own: Option<TempDir>) -> Self {
+        let bucket = std::fs::create_dir_all(path.join(Self::BUCKET));
+        bucket.expect("a bucket");
+        let state = Arc::new(State { path, _own: own, known: Mutex::default() });
         let (stop, stopped) = oneshot::channel();
         let (bound, address) = std::sync::mpsc::channel();
         let shared = Arc::clone(&state);
@@ -147,7 +163,7 @@ impl S3 {
 
     /// The keys of all objects.
     pub fn objects(&self) -> Vec<String> {
-        let root = self.state.directory.path().join(Self::BUCKET);
+        let root = self.state.path.join(Self::BUCKET);
         let mut found = Vec::new();
         let mut pending = vec![root.clone()];
         while let Some(directory) = pending.pop() {
@@ -170,8 +186,8 @@ impl S3 {
     }
 
     /// The file of an object, for damage.
-    pub fn object_path(&self, key: &str) -> std::path::PathBuf {
-        self.state.directory.path().join(Self::BUCKET).join(key)
+    pub fn object_path(&self, key: &str) -> PathBuf {
+        self.state.path.join(Self::BUCKET).join(key)
     }
 
     /// The keys of unfinished writing in parts.
@@ -192,14 +208,15 @@ impl Drop for S3 {
 async fn serve(state: Arc<State>, bound: std::sync::mpsc::Sender<SocketAddr>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let _ = bound.send(listener.local_addr().expect("the port that was taken"));
-    let files = s3s_fs::FileSystem::new(state.directory.path()).expect("a directory");
+    let files = s3s_fs::FileSystem::new(&state.path).expect("a directory");
     let mut builder = S3ServiceBuilder::new(files);
     builder.set_auth(SimpleAuth::from_single(S3::ACCESS_KEY, S3::SECRET_KEY));
     let service = builder.build();
     loop {
         let Ok((socket, _)) = listener.accept().await else { continue };
         let (state, service) = (Arc::clone(&state), service.clone());
-        let answer = service_fn(move |request| answer(Arc::clone(&state), service.clone(), request));
+        let answer =
+            service_fn(move |request| answer(Arc::clone(&state), service.clone(), request));
         tokio::spawn(http1::Builder::new().serve_connection(TokioIo::new(socket), answer));
     }
 }
@@ -242,6 +259,8 @@ async fn answer(
             Ok(refusal(status, code))
         }
         Some(S3Mishap::Lose) => {
+            let id = request.uri().query().and_then(|query| parameter(query, "uploadId"));
+            state.lock().broken.extend(id);
             let _ = request.into_body().collect().await;
             let lost = Response::builder().header(header::ETAG, "\"lost\"");
             Ok(lost.body(whole(Bytes::new())).expect("an answer"))
@@ -273,6 +292,18 @@ async fn carry_out(
     let id = query.as_deref().and_then(|query| parameter(query, "uploadId"));
     if kind == S3Request::ListUnfinished {
         return Ok(list_unfinished(state, query.as_deref().unwrap_or_default()));
+    }
+    // `s3s-fs` has other words for these than S3.
+    if matches!(kind, S3Request::Part | S3Request::Complete | S3Request::Abort) {
+        let (known, broken) = {
+            let (known, id) = (state.lock(), id.clone().unwrap_or_default());
+            (known.unfinished.contains_key(&id), known.broken.contains(&id))
+        };
+        if !known || (kind == S3Request::Complete && broken) {
+            let _ = request.into_body().collect().await;
+            let refused = if known { (400, "InvalidPart") } else { (404, "NoSuchUpload") };
+            return Ok(refusal(refused.0, refused.1));
+        }
     }
     let answered = hyper::service::Service::call(&service, request).await;
     let (head, body) = answered.map_err(std::io::Error::other)?.into_parts();
@@ -332,9 +363,7 @@ fn list_unfinished(state: &State, query: &str) -> Answer {
         .unfinished
         .iter()
         .filter(|(_, key)| key.starts_with(&prefix))
-        .map(|(id, key)| {
-            format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>")
-        })
+        .map(|(id, key)| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>"))
         .collect();
     let xml = format!(
         "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{uploads}\

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::Client;
 use crate::client::Address;
 use crate::command::{Outcome, without_ours};
+use crate::postgres::{Database, Postgres};
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,8 +24,15 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Names a running registry to test instead of starting one, to try the tests themselves.
 const OVERRIDE: &str = "PLURA_TEST_REGISTRY";
 
+/// Names the engine that has the metadata of servers whose settings name none: `postgres`, on which
+/// each has a database of its own.
+const ENGINE: &str = "PLURA_TEST_DATABASE";
+
 /// What the server prints when it can be talked to.
 const READY: &str = "Listening on ";
+
+/// Where the server is told which database it has.
+const URL: &str = "PLURA_DATABASE__URL";
 
 /// How to start a server.
 #[derive(Debug, Clone)]
@@ -68,7 +76,8 @@ impl Builder {
     }
 
     /// Starts the server and waits until it listens.
-    pub fn start(self) -> Server {
+    pub fn start(mut self) -> Server {
+        let database = self.take_database();
         let temporary = self.data.is_none().then(|| TempDir::new().expect("a temporary directory"));
         let data = match (&self.data, &temporary) {
             (Some(given), _) => given.clone(),
@@ -84,12 +93,24 @@ impl Builder {
             process: None,
             address: Address::new(""),
             _temporary: temporary,
+            database,
         };
         match std::env::var(OVERRIDE) {
             Ok(base) => server.address.set(base.trim_end_matches('/')),
             Err(_) => server.start_again(),
         }
         server
+    }
+
+    fn take_database(&mut self) -> Option<Database> {
+        let engine = std::env::var(ENGINE).ok()?;
+        assert_eq!(engine, "postgres", "what {ENGINE} may be");
+        if self.environment.keys().any(|name| name.starts_with("PLURA_DATABASE__")) {
+            return None;
+        }
+        let database = Postgres::shared().empty_database();
+        self.environment.insert(URL.to_owned(), database.url());
+        Some(database)
     }
 
     fn make_administrator(&self, data: &Path, name: &str, password: &str) {
@@ -109,6 +130,8 @@ pub struct Server {
     process: Option<Process>,
     address: Address,
     _temporary: Option<TempDir>,
+    /// Goes after the process, as fields are dropped in their order.
+    database: Option<Database>,
 }
 
 impl Server {
@@ -178,6 +201,9 @@ impl Server {
     pub fn start_again_with(&mut self, environment: &[(&str, &str)]) {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         self.settings.environment = environment.iter().map(own).collect();
+        if let Some(database) = &self.database {
+            self.settings.environment.insert(URL.to_owned(), database.url());
+        }
         self.start_again();
     }
 

@@ -59,7 +59,6 @@ impl Bucket {
 
 /// What has been received, and the hash over all of it.
 struct Received {
-    before: Parts,
     offset: u64,
     received: u64,
     hashing: Hashing,
@@ -94,14 +93,13 @@ impl<'a> Sending<'a> {
         let mut sending = Self {
             bucket,
             upload,
-            parts: Parts { strays: Vec::new(), ..before.clone() },
+            parts: Parts { strays: Vec::new(), ..before },
             pieces: VecDeque::new(),
             gathered: 0,
             held: Held::nothing(),
             flying: JoinSet::new(),
         };
         let mut received = Received {
-            before,
             offset: progress.offset,
             received: 0,
             hashing: Hashing::new(progress.hasher),
@@ -126,6 +124,11 @@ impl<'a> Sending<'a> {
 
     /// Holds memory for what is to come until the next part goes, of which `left` is announced.
     async fn make_room(&mut self, left: Option<u64>) {
+        let whole = self.parts.multipart.is_none() && self.gathered == 0;
+        if left == Some(0) && whole {
+            // Nothing is taken back to be sent again.
+            return;
+        }
         let tail = self.parts.tail.as_ref().map_or(0, |tail| tail.length);
         let here = self.gathered + tail;
         let wanted = match left {
@@ -198,7 +201,8 @@ impl<'a> Sending<'a> {
         let (payload, size) = self.cut(size);
         let held = self.held.split(size);
         let Some(multipart) = &mut self.parts.multipart else { return Ok(()) };
-        let (key, id, place) = (stored(&multipart.key)?, multipart.id.clone(), multipart.parts.len());
+        let (key, id, place) =
+            (stored(&multipart.key)?, multipart.id.clone(), multipart.parts.len());
         if place >= MOST_PARTS {
             let detail = "it has more parts than an object may have; set larger parts".to_owned();
             return Err(Error::Options(detail));
@@ -235,19 +239,14 @@ impl<'a> Sending<'a> {
         while !self.flying.is_empty() {
             self.land_one().await?;
         }
-        let Received { before, offset, received, hashing } = received;
+        let Received { offset, received, hashing } = received;
         let hasher = hashing.finish().await?;
         let offset = offset + received;
         if self.parts.length() != offset {
             return Err(inconsistent(offset, self.parts.length()));
         }
-        let parts = if received == 0 && self.parts.length() == before.length() && interrupted.is_some()
-        {
-            before
-        } else {
-            self.parts
-        };
-        Ok(Appended { progress: Progress { offset, hasher, parts: Some(parts) }, interrupted })
+        let parts = Some(self.parts);
+        Ok(Appended { progress: Progress { offset, hasher, parts }, interrupted })
     }
 
     /// Takes the first `size` bytes out of what was gathered.

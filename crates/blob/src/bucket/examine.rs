@@ -121,7 +121,7 @@ impl Bucket {
     async fn try_list_multipart(&self) -> Fitness {
         let problem = match self.multiparts("").await {
             Ok(Some(_)) => None,
-            Ok(None) => Some("it has no such request".to_owned()),
+            Ok(None) => Some("it does not know or not allow the request".to_owned()),
             Err(error) => Some(error.to_string()),
         };
         let fix = "have the bucket abort unfinished writes in parts by a lifecycle rule";
@@ -130,8 +130,7 @@ impl Bucket {
     }
 
     async fn try_list(&self, path: &Path) -> Tried {
-        let listed: Vec<_> =
-            self.0.store.list(Some(&self.below("probe"))).try_collect().await?;
+        let listed: Vec<_> = self.0.store.list(Some(&self.below("probe"))).try_collect().await?;
         let there = listed.iter().any(|object| object.location == *path);
         Ok(if there { Ok(()) } else { Err("an object that was written is not listed".to_owned()) })
     }
@@ -163,7 +162,17 @@ impl Bucket {
     fn explain(&self, error: &object_store::Error) -> (String, Option<&'static str>) {
         let options = &self.0.options;
         let (bucket, region) = (&options.bucket, &options.region);
-        let code = code_of(error);
+        let text = error.to_string();
+        // Some object stores have one code for all of these.
+        let code = match code_of(error).as_deref() {
+            Some("AccessDenied") if text.contains("signature") => {
+                Some("SignatureDoesNotMatch".into())
+            }
+            Some("AccessDenied") if text.contains("No such key") => {
+                Some("InvalidAccessKeyId".into())
+            }
+            code => code.map(ToOwned::to_owned),
+        };
         let (problem, fix) = match code.as_deref() {
             Some("NoSuchBucket") => (
                 format!("there is no bucket `{bucket}`"),
@@ -173,10 +182,9 @@ impl Bucket {
                 "the signature does not match".to_owned(),
                 "correct `storage.s3.secret_key`; it is not the one that belongs to the access key",
             ),
-            Some("InvalidAccessKeyId" | "NotSignedUp") => (
-                "the access key is unknown".to_owned(),
-                "correct `storage.s3.access_key`",
-            ),
+            Some("InvalidAccessKeyId" | "NotSignedUp") => {
+                ("the access key is unknown".to_owned(), "correct `storage.s3.access_key`")
+            }
             Some("AccessDenied" | "AllAccessDisabled") => (
                 format!("access to the bucket `{bucket}` is denied"),
                 "allow the key to get, put, list and delete objects and to write in parts there",
@@ -203,10 +211,17 @@ impl Bucket {
             return (problem, Some("correct `storage.s3.region`"));
         }
         let kinds = [
-            ("error sending request", "cannot reach", "see that it runs, and `storage.s3.endpoint`"),
-            ("169.254.169.254", "there are no credentials for",
-             "set `storage.s3.access_key` and `storage.s3.secret_key`, or AWS_ACCESS_KEY_ID and \
-              AWS_SECRET_ACCESS_KEY"),
+            (
+                "error sending request",
+                "cannot reach",
+                "see that it runs, and `storage.s3.endpoint`",
+            ),
+            (
+                "169.254.169.254",
+                "there are no credentials for",
+                "set `storage.s3.access_key` and `storage.s3.secret_key`, or AWS_ACCESS_KEY_ID and \
+              AWS_SECRET_ACCESS_KEY",
+            ),
         ];
         // The later is the more telling.
         for (sign, problem, fix) in kinds.into_iter().rev() {

@@ -55,8 +55,7 @@ impl Bucket {
     pub fn open(options: &BucketOptions) -> Result<Self, Error> {
         // What is gathered, and one part more, must fit into the memory.
         let most = (options.upload_memory / 4).max(options.part_size);
-        let sizes =
-            PartSizes { first: options.part_size, uniform: options.uniform_parts, most };
+        let sizes = PartSizes { first: options.part_size, uniform: options.uniform_parts, most };
         let inner = Inner {
             store: options.client()?,
             http: connect(options)?,
@@ -70,11 +69,7 @@ impl Bucket {
     /// Makes what has arrived of an upload the content of `digest`.
     ///
     /// The digest is compared before anything is asked of the object store, if the hash went along.
-    pub(crate) async fn seal(
-        &self,
-        progress: Progress,
-        digest: &Digest,
-    ) -> Result<BlobKey, Error> {
+    pub(crate) async fn seal(&self, progress: Progress, digest: &Digest) -> Result<BlobKey, Error> {
         let goes_along = progress.hasher.algorithm() == digest.algorithm();
         if goes_along {
             expect(progress.hasher.finish(), digest)?;
@@ -143,13 +138,30 @@ impl Bucket {
         self.sweep(upload, None).await
     }
 
+    /// Removes what one attempt wrote: what `made` has and `before` had not.
+    pub async fn undo(&self, made: &Parts, before: Option<&Parts>) -> Result<(), Error> {
+        let mut keys = Vec::new();
+        if let Some(multipart) = &made.multipart {
+            let key = stored(&multipart.key)?;
+            if !before.is_some_and(|before| before.needs(&key)) {
+                self.abort(&key, &multipart.id).await?;
+                // Or it was completed.
+                keys.push(key);
+            }
+        }
+        if let Some(tail) = &made.tail {
+            keys.push(stored(&tail.key)?);
+        }
+        keys.retain(|key| !before.is_some_and(|before| before.needs(key)));
+        self.delete(&keys).await
+    }
+
     /// Multipart uploads that were begun and not completed, with the upload that each is of: as many
     /// as are under way, not as there are blobs. Nothing, where the object store cannot tell.
     pub async fn unfinished(&self) -> Result<Vec<(UploadId, Unfinished)>, Error> {
         let found = self.multiparts("").await?.unwrap_or_default();
-        let of_upload = |(key, id): (BlobKey, String)| {
-            Some((key.upload()?, Unfinished { key, id }))
-        };
+        let of_upload =
+            |(key, id): (BlobKey, String)| Some((key.upload()?, Unfinished { key, id }));
         Ok(found.into_iter().filter_map(of_upload).collect())
     }
 

@@ -42,7 +42,9 @@ impl Bucket {
             return Ok(key);
         }
         match code_of(&error).as_deref() {
-            Some(code @ ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "NoSuchUpload")) => {
+            Some(
+                code @ ("InvalidPart" | "InvalidPartOrder" | "EntityTooSmall" | "NoSuchUpload"),
+            ) => {
                 let detail = format!("the object store has lost parts of it ({code})");
                 Err(Error::Corrupt { path: key.as_str().into(), detail })
             }
@@ -84,7 +86,7 @@ impl Bucket {
         Ok(Some(found))
     }
 
-    /// ListMultipartUploads; nothing, where the object store has no such request.
+    /// ListMultipartUploads; nothing, where the object store has no such request, or not for us.
     async fn page_of_multiparts(
         &self,
         prefix: &str,
@@ -119,7 +121,8 @@ impl Bucket {
         let text = String::from_utf8_lossy(&text).into_owned();
         match status {
             200 => Ok(Some(text)),
-            405 | 501 => Ok(None),
+            // Not allowed, or not known.
+            403 | 405 | 501 => Ok(None),
             _ => Err(refused(format!("{status}: {text}"))),
         }
     }

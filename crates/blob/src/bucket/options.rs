@@ -85,11 +85,7 @@ impl fmt::Debug for AccessKeys {
 
 impl Default for Retries {
     fn default() -> Self {
-        Self {
-            count: 6,
-            pause: Duration::from_millis(100),
-            silence: Duration::from_secs(60),
-        }
+        Self { count: 6, pause: Duration::from_millis(100), silence: Duration::from_secs(60) }
     }
 }
 
@@ -145,9 +141,7 @@ impl BucketOptions {
             builder = builder.with_endpoint(self.endpoint_of_bucket(endpoint));
         }
         builder = match &self.keys {
-            Some(keys) => {
-                builder.with_access_key_id(&keys.id).with_secret_access_key(&keys.secret)
-            }
+            Some(keys) => builder.with_access_key_id(&keys.id).with_secret_access_key(&keys.secret),
             None => from_environment(builder),
         };
         builder = match &self.encryption {
@@ -215,7 +209,9 @@ impl BucketOptions {
     fn check(&self) -> Result<(), Error> {
         if !self.is_encrypted() && !self.allow_http {
             let endpoint = self.endpoint.as_deref().unwrap_or_default();
-            return Err(Error::Options(format!("{endpoint} is not encrypted, and nobody allowed that")));
+            return Err(Error::Options(format!(
+                "{endpoint} is not encrypted, and nobody allowed that"
+            )));
         }
         if self.part_size < LEAST_PART {
             return Err(Error::Options("a part has at least 5 MiB".to_owned()));

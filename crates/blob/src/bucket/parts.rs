@@ -73,7 +73,7 @@ impl Parts {
     }
 
     /// Whether an object of that key is needed.
-    pub fn needs(&self, key: &BlobKey) -> bool {
+    pub(super) fn needs(&self, key: &BlobKey) -> bool {
         let multipart = self.multipart.as_ref().map(|multipart| &multipart.key);
         let tail = self.tail.as_ref().map(|tail| &tail.key);
         multipart.into_iter().chain(tail).any(|needed| needed == key.as_str())

@@ -63,6 +63,14 @@ create table credential (
 create index credential_account on credential (account_id, kind, id);
 create index credential_expiry on credential (expires_at) where expires_at is not null;
 
+-- Prepared for roles that may ask the database themselves: a session that says whose it is, by
+-- `select set_config('plura.subject', ACCOUNT, true)`, sees and writes the credentials of that account
+-- alone. It does not bind who owns the table, as plura does, nor a session that says nothing.
+alter table credential enable row level security;
+
+create policy credential_of_subject on credential
+    using (coalesce(current_setting('plura.subject', true), '') in ('', account_id));
+
 create table membership (
     id text collate "C" not null primary key,
     subject_kind text collate "C" not null,

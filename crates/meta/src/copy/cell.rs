@@ -32,9 +32,9 @@ pub(super) enum Cell {
 impl Kind {
     /// The kind of a column by what its engine calls the type.
     pub(super) fn named(name: &str) -> Result<Self, Error> {
-        match name {
+        match name.to_ascii_lowercase().as_str() {
             "text" => Ok(Self::Text),
-            "bigint" | "integer" | "INTEGER" => Ok(Self::Integer),
+            "bigint" | "integer" => Ok(Self::Integer),
             "blob" | "bytea" => Ok(Self::Bytes),
             "boolean" => Ok(Self::Flag),
             other => Err(Error::Corrupt(format!("a column has the type `{other}`"))),

@@ -246,22 +246,3 @@ impl Sum {
         (self.rows, self.hasher.finish())
     }
 }
-
-impl Connection {
-    /// Asks yes or no, with names of tables in the question that are plura's own.
-    async fn ask(&mut self, sql: String) -> Result<bool, Error> {
-        let sql = AssertSqlSafe(sql);
-        match &mut self.0 {
-            ConnectionKind::Postgres(lent) => {
-                let answer = sqlx::query_scalar(sql).fetch_one(lent.begin()?).await;
-                lent.end(answer)
-            }
-            ConnectionKind::Own(connection) => {
-                Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
-            }
-            ConnectionKind::Pooled(connection) => {
-                Ok(sqlx::query_scalar(sql).fetch_one(&mut **connection).await?)
-            }
-        }
-    }
-}

@@ -4,9 +4,12 @@
 //! there.
 
 mod access;
+mod adopt;
 mod audit;
 mod completion;
 mod config;
+mod db;
+mod export;
 mod groups;
 mod health;
 mod init;
@@ -26,9 +29,12 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
+pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
-pub(crate) use self::config::{ConfigCommand, ShowArgs};
+pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
+pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
+pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
@@ -140,6 +146,16 @@ pub(crate) enum Command {
 
     /// Replace the metadata of an installation by a backup
     Restore(RestoreArgs),
+
+    /// Take over what another registry stored, without copying it
+    Adopt(AdoptArgs),
+
+    /// Write repositories as OCI image layouts, also while the server runs
+    Export(ExportArgs),
+
+    /// The database of an installation: its schema, and moving it
+    #[command(subcommand)]
+    Db(DbCommand),
 
     /// Show, check and explain settings
     #[command(subcommand)]

@@ -1,5 +1,6 @@
 //! `plura backup` and `plura restore`: the metadata of an installation.
 
+use anyhow::anyhow;
 use plura_registry::{CheckOptions, Error};
 use serde_json::json;
 
@@ -8,11 +9,13 @@ use crate::cli::{BackupArgs, RestoreArgs};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::runtime::runtime;
+use crate::wire;
 
 pub(super) fn run(args: &BackupArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let registry = wire::registry_settings(&settings)?;
     let bytes = runtime()?
-        .block_on(plura_registry::backup(&settings.data, &args.target))
+        .block_on(plura_registry::backup(&settings.data, &registry, &args.target))
         .hint("name a file that does not exist, and the installation with `--data DIR`")?;
     if args.output.json {
         printer.json(&json!({ "file": args.target, "bytes": bytes }))?;
@@ -25,6 +28,12 @@ pub(super) fn run(args: &BackupArgs, printer: &Printer) -> anyhow::Result<ExitSt
 
 pub(super) fn restore(args: &RestoreArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    if settings.database.server().is_some() {
+        let hint = "stop the servers, make an empty database, and copy the backup into it: \
+                    plura db copy --from sqlite:FILE --to postgres://...";
+        return Err(anyhow!("a backup is restored into a file, and a server has the metadata"))
+            .hint(hint);
+    }
     let runtime = runtime()?;
     let aside = runtime
         .block_on(plura_registry::restore(&args.source, &settings.data))

@@ -11,13 +11,16 @@ use self::object_store::Store;
 use crate::cli::{ConfigCommand, OutputArgs, ShowArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
-use crate::settings::{Key, Origin, Problem, Problems, Resolved, SECTIONS, Secret, Section, resolve};
+use crate::settings::{
+    Key, Origin, Problem, Problems, Resolved, SECTIONS, Secret, Section, resolve,
+};
 
 pub(super) fn run(command: ConfigCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {
         ConfigCommand::Show(args) => show(&args, printer),
         ConfigCommand::Check(args) => check(&args, printer),
         ConfigCommand::Reference(args) => reference(&args, printer),
+        ConfigCommand::Import(args) => super::import::run(&args, printer),
     }
 }
 

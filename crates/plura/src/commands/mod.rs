@@ -1,6 +1,7 @@
 //! What commands do: one file each.
 
 mod access;
+mod adopt;
 mod answers;
 mod audit;
 mod backup;
@@ -8,8 +9,11 @@ mod check;
 mod collect;
 mod completion;
 mod config;
+mod db;
 mod demo;
+mod export;
 mod health;
+mod import;
 mod init;
 mod login;
 mod man;
@@ -48,6 +52,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),
+        Command::Adopt(args) => adopt::run(&args, printer),
+        Command::Export(args) => export::run(&args, printer),
+        Command::Db(command) => db::run(&command, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),

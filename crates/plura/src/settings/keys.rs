@@ -3,7 +3,7 @@
 //! The defaults are read from here, `plura config reference` is printed from here, and a name that
 //! is not here is an error; there is no second list to keep in step.
 
-use super::{access, storage};
+use super::{access, database, storage};
 
 /// A group of keys: a table of the file.
 pub(crate) struct Section {
@@ -78,6 +78,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                     created when it is missing. A relative path starts where the command runs.",
         }],
     },
+    database::DATABASE,
     storage::STORAGE,
     storage::S3_KEYS,
     storage::REDIRECT,

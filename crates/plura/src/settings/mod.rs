@@ -8,6 +8,7 @@
 mod access;
 mod address;
 mod count;
+mod database;
 mod environment;
 mod file;
 mod keys;
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::access::{Access, Limits};
 pub(crate) use self::address::{BaseUrl, ListenAddress};
 pub(crate) use self::count::Count;
+pub(crate) use self::database::{Database, DatabaseUrl, Named};
 pub(crate) use self::keys::{Key, SECTIONS, Section};
 pub(crate) use self::log_filter::LogFilter;
 pub(crate) use self::origin::{Origin, Problem, Problems};
@@ -41,6 +43,7 @@ pub(crate) use self::storage::{Backend, Encryption, Network, S3, Secret, Storage
 #[serde(deny_unknown_fields)]
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
+    pub(crate) database: Database,
     pub(crate) storage: Storage,
     pub(crate) server: Server,
     pub(crate) access: Access,
@@ -193,6 +196,7 @@ impl Settings {
         found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
         found.extend(self.server.tls.client_contradiction());
         found.extend(self.storage.contradictions());
+        found.extend(self.database.contradictions());
         found
     }
 }

@@ -106,7 +106,9 @@ impl Check<'_> {
         let repaired = self
             .repair(move |tx| Box::pin(async move { Ok(queries::forget_blob(tx, &row).await?) }))
             .await?;
-        if let (true, Some(key)) = (repaired, BlobKey::from_stored(key))
+        // What lies in an adopted tree stays where it is.
+        let own = BlobKey::from_stored(key).filter(|key| key.adopted().is_none());
+        if let (true, Some(key)) = (repaired, own)
             && kind != FindingKind::MissingBytes
         {
             self.blobs.set_aside(&key).await?;
@@ -147,7 +149,7 @@ impl Check<'_> {
             return Ok(true);
         }
         if let Some(upload) = key.upload()
-            && self.is_under_way(&upload, key).await?
+            && self.is_under_way(&upload).await?
         {
             return Ok(false);
         }
@@ -157,18 +159,15 @@ impl Check<'_> {
         Ok(self.blobs.contains(key).await?)
     }
 
-    async fn is_under_way(&mut self, upload: &UploadId, key: &BlobKey) -> Result<bool, Error> {
+    async fn is_under_way(&mut self, upload: &UploadId) -> Result<bool, Error> {
         match &self.blobs {
             Blobs::Directory(directory) => {
                 let (directory, upload) = (directory.clone(), upload.clone());
                 Ok(blocking(move || directory.leftover(&upload)).await?.is_some())
             }
             Blobs::Bucket(_) => {
-                let row = upload::recorded(&mut self.connection, upload).await?;
-                let Some(row) = row else { return Ok(false) };
-                // Nobody is writing while this run repairs: the row names all that is needed.
-                let parts = row.parts.as_deref().and_then(Parts::from_text);
-                Ok(self.db.is_none() || parts.is_some_and(|parts| parts.needs(key)))
+                // What of it is not needed goes with the session, or with its next request.
+                Ok(upload::recorded(&mut self.connection, upload).await?.is_some())
             }
         }
     }

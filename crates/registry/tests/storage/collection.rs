@@ -313,7 +313,8 @@ async fn many_reviews_are_decided_as_planned_with_any_grace() {
             store.push("app", &pair[0].blobs[0]).await;
         }
         // In the middle of a run's first transactions, whatever their order.
-        store.execute("update review set due_at = due_at - 1000 * (abs(random()) % 100)").await;
+        let seconds = store.random_below(100);
+        store.execute(&format!("update review set due_at = due_at - 1000 * {seconds}")).await;
         for hours in 2..8 {
             store.collect_as_planned(None, HOUR * hours).await;
             store.assert_sound().await;

@@ -3,9 +3,11 @@
 //!
 //! Every test has a server and a directory of its own, and waits for conditions, not for time.
 
+mod adoption;
 mod collection;
 mod connections;
 mod crashes;
+mod database;
 mod demo;
 mod drain;
 mod health;
