@@ -43,7 +43,13 @@ pub(crate) struct Keys {
 impl Keys {
     pub(crate) fn new(own: OwnKey, rotation: Duration, token_life: Duration) -> Self {
         let overlap = 2 * token_life.max(LONGEST_TOKEN);
-        Self { own, rotation, overlap, seen: Mutex::default(), replacing: Mutex::default() }
+        Self {
+            own,
+            rotation,
+            overlap,
+            seen: Mutex::default(),
+            replacing: tokio::sync::Mutex::default(),
+        }
     }
 
     fn is_seen(&self) -> bool {
