@@ -7,6 +7,7 @@ use crate::cli::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::runtime::runtime;
+use crate::settings::Resolved;
 use crate::wire;
 
 pub(super) fn run(command: &DbCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
@@ -46,7 +47,7 @@ fn status(args: &DbArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
             (true, false) => "applied by a later version",
             (false, _) => "pending",
         };
-        let line = |step| {
+        let line = |step: &Migration| {
             let Migration { version, name, .. } = step;
             format!("{version:04}  {name}  {}\n", state(step))
         };
@@ -92,7 +93,7 @@ fn location(args: &DbArgs) -> anyhow::Result<DatabaseLocation> {
     configured(super::settings(&args.installation, args.installation.flags())?)
 }
 
-fn configured(resolved: crate::settings::Resolved) -> anyhow::Result<DatabaseLocation> {
+fn configured(resolved: Resolved) -> anyhow::Result<DatabaseLocation> {
     let settings = resolved.settings;
     Ok(wire::installation_settings(&settings)?.database_location(&settings.data))
 }
