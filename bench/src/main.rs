@@ -1,12 +1,14 @@
 //! Measures plura side by side with Debian's docker-registry, nginx and the machine itself.
 
 mod content;
+mod garage;
 mod host;
 mod http;
 mod image;
 mod parallel;
 mod peer;
 mod physical;
+mod postgres;
 mod process;
 mod registry;
 mod render;

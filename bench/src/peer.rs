@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, anyhow, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::garage::{ACCESS_KEY, Garage, REGION, SECRET_KEY};
 use crate::http::{Connection, Request};
 
 const START_DEADLINE: Duration = Duration::from_mins(1);
@@ -46,6 +47,15 @@ impl fmt::Display for Kind {
 
 /// The two registries that every scenario of pushes compares.
 pub(crate) const REGISTRIES: [Kind; 2] = [Kind::Plura, Kind::DockerRegistry];
+
+/// Where a registry keeps its bytes.
+#[derive(Clone, Copy)]
+pub(crate) enum Storage<'a> {
+    /// In its own data directory.
+    Directory,
+    /// In a bucket that it has for itself.
+    Bucket(&'a Garage, &'a str),
+}
 
 /// Knows where programs and data are.
 pub(crate) struct Launcher {
@@ -81,7 +91,28 @@ impl Launcher {
     pub(crate) fn start(&self, kind: Kind) -> Result<Peer> {
         let temporary = self.temporary()?;
         let directory = temporary.path().to_owned();
-        self.launch(kind, &directory, &[], Some(temporary))
+        self.launch(kind, &directory, Storage::Directory, &[], Some(temporary))
+    }
+
+    /// Starts a registry that keeps its bytes in a bucket, with extra environment variables.
+    pub(crate) fn start_on_bucket(
+        &self,
+        kind: Kind,
+        (garage, bucket): (&Garage, &str),
+        environment: &[(&str, &str)],
+    ) -> Result<Peer> {
+        let temporary = self.temporary()?;
+        let directory = temporary.path().to_owned();
+        let storage = Storage::Bucket(garage, bucket);
+        self.launch(kind, &directory, storage, environment, Some(temporary))
+    }
+
+    /// Starts a plura whose metadata is in PostgreSQL and whose bytes are in a directory of its own.
+    pub(crate) fn start_on_database(&self, url: &str) -> Result<Peer> {
+        let temporary = self.temporary()?;
+        let directory = temporary.path().to_owned();
+        let database = ("PLURA_DATABASE__URL", url);
+        self.launch(Kind::Plura, &directory, Storage::Directory, &[database], Some(temporary))
     }
 
     /// Starts a plura that wants everybody to log in, with one administrator.
@@ -91,7 +122,7 @@ impl Launcher {
         let directory = temporary.path().to_owned();
         self.make_administrator(&directory.join("data"), name, password)?;
         let projects = ("PLURA_ACCESS__CREATE_PROJECTS", "true");
-        self.launch(Kind::Plura, &directory, &[projects], Some(temporary))
+        self.launch(Kind::Plura, &directory, Storage::Directory, &[projects], Some(temporary))
     }
 
     fn make_administrator(&self, data: &Path, name: &str, password: &str) -> Result<()> {
@@ -113,20 +144,21 @@ impl Launcher {
         directory: &Path,
         environment: &[(&str, &str)],
     ) -> Result<Peer> {
-        self.launch(kind, directory, environment, None)
+        self.launch(kind, directory, Storage::Directory, environment, None)
     }
 
     fn launch(
         &self,
         kind: Kind,
         directory: &Path,
+        storage: Storage<'_>,
         environment: &[(&str, &str)],
         temporary: Option<TempDir>,
     ) -> Result<Peer> {
         let data = directory.join("data");
         fs::create_dir_all(&data)?;
         let program = if kind == Kind::Plura { self.stand_in.unwrap_or(kind) } else { kind };
-        let (mut command, port) = self.command(program, directory, &data)?;
+        let (mut command, port) = self.command(program, directory, &data, storage)?;
         command.envs(environment.iter().copied());
         let log = directory.join("stderr.log");
         command.stdin(Stdio::null()).stderr(File::create(&log)?);
@@ -137,12 +169,11 @@ impl Launcher {
             Some(port) => Ok(port),
             None => process.announced_port(),
         };
-        port.and_then(|port| {
-            wait_until_ready(&mut process, port)?;
-            let ready_after = started.elapsed();
-            Ok(Peer { kind, port, ready_after, data, process, _temporary: temporary })
-        })
-        .with_context(|| format!("starting {program}; its errors end with: {}", tail(&log)))
+        let port = port
+            .and_then(|port| wait_until_ready(&mut process, port).map(|()| port))
+            .with_context(|| format!("starting {program}; its errors end with: {}", tail(&log)))?;
+        let ready_after = started.elapsed();
+        Ok(Peer { kind, port, ready_after, data, process, _temporary: temporary })
     }
 
     /// The command line, and the port if the server cannot choose and announce one itself.
@@ -151,19 +182,23 @@ impl Launcher {
         program: Kind,
         directory: &Path,
         data: &Path,
+        storage: Storage<'_>,
     ) -> Result<(Command, Option<u16>)> {
         Ok(match program {
             Kind::Plura => {
                 let mut command = Command::new(&self.plura);
                 command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+                command.envs(storage.environment());
                 (command, None)
             }
             Kind::DockerRegistry => {
                 let port = free_port()?;
                 let config = directory.join("config.yml");
-                fs::write(&config, docker_registry_config(data, port))?;
+                fs::write(&config, docker_registry_config(data, port, storage))?;
                 let mut command = Command::new("docker-registry");
                 command.arg("serve").arg(config);
+                // Debian's build of its S3 client ends with an error where this is set.
+                command.env_remove("AWS_CA_BUNDLE");
                 (command, Some(port))
             }
             Kind::Nginx => {
@@ -176,6 +211,22 @@ impl Launcher {
                 (command, Some(port))
             }
         })
+    }
+}
+
+impl Storage<'_> {
+    /// What plura is told about it. Bytes pass through the server, so that it is measured.
+    fn environment(self) -> Vec<(&'static str, String)> {
+        let Self::Bucket(garage, bucket) = self else { return Vec::new() };
+        vec![
+            ("PLURA_STORAGE__BACKEND", "s3".to_owned()),
+            ("PLURA_STORAGE__REDIRECT__ENABLED", "false".to_owned()),
+            ("PLURA_STORAGE__S3__ENDPOINT", format!("http://127.0.0.1:{}", garage.port)),
+            ("PLURA_STORAGE__S3__REGION", REGION.to_owned()),
+            ("PLURA_STORAGE__S3__BUCKET", bucket.to_owned()),
+            ("PLURA_STORAGE__S3__ACCESS_KEY", ACCESS_KEY.to_owned()),
+            ("PLURA_STORAGE__S3__SECRET_KEY", SECRET_KEY.to_owned()),
+        ]
     }
 }
 
@@ -195,10 +246,10 @@ impl Peer {
 }
 
 /// A child process that does not outlive its handle.
-struct Process(Child);
+pub(crate) struct Process(Child);
 
 impl Process {
-    fn spawn(command: &mut Command) -> Result<Self> {
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
         let program: OsString = command.get_program().to_owned();
         let child = command
             .stdout(Stdio::piped())
@@ -220,6 +271,10 @@ impl Process {
             line.clear();
         }
         bail!("it ended without saying where it listens")
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
     }
 
     fn stop(&mut self) -> Result<()> {
@@ -274,7 +329,7 @@ fn wait_until_ready(process: &mut Process, port: u16) -> Result<()> {
 }
 
 /// Somebody may take the port before the server does; it then fails to start, which is seen.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
@@ -289,7 +344,22 @@ fn nginx_program() -> &'static str {
 }
 
 /// What Debian ships in `/etc/docker/registry/config.yml`, without login, access log and probes.
-fn docker_registry_config(data: &Path, port: u16) -> String {
+fn docker_registry_config(data: &Path, port: u16, storage: Storage<'_>) -> String {
+    let driver = match storage {
+        Storage::Directory => format!("  filesystem:\n    rootdirectory: {}", data.display()),
+        Storage::Bucket(garage, bucket) => format!(
+            "  redirect:
+    disable: true
+  s3:
+    region: {REGION}
+    regionendpoint: http://127.0.0.1:{port}
+    bucket: {bucket}
+    accesskey: {ACCESS_KEY}
+    secretkey: {SECRET_KEY}
+    secure: false",
+            port = garage.port,
+        ),
+    };
     format!(
         "version: 0.1
 log:
@@ -299,14 +369,12 @@ log:
 storage:
   cache:
     blobdescriptor: inmemory
-  filesystem:
-    rootdirectory: {}
+{driver}
   delete:
     enabled: true
 http:
   addr: 127.0.0.1:{port}
 ",
-        data.display()
     )
 }
 

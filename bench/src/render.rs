@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::host::Host;
-use crate::report::{Report, Row, SUBJECT, Verdict, WITHOUT_LOGIN, number};
+use crate::report::{ONE_REPLICA, Report, Row, SUBJECT, Verdict, WITHOUT_LOGIN, number};
 
 /// The order of columns; peers that were not measured have none.
-const COLUMNS: [&str; 6] = [SUBJECT, WITHOUT_LOGIN, "docker-registry", "nginx", "disk", "machine"];
+const COLUMNS: [&str; 7] =
+    [SUBJECT, WITHOUT_LOGIN, ONE_REPLICA, "docker-registry", "nginx", "disk", "machine"];
 
 /// The whole document.
 pub(crate) fn document(host: &Host, settings: &str, reports: &[Report]) -> String {

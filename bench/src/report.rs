@@ -10,6 +10,9 @@ pub(crate) const SUBJECT: &str = "plura";
 /// The column of a plura that is open to everybody.
 pub(crate) const WITHOUT_LOGIN: &str = "plura without login";
 
+/// The column of a plura beside which there is no other replica.
+pub(crate) const ONE_REPLICA: &str = "one replica";
+
 /// The measurements of one scenario.
 #[derive(Serialize)]
 pub(crate) struct Report {

@@ -4,10 +4,12 @@ mod access;
 mod blob_get;
 mod blob_push;
 mod collect;
+mod database;
 mod listing;
 mod machine;
 mod manifest_get;
 mod memory;
+mod object_store;
 mod small_push;
 
 use std::rc::Rc;
@@ -48,6 +50,10 @@ pub(crate) enum Scenario {
     /// Dead blobs collected among many live ones
     #[value(alias = "7")]
     Collect,
+    /// Blobs in an object store
+    ObjectStore,
+    /// Manifests read with the metadata in PostgreSQL
+    Database,
 }
 
 /// How much is moved and stored.
@@ -151,6 +157,8 @@ impl Scenario {
             Self::Memory => "memory",
             Self::Listing => "listing",
             Self::Collect => "collect",
+            Self::ObjectStore => "object-store",
+            Self::Database => "database",
         }
     }
 
@@ -165,6 +173,8 @@ impl Scenario {
             Self::Memory => "Memory and start",
             Self::Listing => "One page of 100 from a list",
             Self::Collect => "Collection of dead blobs",
+            Self::ObjectStore => "Blobs in an object store (Garage)",
+            Self::Database => "Manifest GET with the metadata in PostgreSQL, 32 connections",
         }
     }
 
@@ -181,6 +191,8 @@ impl Scenario {
             Self::Memory => memory::run(bench, &mut report),
             Self::Listing => listing::run(bench, &mut report),
             Self::Collect => collect::run(bench, &mut report),
+            Self::ObjectStore => object_store::run(bench, &mut report),
+            Self::Database => database::run(bench, &mut report),
         };
         report.failure = result.err().map(|error| format!("{error:#}"));
         report

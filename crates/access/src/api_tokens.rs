@@ -52,6 +52,7 @@ pub struct NewApiToken {
     #[schema(value_type = Vec<schema::Scope>, max_items = 32)]
     pub scopes: Vec<String>,
     /// For how many days it is good; for ever if not given.
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     #[schema(minimum = 1, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }

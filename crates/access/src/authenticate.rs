@@ -9,7 +9,7 @@ use plura_policy::{AccountName, SpiffeId};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Access, Error, Identity, Method, Principal,
+    Access, Error, Identity, Method, Principal, keys,
     known::{Known, Proof},
     password::Password,
     rights,
@@ -65,6 +65,8 @@ impl Access {
         if self.is_open().await? {
             return Ok(Arc::clone(&self.shared.local));
         }
+        plura_fault::point("access.authenticate")
+            .map_err(|error| Error::System(error.to_string()))?;
         match shown {
             Credential::None => Ok(Arc::clone(&self.shared.anonymous)),
             Credential::Bearer(text) => self.bearer(text).await,
@@ -125,7 +127,7 @@ impl Access {
             if Secret::is_one(text) {
                 return Self::prove_secret(text, KINDS);
             }
-            self.prove_token(text)
+            self.prove_token(text).await
         })
         .await
     }
@@ -257,10 +259,10 @@ impl Access {
         Ok((Proof::Secret { hash }, Timestamp(i64::MAX)))
     }
 
-    pub(crate) fn prove_token(&self, text: &str) -> Result<(Proof, Timestamp), Error> {
-        let claims = self.verify_own(text)?;
+    pub(crate) async fn prove_token(&self, text: &str) -> Result<(Proof, Timestamp), Error> {
+        let (key, claims) = self.verify_own(text).await?;
         let until = ends(&claims);
-        Ok((Proof::Token(Arc::new(claims)), until))
+        Ok((Proof::Token { claims: Arc::new(claims), key }, until))
     }
 
     /// What is proved belongs to somebody; who that is now, and what they may do now.
@@ -291,7 +293,11 @@ impl Access {
                 self.note_use(account, Some(found), now);
                 Ok(principal)
             }
-            Proof::Token(claims) => self.read_token(&mut connection, claims, now).await,
+            Proof::Token { claims, key } => {
+                // It may have been taken back since.
+                keys::published(&mut connection, key, now).await?;
+                self.read_token(&mut connection, claims, now).await
+            }
             Proof::Certificate(names) => {
                 let rights = rights::of_certificate(&mut connection, names).await?;
                 let name = names.spiffe_id.as_ref().map(ToString::to_string);

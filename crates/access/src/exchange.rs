@@ -28,6 +28,32 @@ pub struct Exchanged {
     pub trust: String,
 }
 
+/// An exchange that was refused.
+#[derive(Debug)]
+pub struct RefusedExchange {
+    /// Why.
+    pub error: Error,
+    /// Whom the token names, for the audit: only where its issuer signed it, and it is an issuer that
+    /// an entry trusts. Otherwise anybody may have written it.
+    pub subject: Option<String>,
+}
+
+/// Longer subjects are cut in the audit.
+const LONGEST_SUBJECT: usize = 256;
+
+impl RefusedExchange {
+    fn of_signed(error: impl Into<Error>, claims: &Claims) -> Self {
+        let plain = claims.subject.chars().filter(|character| !character.is_control());
+        Self { error: error.into(), subject: Some(plain.take(LONGEST_SUBJECT).collect()) }
+    }
+}
+
+impl<E: Into<Error>> From<E> for RefusedExchange {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), subject: None }
+    }
+}
+
 impl Access {
     /// Exchanges a token of another issuer. `name` picks a trust entry where several would do.
     pub async fn exchange(
@@ -35,16 +61,20 @@ impl Access {
         caller: &Caller,
         token: &str,
         name: Option<&str>,
-    ) -> Result<Exchanged, Error> {
+    ) -> Result<Exchanged, RefusedExchange> {
         let now = Timestamp::now();
+        let fault = |error: std::io::Error| Error::System(error.to_string());
+        plura_fault::point("access.exchange").map_err(fault)?;
         let (entry, claims) = self.trusted(token, name, now).await?;
-        self.note_exchange(caller, &entry, &claims, now).await?;
-        let identity = Identity::Workload { trust: entry.name.clone(), subject: claims.subject };
+        let subject = claims.subject.clone();
+        let identity = Identity::Workload { trust: entry.name.clone(), subject };
         let mut principal =
             Principal::without_credential(identity, Method::Oidc, plura_policy::Rights::default());
+        let noted = self.note_exchange(caller, &principal, (&entry, &claims), now).await;
+        noted.map_err(|error| RefusedExchange::of_signed(error, &claims))?;
         // Changing the entry ends the tokens that it has led to.
         principal.credential = Some(entry.mark());
-        let token = self.mint(&principal, None, entry.token_seconds)?;
+        let token = self.mint(&principal, None, entry.token_seconds).await?;
         Ok(Exchanged {
             token,
             expires_in: entry.token_seconds,
@@ -67,7 +97,8 @@ impl Access {
         let generation = memory.generation();
         // Failures are not counted as those of passwords are: nobody guesses a signature, and one pod
         // with a token that has ended must not lock out the others behind the same address.
-        let (entry, claims) = self.trusted(text, None, now).await?;
+        let trusted = self.trusted(text, None, now).await;
+        let (entry, claims) = trusted.map_err(|refused| refused.error)?;
         if entry.kind() != TrustKind::Kubernetes {
             let reason = "such a token is used once: exchange it at /auth/exchange";
             return Err(Error::NotTrusted(reason.to_owned()));
@@ -90,25 +121,36 @@ impl Access {
         token: &str,
         name: Option<&str>,
         now: Timestamp,
-    ) -> Result<(Trust, Claims), Error> {
+    ) -> Result<(Trust, Claims), RefusedExchange> {
         let issuer = claimed_issuer(token)?;
         let rows = trust::list(&mut self.read_db().await?).await?;
-        let mut refused = Error::NotTrusted(match name {
+        let nobody = Error::NotTrusted(match name {
             Some(name) => format!("there is no entry `{name}` for its issuer"),
             None => "none is for its issuer".to_owned(),
         });
+        let mut refused = RefusedExchange::from(nobody);
         for row in rows {
             let entry = parse(&row)?;
             if entry.rule.issuer != issuer || name.is_some_and(|name| name != entry.name) {
                 continue;
             }
-            match self.shared.issuers.verify(token, &entry.expected(), now.0 / 1000).await {
+            let (expected, seconds) = (entry.expected(), now.0 / 1000);
+            let claims = match self.shared.issuers.signed(token, &expected, seconds).await {
                 Err(error @ TokenError::NoKeys { .. }) => return Err(error.into()),
-                Err(error) => refused = error.into(),
-                Ok(claims) => match entry.rule.matches(&claims) {
-                    Ok(()) => return Ok((entry, claims)),
-                    Err(mismatch) => refused = Error::NotTrusted(mismatch.to_string()),
-                },
+                Err(error) => {
+                    refused = error.into();
+                    continue;
+                }
+                Ok(claims) => claims,
+            };
+            let valid = claims.check(&expected, seconds).map_err(Error::from);
+            let matches = |()| {
+                let matched = entry.rule.matches(&claims);
+                matched.map_err(|mismatch| Error::NotTrusted(mismatch.to_string()))
+            };
+            match valid.and_then(matches) {
+                Ok(()) => return Ok((entry, claims)),
+                Err(error) => refused = RefusedExchange::of_signed(error, &claims),
             }
         }
         Err(refused)
@@ -118,8 +160,8 @@ impl Access {
     async fn note_exchange(
         &self,
         caller: &Caller,
-        entry: &Trust,
-        claims: &Claims,
+        principal: &Principal,
+        (entry, claims): (&Trust, &Claims),
         now: Timestamp,
     ) -> Result<(), Error> {
         let nonce = match entry.kind() {
@@ -136,7 +178,8 @@ impl Access {
             "sha": claims.get("sha"),
         })
         .to_string();
-        let origin = Arc::clone(&caller.origin);
+        // Who asks is what the token says.
+        let origin = principal.origin(&caller.origin);
         let work = async move |tx: &mut Tx| {
             if let Some(nonce) = nonce {
                 let until = Timestamp(nonce.keep_until.saturating_mul(1000));

@@ -18,7 +18,10 @@ use plura_meta::{Timestamp, account::AccountId};
 use quick_cache::sync::Cache;
 
 use crate::{
-    CertificateNames, NoRandomness, Principal, password::Password, random, signing::TokenClaims,
+    CertificateNames, NoRandomness, Principal,
+    password::Password,
+    random,
+    signing::{KeyId, TokenClaims},
 };
 
 /// How long rights are believed; well below the five seconds within which a revocation must be felt.
@@ -34,8 +37,8 @@ pub(crate) enum Proof {
     Password { account: AccountId, hash: String },
     /// Somebody has the secret with this hash.
     Secret { hash: String },
-    /// A token of ours says so.
-    Token(Arc<TokenClaims>),
+    /// A token of ours says so, which was signed with that key.
+    Token { claims: Arc<TokenClaims>, key: KeyId },
     /// A handshake proved it.
     Certificate(Arc<CertificateNames>),
 }

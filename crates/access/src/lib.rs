@@ -9,12 +9,15 @@ mod api_tokens;
 mod audit;
 mod authenticate;
 mod change;
+mod denials;
 mod error;
 mod exchange;
 mod explain;
 mod fading;
+mod keys;
 mod known;
 pub mod lockout;
+mod logins;
 mod members;
 pub mod oidc;
 pub mod password;
@@ -33,6 +36,7 @@ mod time;
 mod tokens;
 mod trust;
 mod users;
+pub mod whole;
 
 use std::{net::IpAddr, path::Path, sync::Arc, time::Duration};
 
@@ -44,8 +48,9 @@ pub use audit::{AuditEntry, AuditPage, AuditQuery};
 pub use authenticate::{CertificateNames, Credential};
 pub use change::Change;
 pub use error::Error;
-pub use exchange::Exchanged;
+pub use exchange::{Exchanged, RefusedExchange};
 pub use explain::ExplainAs;
+pub use logins::BegunLogin;
 pub use members::{Member, NewMember, Subject};
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
 pub use plura_policy::AccountName;
@@ -59,13 +64,15 @@ pub use trust::{NewTrust, Trust};
 pub use users::{ChangeUser, NewUser, User};
 
 use crate::{
+    denials::Denials,
+    keys::Keys,
     known::{Memory, PasswordKey},
     lockout::Lockout,
     oidc::Issuers,
     password::Hasher,
     projects::Projects,
     rate::Limiter,
-    signing::TokenKeys,
+    signing::OwnKey,
 };
 use plura_policy::{Asked, Decision, Permission};
 
@@ -84,15 +91,15 @@ pub struct Access {
 struct Shared {
     db: Db,
     settings: Settings,
-    keys: TokenKeys,
+    keys: Keys,
     hasher: Hasher,
     password_key: PasswordKey,
     lockout: Lockout,
+    denials: Denials,
     issuers: Issuers,
     memory: Memory,
     projects: Projects,
     openness: settings::Openness,
-    logins: sessions::Logins,
     identity_rate: Option<Limiter<String>>,
     address_rate: Option<Limiter<IpAddr>>,
     local: Arc<Principal>,
@@ -106,26 +113,24 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Access {
-    /// Access control over the database of an installation whose files are in `directory`; the
-    /// server's own keys are made there if there are none.
-    pub async fn open(db: Db, directory: &Path, settings: Settings) -> Result<Self, Error> {
+    /// Access control over a database. The key of this process is kept in `directory`, and made if there
+    /// is none; without a directory it is in memory alone, and a new one with each start.
+    pub async fn open(db: Db, directory: Option<&Path>, settings: Settings) -> Result<Self, Error> {
         const KEYS: usize = 65_536;
-        let (rotation, overlap) = (settings.key_rotation, 2 * settings.token_life);
-        let folder = directory.join("keys");
-        let opened = move || TokenKeys::open(folder, rotation, overlap, Timestamp::now());
-        let keys = tokio::task::spawn_blocking(opened);
-        let keys = keys.await.map_err(|error| Error::System(error.to_string()))?;
-        let keys = keys.map_err(|error| Error::Keys(error.to_string()))?;
+        let folder = directory.map(|directory| directory.join("keys"));
+        let own = tokio::task::spawn_blocking(move || OwnKey::open(folder)).await;
+        let own = own.map_err(|error| Error::System(error.to_string()))?;
+        let own = own.map_err(|error| Error::Keys(error.to_string()))?;
         let shared = Shared {
-            keys,
+            keys: Keys::new(own, settings.key_rotation, settings.token_life),
             hasher: Hasher::default(),
             password_key: PasswordKey::new()?,
             lockout: Lockout::new(KEYS),
+            denials: Denials::default(),
             issuers: Issuers::default(),
             memory: Memory::default(),
             projects: Projects::default(),
             openness: settings::Openness::default(),
-            logins: sessions::Logins::default(),
             identity_rate: settings.identity_rate.map(|rate| Limiter::new(rate, KEYS)),
             address_rate: settings.address_rate.map(|rate| Limiter::new(rate, KEYS)),
             local: Arc::new(Principal::local()),
@@ -133,7 +138,9 @@ impl Access {
             db,
             settings,
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let access = Self { shared: Arc::new(shared) };
+        access.find_key().await?;
+        Ok(access)
     }
 
     /// Whether, and by which rule, somebody may do something.
@@ -149,6 +156,22 @@ impl Access {
     /// The same without the words.
     pub fn allows(&self, principal: &Principal, permission: Permission, asked: Asked<'_>) -> bool {
         plura_policy::allows(&principal.rights, permission, asked)
+    }
+
+    /// The name by which somebody may do something, of those in a certificate. For all others it is
+    /// the one that they have.
+    pub fn deciding_name<'p>(
+        &self,
+        principal: &'p Principal,
+        permission: Permission,
+        asked: Asked<'p>,
+    ) -> &'p str {
+        let own = principal.identity.name();
+        let Identity::Certificate(_) = &principal.identity else { return own };
+        let grant = plura_policy::granted_by(&principal.rights, permission, asked);
+        // A pattern of SPIFFE IDs is not a name; the certificate has one such ID at most.
+        let name = grant.and_then(|grant| grant.origin.strip_prefix("dns:"));
+        name.unwrap_or(own)
     }
 
     /// How access is controlled.
@@ -173,8 +196,12 @@ impl Access {
         }
     }
 
-    /// Records that something was refused.
+    /// Records that something was done outside of a transaction of its own, or refused; refusals that
+    /// are alike are counted.
     pub async fn record(&self, origin: &Origin, event: Event) -> Result<(), Error> {
+        if event.outcome == Outcome::Denied {
+            return self.record_denial(origin, event).await;
+        }
         let (origin, now) = (origin.clone(), Timestamp::now());
         let work = async move |tx: &mut Tx| {
             Ok::<(), Error>(plura_meta::audit::record(tx, &origin, &event, now).await?)
@@ -187,17 +214,14 @@ impl Access {
     pub async fn tend(&self) -> Result<(), Error> {
         // A robot's ended secret stays for a while, so that its owner sees that it has ended.
         const REMEMBERED: Duration = Duration::from_hours(30 * 24);
-        let access = self.clone();
-        let rotated =
-            tokio::task::spawn_blocking(move || access.shared.keys.rotate(Timestamp::now()));
-        let rotated = rotated.await.map_err(|error| Error::System(error.to_string()))?;
-        rotated.map_err(|error| Error::Keys(error.to_string()))?;
+        self.tend_keys().await?;
         let now = Timestamp::now();
         self.warn_of_robots(now).await?;
         self.change(move |tx| {
             Box::pin(async move {
                 plura_meta::credential::delete_expired(tx, now.before(REMEMBERED)).await?;
                 plura_meta::trust::forget_nonces(tx, now).await?;
+                plura_meta::signing_key::delete_expired(tx, now).await?;
                 Ok(())
             })
         })

@@ -5,7 +5,8 @@
 //! address from which that name logged in before is exempt from it, as it is from what its neighbours
 //! behind the same address do.
 
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
@@ -126,14 +127,27 @@ impl Name {
 }
 
 /// What one party controls: an IPv4 address, or the network of 64 bits that IPv6 hands out.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Prefix {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Prefix {
     V4([u8; 4]),
     V6([u16; 4]),
 }
 
+impl fmt::Display for Prefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::V4(octets) => Ipv4Addr::from(octets).fmt(f),
+            Self::V6(first) => {
+                let mut segments = [0; 8];
+                segments[..4].copy_from_slice(&first);
+                write!(f, "{}/64", Ipv6Addr::from(segments))
+            }
+        }
+    }
+}
+
 impl Prefix {
-    fn of(address: IpAddr) -> Self {
+    pub(crate) fn of(address: IpAddr) -> Self {
         // An IPv4 client of a socket that listens on both comes as ::ffff:192.0.2.1.
         match address.to_canonical() {
             IpAddr::V4(address) => Self::V4(address.octets()),

@@ -1,4 +1,4 @@
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use plura_meta::{
     Connection, ProjectId, Timestamp, Tx,
@@ -8,7 +8,7 @@ use plura_meta::{
     project,
 };
 use plura_policy::{
-    AccountName, Asked, Pattern, Permission, ProjectName, Rights, Role, SpiffePattern, decide,
+    AccountName, Asked, Pattern, ProjectName, Rights, Role, SpiffePattern, decide_role,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use utoipa::ToSchema;
@@ -91,7 +91,7 @@ impl Access {
         found.into_iter().map(Member::of).collect()
     }
 
-    /// Gives a role. Nobody gives what they do not have.
+    /// Gives a role, to those who may: see [`decide_role`].
     pub async fn add_member(
         &self,
         caller: &Caller,
@@ -114,7 +114,7 @@ impl Access {
         .await
     }
 
-    /// Takes a role away.
+    /// Takes a role away, for those who may give it.
     pub async fn remove_member(
         &self,
         caller: &Caller,
@@ -122,7 +122,7 @@ impl Access {
         id: &str,
     ) -> Result<(), Error> {
         let (project, id) = (project.cloned(), id.to_owned());
-        let (origin, now) = (Arc::clone(&caller.origin), Timestamp::now());
+        let (caller, now) = (caller.clone(), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let found = membership::find(tx, &id).await?;
@@ -130,9 +130,11 @@ impl Access {
                 let wanted = project.as_ref().map(ProjectName::as_str);
                 let found = found.filter(|found| found.project.as_deref() == wanted);
                 let found = found.ok_or_else(|| Error::unknown("membership", &id))?;
+                let role = rights::grant(&found)?.role;
+                may_manage(&caller.principal.rights, role, project.as_ref())?;
                 membership::delete(tx, &id).await?;
                 let event = changed("member.remove", &found);
-                Ok(plura_meta::audit::record(tx, &origin, &event, now).await?)
+                Ok(plura_meta::audit::record(tx, &caller.origin, &event, now).await?)
             })
         })
         .await
@@ -147,7 +149,7 @@ pub(crate) async fn give(
     grant: &RobotGrant,
     now: Timestamp,
 ) -> Result<String, Error> {
-    may_give(&caller.principal.rights, grant.role, grant.project.as_ref())?;
+    may_manage(&caller.principal.rights, grant.role, grant.project.as_ref())?;
     if let (Some(pattern), Some(project)) = (&grant.repositories, &grant.project) {
         check_pattern(pattern, project)?;
     }
@@ -163,26 +165,15 @@ pub(crate) async fn give(
     Ok(membership::insert(tx, &new, now).await?)
 }
 
-/// Nobody gives a role that allows what they may not do themselves.
-pub(crate) fn may_give(
+/// Refuses who may neither give the role nor take it away.
+pub(crate) fn may_manage(
     rights: &Rights,
     role: Role,
     project: Option<&ProjectName>,
 ) -> Result<(), Error> {
     let asked = project.map_or(Asked::Installation, Asked::Project);
-    let given = Permission::ALL.into_iter().filter(|permission| role.gives(*permission));
-    for permission in given {
-        let decision = decide(rights, permission, asked);
-        if !decision.is_allowed() {
-            let fix = decision.fix.unwrap_or_default();
-            return Err(Error::Denied(Box::new(plura_policy::Decision::deny(
-                "nobody gives what they do not have",
-                format!("you cannot give the role {role}: {}", decision.reason),
-                fix,
-            ))));
-        }
-    }
-    Ok(())
+    let decision = decide_role(rights, role, asked);
+    if decision.is_allowed() { Ok(()) } else { Err(Error::Denied(Box::new(decision))) }
 }
 
 /// A pattern that covers nothing in its project is a mistake.

@@ -162,6 +162,17 @@ impl Principal {
         Self { identity, method, groups, rights, credential, until, freshness }
     }
 
+    /// Where a request came from, with this as who sent it.
+    pub(crate) fn origin(&self, request: &Origin) -> Origin {
+        Origin {
+            actor_kind: self.identity.kind().to_owned(),
+            actor: self.identity.name().to_owned(),
+            subject: self.identity.subject(),
+            method: self.method.as_str().to_owned(),
+            ..request.clone()
+        }
+    }
+
     /// Whether it showed who it is.
     pub fn is_anonymous(&self) -> bool {
         self.identity == Identity::Anonymous

@@ -57,9 +57,11 @@ pub struct NewProject {
     #[serde(default)]
     pub public: bool,
     /// The most bytes of blobs.
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_bytes: Option<u64>,
     /// The most tags.
+    #[serde(default, deserialize_with = "crate::whole::optional")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Option<u64>,
 }
@@ -71,11 +73,11 @@ pub struct ChangeProject {
     /// Whether everybody may pull.
     pub public: Option<bool>,
     /// The most bytes of blobs; `null` for no limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::whole::change")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_bytes: Change<u64>,
     /// The most tags; `null` for no limit.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "crate::whole::change")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Change<u64>,
 }

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use plura_meta::{
     Connection, ProjectId, Timestamp, Tx,
@@ -17,7 +17,7 @@ use crate::{
     members::{self, Subject},
     rights, schema,
     secret::{Secret, SecretKind},
-    time, users,
+    time, users, whole,
 };
 
 /// A robot: an account for a machine, whose secret ends.
@@ -82,6 +82,7 @@ pub struct NewRobot {
     pub grants: Vec<RobotGrant>,
     /// For how many days its secret is good: 90 if not given; 0 for ever, which an administrator may
     /// say.
+    #[serde(default, deserialize_with = "whole::optional")]
     #[schema(minimum = 0, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }
@@ -97,6 +98,7 @@ pub struct ChangeRobot {
     pub disabled: Option<bool>,
     /// For how many days from now on its secret is good; 0 for ever, which an administrator may
     /// say.
+    #[serde(default, deserialize_with = "whole::optional")]
     #[schema(minimum = 0, maximum = 3650)]
     pub expires_in_days: Option<u32>,
 }
@@ -187,10 +189,11 @@ impl Access {
             Some(_) => Some(self.expiry(caller, change.expires_in_days, now)?),
             None => None,
         };
-        let (robot, origin) = (name.clone(), Arc::clone(&caller.origin));
+        let (robot, caller) = (name.clone(), caller.clone());
         self.change(move |tx| {
             Box::pin(async move {
                 let mut account = find(tx, &robot).await?;
+                check_reach(tx, &caller, &account).await?;
                 account.display_name = change.description.unwrap_or(account.display_name);
                 account.disabled = change.disabled.unwrap_or(account.disabled);
                 account::update(tx, &account).await?;
@@ -199,7 +202,7 @@ impl Access {
                 }
                 let mut event = event("robot.update", &account, robot_project(&robot).as_ref());
                 event.detail = serde_json::json!({ "disabled": account.disabled }).to_string();
-                Ok(plura_meta::audit::record(tx, &origin, &event, now).await?)
+                Ok(plura_meta::audit::record(tx, &caller.origin, &event, now).await?)
             })
         })
         .await?;
@@ -247,13 +250,14 @@ impl Access {
 
     /// Removes a robot with its secrets and roles.
     pub async fn delete_robot(&self, caller: &Caller, name: &AccountName) -> Result<(), Error> {
-        let (robot, origin, now) = (name.clone(), Arc::clone(&caller.origin), Timestamp::now());
+        let (robot, caller, now) = (name.clone(), caller.clone(), Timestamp::now());
         self.change(move |tx| {
             Box::pin(async move {
                 let account = find(tx, &robot).await?;
+                check_reach(tx, &caller, &account).await?;
                 account::delete(tx, &account.id).await?;
                 let event = event("robot.delete", &account, robot_project(&robot).as_ref());
-                Ok(plura_meta::audit::record(tx, &origin, &event, now).await?)
+                Ok(plura_meta::audit::record(tx, &caller.origin, &event, now).await?)
             })
         })
         .await
@@ -325,11 +329,12 @@ fn grants_within(
     grants.into_iter().map(within).collect()
 }
 
-/// Who has a robot's secret may do what the robot may: nobody gets one that may do more than they do.
+/// Who has a robot's secret may do what the robot may, and who removes or stops a robot takes its roles
+/// away: only who may give and take each of them does so.
 async fn check_reach(tx: &mut Tx, caller: &Caller, robot: &Account) -> Result<(), Error> {
     for membership in membership::of_subject(tx, "robot", robot.id.as_str()).await? {
         let grant = RobotGrant::of(&membership)?;
-        members::may_give(&caller.principal.rights, grant.role, grant.project.as_ref())?;
+        members::may_manage(&caller.principal.rights, grant.role, grant.project.as_ref())?;
     }
     Ok(())
 }

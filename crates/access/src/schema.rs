@@ -60,6 +60,25 @@ macro_rules! pattern {
     };
 }
 
+/// A segment of the path of a SPIFFE ID: neither empty, nor `.` or `..`.
+macro_rules! segment {
+    () => {
+        r"(\.*[A-Za-z0-9_-][A-Za-z0-9._-]*|\.{3,})"
+    };
+}
+
+macro_rules! spiffe_id {
+    () => {
+        concat!(r"spiffe://[a-z0-9._-]{1,255}(/", segment!(), ")*")
+    };
+}
+
+macro_rules! spiffe_pattern {
+    () => {
+        concat!(r"spiffe://[a-z0-9._-]{1,255}(/(\*|", segment!(), r"))*(/\*\*)?")
+    };
+}
+
 forms! {
     /// The name of a user.
     UserName = text(1, AccountName::MAX_LENGTH, concat!("^", word!(), "$"));
@@ -92,13 +111,13 @@ forms! {
     /// `dns:NAME`, `trust:NAME` or `everyone`.
     Subject = string().pattern(Some(concat!(
         "^(everyone|user:", word!(), r"|robot:robot\+(", component!(), r"\+)?", word!(),
-        r"|(group|dns|trust):[^\s\x00-\x1f\x7f-\x9f]{1,256}|spiffe:spiffe://[a-z0-9._-]{1,255}(/.+)?)$"
+        r"|(group|dns|trust):[^\s\x00-\x1f\x7f-\x9f]{1,256}|spiffe:", spiffe_pattern!(), ")$"
     )));
     /// As whom something is explained: a name, `user:NAME`, `robot:NAME`, `trust:NAME`,
     /// `spiffe://DOMAIN/PATH` or `anonymous`.
     Explained = string().pattern(Some(concat!(
         "^(anonymous|(user:)?", word!(), r"|(robot:)?robot\+(", component!(), r"\+)?", word!(),
-        r"|trust:[^\s\x00-\x1f\x7f-\x9f]{1,256}|(spiffe:)?spiffe://[a-z0-9._-]{1,255}(/.+)?)$"
+        r"|trust:[^\s\x00-\x1f\x7f-\x9f]{1,256}|(spiffe:)?", spiffe_id!(), ")$"
     )));
     /// Words for people, without control characters.
     Text = text(0, LONGEST_TEXT, r"^[^\x00-\x1f\x7f-\x9f]*$");
@@ -107,6 +126,8 @@ forms! {
     /// The key of something that has no name.
     Key = text(36, 36, "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$")
         .format(Some(SchemaFormat::Custom("uuid".to_owned())));
+    /// What a key that tokens are signed with goes by (`kid`): its thumbprint (RFC 7638).
+    Thumbprint = text(43, 43, "^[A-Za-z0-9_-]+$");
     /// An instant (RFC 3339).
     Instant = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// A password to be set. It is also refused if it is a common one, or has the name in it.
@@ -154,4 +175,55 @@ fn string() -> ObjectBuilder {
 
 fn text(shortest: usize, longest: usize, pattern: &str) -> ObjectBuilder {
     string().min_length(Some(shortest)).max_length(Some(longest)).pattern(Some(pattern))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{ExplainAs, members::Subject as ParsedSubject};
+
+    /// The pattern of a form.
+    fn matches<F: PartialSchema>(text: &str) -> bool {
+        let RefOr::T(Schema::Object(object)) = F::schema() else { panic!("a form is no object") };
+        let pattern = object.pattern.expect("a pattern");
+        let pattern = regex::bytes::RegexBuilder::new(&pattern).unicode(false).build();
+        pattern.expect("an expression").is_match(text.as_bytes())
+    }
+
+    /// The paths of SPIFFE IDs, and of patterns, that are worth a look.
+    const PATHS: [&str; 22] = [
+        "", "/", "/a", "/a/", "//a", "/a//b", "/.", "/..", "/...", "/.a", "/..a", "/a.", "/a/../b",
+        "/*", "/*/a", "/**", "/a/**", "/**/a", "/a*", "/***", "/a b", "/%41",
+    ];
+
+    fn check(spiffe: &str) {
+        let subject = format!("spiffe:{spiffe}");
+        let parsed = subject.parse::<ParsedSubject>();
+        assert_eq!(matches::<Subject>(&subject), parsed.is_ok(), "{subject}");
+        for explained in [spiffe, &subject] {
+            let parsed = explained.parse::<ExplainAs>();
+            assert_eq!(matches::<Explained>(explained), parsed.is_ok(), "{explained}");
+        }
+    }
+
+    #[test]
+    fn the_forms_of_spiffe_ids_are_what_the_parser_takes() {
+        for domain in ["td", "example.org", "", "TD", "td:8080", "u@td", "*"] {
+            for path in PATHS {
+                check(&format!("spiffe://{domain}{path}"));
+            }
+        }
+        for other in ["spiffe:/td/a", "SPIFFE://td/a", "https://td/a", "spiffe://"] {
+            check(other);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_written_the_form_and_the_parser_agree(path in "(/[a-z.*_-]{0,4}){0,4}") {
+            check(&format!("spiffe://td{path}"));
+        }
+    }
 }

@@ -1,6 +1,6 @@
-//! Logins of people with a browser: with a password here, or at an issuer.
+//! Sessions of people with a browser, who logged in with a password here, or at an issuer.
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use plura_meta::{
     Timestamp, Tx,
@@ -9,28 +9,13 @@ use plura_meta::{
     credential::{self, Credential},
 };
 use plura_policy::AccountName;
-use quick_cache::sync::Cache;
 
 use crate::{
     Access, Caller, Error, Method, OidcLogin,
-    oidc::{Begun, Identity},
+    oidc::Identity,
     password::Password,
     secret::{Secret, SecretKind},
 };
-
-/// Logins at the issuer that were begun and are not finished: single use, and gone after ten minutes
-/// or when there are very many. A restart ends them; people try again.
-#[derive(Debug)]
-pub(crate) struct Logins(Cache<String, Arc<(Begun, Instant, String)>>);
-
-const PATIENCE: std::time::Duration = std::time::Duration::from_mins(10);
-
-impl Default for Logins {
-    fn default() -> Self {
-        const CAPACITY: usize = 10_000;
-        Self(Cache::new(CAPACITY))
-    }
-}
 
 impl Access {
     /// Begins a session with a password; the secret goes into a cookie.
@@ -46,46 +31,9 @@ impl Access {
         self.begin_session(caller, &found.ok_or(Error::BadCredentials)?, Method::Password).await
     }
 
-    /// Begins a login at the issuer: where to send the browser. `next` is where it goes afterwards.
-    pub async fn begin_oidc(&self, next: &str) -> Result<Begun, Error> {
-        let OidcLogin { provider, .. } = self.oidc()?;
-        let begun = provider.begin(&self.shared.issuers, Timestamp::now().0 / 1000).await?;
-        let kept = Arc::new((begun.clone(), Instant::now(), next.to_owned()));
-        self.shared.logins.0.insert(begun.state.clone(), kept);
-        Ok(begun)
-    }
-
-    /// Finishes a login at the issuer: the session's secret, and where the browser wanted to go.
-    pub async fn finish_oidc(
-        &self,
-        caller: &Caller,
-        state: &str,
-        code: &str,
-    ) -> Result<(Secret, String), Error> {
-        let login = self.oidc()?;
-        let unknown = || Error::invalid("state", "this login was not begun here, or too long ago");
-        let (_, kept) = self.shared.logins.0.remove(state).ok_or_else(unknown)?;
-        let (begun, at, next) = &*kept;
-        if at.elapsed() > PATIENCE {
-            return Err(unknown());
-        }
-        let now = Timestamp::now().0 / 1000;
-        let finished =
-            login.provider.finish(&self.shared.issuers, code, state, begun.clone(), now).await;
-        let account = self.federated(caller, login, finished?).await?;
-        Ok((self.begin_session(caller, &account, Method::Oidc).await?, next.clone()))
-    }
-
-    fn oidc(&self) -> Result<&OidcLogin, Error> {
-        let login = self.shared.settings.oidc.as_ref();
-        login.ok_or(Error::NotConfigured(
-            "login at an issuer is not set up (settings `access.oidc`)",
-        ))
-    }
-
     /// The account of a person that an issuer vouches for, made at the first login. The issuer's own
     /// key counts, not the name, which somebody else may have tomorrow.
-    async fn federated(
+    pub(crate) async fn federated(
         &self,
         caller: &Caller,
         login: &OidcLogin,
@@ -121,7 +69,7 @@ impl Access {
         .await
     }
 
-    async fn begin_session(
+    pub(crate) async fn begin_session(
         &self,
         caller: &Caller,
         account: &Account,

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::{
     Access, Caller, Error, ISSUER, Identity, Method, Principal, SERVICE,
     secret::{Secret, SecretKind},
-    signing::{AccessEntry, Expected, TokenClaims},
+    signing::{AccessEntry, Expected, KeyId, TokenClaims},
 };
 
 /// What a client asks for.
@@ -76,7 +76,7 @@ impl Access {
             None
         };
         let life = life(&caller.principal, self.shared.settings.token_life);
-        let token = self.mint(&caller.principal, entries, life)?;
+        let token = self.mint(&caller.principal, entries, life).await?;
         Ok(issued(token, life, refresh_token))
     }
 
@@ -157,7 +157,7 @@ impl Access {
     }
 
     /// A token of ours for somebody; limited to `entries`, or to nothing but what they may do.
-    pub(crate) fn mint(
+    pub(crate) async fn mint(
         &self,
         principal: &Principal,
         entries: Option<Vec<AccessEntry>>,
@@ -176,18 +176,15 @@ impl Access {
             kind: principal.identity.kind().to_owned(),
             credential: principal.credential.clone(),
         };
-        self.shared.keys.mint(&claims).map_err(|error| Error::Keys(error.to_string()))
+        self.sign(&claims).await
     }
 
-    /// The claims of a token of ours.
-    pub(crate) fn verify_own(&self, text: &str) -> Result<TokenClaims, Error> {
+    /// The claims of a token of ours, and the key that signed it.
+    pub(crate) async fn verify_own(&self, text: &str) -> Result<(KeyId, TokenClaims), Error> {
         let expected = Expected { issuer: ISSUER, audience: SERVICE, now: Timestamp::now() };
-        self.shared.keys.verify(text, &expected).map_err(|error| Error::BadToken(error.to_string()))
-    }
-
-    /// The public halves of the keys that tokens are signed with, as a JWK set.
-    pub fn jwks(&self) -> serde_json::Value {
-        self.shared.keys.jwks()
+        let (key, claims) = self.open_signed::<TokenClaims>(text, expected.now).await?;
+        claims.check(&expected).map_err(|error| Error::BadToken(error.to_string()))?;
+        Ok((key, claims))
     }
 
     async fn refresh_token(&self, caller: &Caller, client: &str) -> Result<String, Error> {

@@ -9,7 +9,7 @@ use std::{
 
 use plura_oci::{Algorithm, Digest, UploadId};
 
-use crate::{BlobKey, Error, Progress};
+use crate::{AdoptedRoot, BlobKey, Error, Progress, adopted::AdoptedRoots};
 
 /// Bytes in a directory of a local file system.
 ///
@@ -26,6 +26,8 @@ pub struct Directory {
     root: Arc<Path>,
     /// The shards that this process made sure of.
     shards: Arc<Mutex<HashSet<PathBuf>>>,
+    /// Trees of other registries that hold some of the blobs.
+    adopted: AdoptedRoots,
 }
 
 /// A sealed blob, open for reading; it stays readable when the blob is collected meanwhile.
@@ -75,7 +77,13 @@ impl Directory {
             let path = root.join(directory);
             fs::read_dir(&path).map_err(Error::io("list", &path))?;
         }
-        Ok(Self { root: root.into(), shards: Arc::default() })
+        let (shards, adopted) = (Arc::default(), AdoptedRoots::default());
+        Ok(Self { root: root.into(), shards, adopted })
+    }
+
+    /// Lets keys that begin with `~number/` stand for what is below `root`.
+    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) {
+        self.adopted.register(number, root);
     }
 
     /// Opens a sealed blob whose size is known to be `size`; another size is damage.
@@ -84,7 +92,7 @@ impl Directory {
     pub fn open_blob(&self, key: &BlobKey, size: u64) -> Result<BlobFile, Error> {
         let path = self.blob_path(key);
         plura_fault::point("blob.open").map_err(Error::io("open", &path))?;
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = self.open_key(key)?;
         let found = file.metadata().map_err(Error::io("read the size of", &path))?.len();
         if found != size {
             let detail = format!("it has {found} bytes, and metadata says {size}");
@@ -147,6 +155,10 @@ impl Directory {
         for key in keys {
             let path = self.blob_path(key);
             plura_fault::point("blob.delete").map_err(Error::io("remove", &path))?;
+            if let Some(removed) = self.adopted.remove(key) {
+                removed?;
+                continue;
+            }
             remove(&path)?;
             shards.extend(path.parent().map(Path::to_owned));
         }
@@ -234,17 +246,30 @@ impl Directory {
     ///
     /// Blocks on the disk.
     pub fn contains(&self, key: &BlobKey) -> Result<bool, Error> {
-        let path = self.blob_path(key);
-        path.try_exists().map_err(Error::io("inspect", &path))
+        match self.open_key(key) {
+            Err(error) if error.is_missing() => Ok(false),
+            opened => opened.map(|_| true),
+        }
     }
 
     /// The digest of the bytes under `key`.
     ///
     /// Blocks on the disk.
     pub fn rehash(&self, key: &BlobKey, algorithm: Algorithm) -> Result<Digest, Error> {
-        let path = self.blob_path(key);
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
-        hash_file(&file, algorithm).map_err(Error::io("read", &path))
+        let file = self.open_key(key)?;
+        hash_file(&file, algorithm).map_err(Error::io("read", self.blob_path(key)))
+    }
+
+    /// Moves damaged bytes to `damaged`, beside the store: they may still be worth something to
+    /// somebody.
+    ///
+    /// Blocks on the disk.
+    pub fn set_aside(&self, key: &BlobKey) -> Result<(), Error> {
+        let target = self.root.join("damaged").join(key.as_str());
+        if let Some(parent) = target.parent() {
+            fs::create_dir_all(parent).map_err(Error::io("create", parent))?;
+        }
+        fs::rename(self.blob_path(key), &target).map_err(Error::io("move to", &target))
     }
 
     /// Whether the store takes writes now: a file is written, synced and removed.
@@ -281,6 +306,15 @@ impl Directory {
 
     pub(crate) fn upload_path(&self, upload: &UploadId) -> PathBuf {
         self.root.join("uploads").join(upload.as_str())
+    }
+
+    /// The file of a key, wherever it is.
+    fn open_key(&self, key: &BlobKey) -> Result<File, Error> {
+        let own = || {
+            let path = self.blob_path(key);
+            File::open(&path).map_err(Error::io("open", path))
+        };
+        self.adopted.open(key).unwrap_or_else(own)
     }
 
     fn blob_path(&self, key: &BlobKey) -> PathBuf {

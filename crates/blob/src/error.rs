@@ -23,6 +23,21 @@ pub enum Error {
         /// What is wrong with it.
         detail: String,
     },
+    /// The object store refused, or did not answer.
+    #[error("cannot {action} {key} in the bucket: {source}")]
+    Store {
+        /// What was being done.
+        action: &'static str,
+        /// To which object.
+        key: String,
+        /// Whether what it was done to does not exist.
+        missing: bool,
+        /// Why not.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The bucket cannot be used as it is set.
+    #[error("{0}")]
+    Options(String),
     /// The content is not what the digest says.
     #[error("the content has the digest {computed}")]
     DigestMismatch {
@@ -49,8 +64,12 @@ impl Error {
         ))
     }
 
-    /// Whether the file is not there.
+    /// Whether the bytes are not there.
     pub fn is_missing(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+        match self {
+            Self::Io { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Store { missing, .. } => *missing,
+            _ => false,
+        }
     }
 }

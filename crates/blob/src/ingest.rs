@@ -4,19 +4,21 @@
 use std::{fs::File, io, os::unix::fs::FileExt, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{Stream, StreamExt};
+use futures_util::Stream;
 use plura_oci::{Algorithm, Hasher, UploadId};
 use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
-use crate::{Directory, Error};
+use crate::{Directory, Error, Parts, gather::Gather};
 
-/// How far an upload is: bytes that are on disk, and the hash over exactly these.
+/// How far an upload is: bytes that are stored, and the hash over exactly these.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// How many bytes have arrived.
     pub offset: u64,
     /// The hash over them.
     pub hasher: Hasher,
+    /// Where they are, in a bucket.
+    pub parts: Option<Parts>,
 }
 
 /// What came of appending: how far the upload is now, and why it went no further, if it should have.
@@ -28,9 +30,6 @@ pub struct Appended {
     pub interrupted: Option<io::Error>,
 }
 
-/// Frames are gathered to about this size: large enough that a system call and a hand-over between
-/// threads cost nothing beside the bytes, small enough for many uploads at once.
-const PIECE: usize = 256 << 10;
 /// Bodies up to this size are gathered whole and take one trip to a blocking thread.
 const SMALL: usize = 1 << 20;
 /// Pieces in flight to each of the two threads.
@@ -42,7 +41,7 @@ const FLUSH: u64 = 8 << 20;
 impl Progress {
     /// Nothing has arrived yet.
     pub fn start(algorithm: Algorithm) -> Self {
-        Self { offset: 0, hasher: algorithm.hasher() }
+        Self { offset: 0, hasher: algorithm.hasher(), parts: None }
     }
 }
 
@@ -56,7 +55,7 @@ impl Directory {
         progress: Progress,
         body: impl Stream<Item = io::Result<Bytes>> + Unpin,
     ) -> Result<Appended, Error> {
-        let mut body = Gather { body, interrupted: None };
+        let mut body = Gather::new(body);
         let mut first = BytesMut::new();
         while first.len() < SMALL {
             let Some(frame) = body.next_frame().await else {
@@ -117,11 +116,11 @@ impl Directory {
         let offset = join(disk_end).await.and_then(|end| end).map_err(failed("write"))?;
         let hasher = join(hash_end).await.map_err(failed("hash"))?;
         blocking(move || file.sync_data()).await.map_err(failed("sync"))?;
-        Ok(Progress { offset, hasher })
+        Ok(Progress { offset, hasher, parts: None })
     }
 }
 
-fn spawn_hasher(mut hasher: Hasher) -> (mpsc::Sender<Bytes>, JoinHandle<Hasher>) {
+pub(crate) fn spawn_hasher(mut hasher: Hasher) -> (mpsc::Sender<Bytes>, JoinHandle<Hasher>) {
     let (sender, mut pieces) = mpsc::channel::<Bytes>(DEPTH);
     let task = tokio::task::spawn_blocking(move || {
         while let Some(piece) = pieces.blocking_recv() {
@@ -180,51 +179,14 @@ impl Flusher {
     }
 }
 
-/// The body as pieces of a useful size.
-struct Gather<S> {
-    body: S,
-    interrupted: Option<io::Error>,
-}
-
-impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Gather<S> {
-    async fn next_frame(&mut self) -> Option<Bytes> {
-        if self.interrupted.is_some() {
-            return None;
-        }
-        match self.body.next().await? {
-            Ok(frame) => Some(frame),
-            Err(error) => {
-                self.interrupted = Some(error);
-                None
-            }
-        }
-    }
-
-    /// Large frames pass as they are; small ones are copied together.
-    async fn next_piece(&mut self) -> Option<Bytes> {
-        let first = self.next_frame().await?;
-        if first.len() >= PIECE / 2 {
-            return Some(first);
-        }
-        let mut piece = BytesMut::with_capacity(PIECE);
-        piece.extend_from_slice(&first);
-        while piece.len() < PIECE / 2 {
-            match self.next_frame().await {
-                Some(frame) => piece.extend_from_slice(&frame),
-                None => break,
-            }
-        }
-        Some(piece.freeze())
-    }
-}
-
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs work that blocks where it does not hold up requests.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
-async fn join<T>(task: JoinHandle<T>) -> io::Result<T> {
+pub(crate) async fn join<T>(task: JoinHandle<T>) -> io::Result<T> {
     task.await.map_err(io::Error::other)
 }

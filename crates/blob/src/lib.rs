@@ -1,13 +1,23 @@
-//! Content-addressed bytes: a directory, upload sessions, the hashing pipeline.
+//! Content-addressed bytes: a directory or a bucket, upload sessions, the hashing pipeline.
 //!
 //! This crate knows keys, offsets and hashes. What a key means, and to whom, is metadata's business:
 //! nothing here answers "does this blob exist".
 
+mod blobs;
+mod bucket;
+mod adopted;
 mod directory;
 mod error;
+mod gather;
 mod ingest;
 mod key;
 
+pub use blobs::{Blobs, Opened, Storage};
+pub use bucket::{
+    AccessKeys, BlobObject, Bucket, BucketOptions, Encryption, Fitness, ObjectStream, Parts,
+    Requirement, Retries, Unfinished,
+};
+pub use adopted::{AdoptedRoot, ForeignDirectory};
 pub use directory::{BlobFile, Directory, Leftover, StoredFile};
 pub use error::Error;
 pub use ingest::{Appended, Progress};

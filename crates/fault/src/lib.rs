@@ -3,8 +3,8 @@
 //! A release build has no fault points: [`point`] is then a constant `Ok`.
 //!
 //! Points are armed by the environment of the process, `FAULT_POINTS=NAME=WHAT[,NAME=WHAT...]`, where
-//! WHAT is `abort` (the process dies as by `kill -9`) or `error` (the point returns an I/O error),
-//! optionally behind `N*`, which lets the first N-1 passes through: `blob.seal.linked=3*abort`. Or by
+//! WHAT is `abort` (the process dies as by `kill -9`), `error` (the point returns an I/O error) or
+//! `panic`, optionally behind `N*`, which lets the first N-1 passes through: `blob.seal.linked=3*abort`. Or by
 //! [`arm`] inside the process.
 
 /// What an armed point does.
@@ -14,6 +14,8 @@ pub enum Fault {
     Error,
     /// Ends the process at once, without unwinding, flushing or closing anything.
     Abort,
+    /// Panics, as code with a mistake in it does.
+    Panic,
 }
 
 /// Passes a named point: `Ok` unless a test armed it.
@@ -55,9 +57,13 @@ mod armed {
             entry.passes_left -= 1;
             return Ok(());
         }
-        match entry.fault {
+        let fault = entry.fault;
+        // Unlocked, so that a panic poisons nothing.
+        drop(armed);
+        match fault {
             Fault::Error => Err(io::Error::other(format!("fault point {name}"))),
             Fault::Abort => std::process::abort(),
+            Fault::Panic => std::panic::panic_any(format!("fault point {name}")),
         }
     }
 
@@ -82,11 +88,12 @@ mod armed {
             let fault = match what {
                 "abort" => Fault::Abort,
                 "error" => Fault::Error,
+                "panic" => Fault::Panic,
                 _ => return None,
             };
             Some((name.to_owned(), Armed { fault, passes_left }))
         });
-        assert!(parsed.is_some(), "FAULT_POINTS: `{entry}` is not NAME=[N*](abort|error)");
+        assert!(parsed.is_some(), "FAULT_POINTS: `{entry}` is not NAME=[N*](abort|error|panic)");
         parsed
     }
 
@@ -103,6 +110,16 @@ mod armed {
             arm("p", None);
             assert!(point("p").is_ok());
             assert!(point("never armed").is_ok());
+        }
+
+        #[test]
+        fn a_point_panics_and_others_still_work() {
+            let (name, armed) = parse("q=panic").unwrap();
+            ARMED.lock().unwrap().insert(name, armed);
+            let panic = std::panic::catch_unwind(|| point("q")).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), "fault point q");
+            arm("q", None);
+            assert!(point("q").is_ok());
         }
 
         #[test]

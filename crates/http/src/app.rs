@@ -1,4 +1,9 @@
-use std::{convert::Infallible, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    net::IpAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header, request::Parts};
@@ -12,10 +17,12 @@ use crate::{
     api,
     body::Body,
     error::{ApiError, Cause},
+    forwarded,
     health::Health,
     identify::Sender,
     listen::{self, RequestBody},
     metrics::Metrics,
+    network::Network,
     request::RequestId,
     v2,
 };
@@ -35,8 +42,28 @@ pub struct AppOptions {
     pub public_url: Option<String>,
     /// Whether everybody may read `/metrics`.
     pub anonymous_metrics: bool,
+    /// The proxies whose word on whom they forward for is taken.
+    pub trusted_proxies: Vec<Network>,
     /// Counts of the connection layer, for `/metrics`.
     pub connections: Arc<listen::Metrics>,
+    /// Whether clients are sent to the object store for blobs, where there is one.
+    pub redirect: Option<Redirect>,
+}
+
+/// How clients are sent to the object store.
+#[derive(Clone, Debug)]
+pub struct Redirect {
+    /// How long the address that they are sent to is good for.
+    pub expires: Duration,
+    /// Clients that are not sent anywhere, since they cannot reach the object store, or pay for it.
+    pub stream_to: Vec<Network>,
+}
+
+impl Redirect {
+    /// Whether a client at that address is sent to the object store.
+    pub(crate) fn applies_to(&self, client: IpAddr) -> bool {
+        !self.stream_to.iter().any(|network| network.contains(client))
+    }
 }
 
 #[derive(Debug)]
@@ -112,11 +139,13 @@ impl App {
         let started = Instant::now();
         let id = RequestId::new(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let (action, mut response) = if v2::is_ours(&path) {
-            v2::answer(&self.state, request, &id).await
-        } else {
-            request.extensions_mut().insert(id.clone());
-            ("api", self.route(request).await)
+        let (action, mut response) = match self.find_client(&mut request) {
+            Err(error) => ("not_understood", error.into_response()),
+            Ok(()) if v2::is_ours(&path) => v2::answer(&self.state, request, &id).await,
+            Ok(()) => {
+                request.extensions_mut().insert(id.clone());
+                ("api", self.route(request).await)
+            }
         };
         let status = response.status();
         if let Some(Cause(cause)) = response.extensions_mut().remove() {
@@ -134,6 +163,17 @@ impl App {
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert("x-request-id", id.header());
         response
+    }
+
+    /// Puts the client's end of the connection in the place of the proxy's.
+    fn find_client(&self, request: &mut Request<RequestBody>) -> Result<(), ApiError> {
+        let trusted = &self.state.options.trusted_proxies;
+        let Some(peer) = request.extensions().get::<listen::Connection>() else { return Ok(()) };
+        if !trusted.is_empty() {
+            let client = forwarded::connection(peer, request.headers(), trusted)?;
+            request.extensions_mut().insert(client);
+        }
+        Ok(())
     }
 
     async fn route(&self, request: Request<RequestBody>) -> Response<Body> {

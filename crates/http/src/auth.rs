@@ -12,7 +12,8 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header, request::Parts};
 use plura_access::{
-    Caller, Error, Event, IssuedToken, Outcome, TokenRequest, password::Password, schema,
+    Caller, Error, Event, IssuedToken, Outcome, RefusedExchange, TokenRequest, password::Password,
+    schema,
 };
 use plura_oci::ErrorCode;
 use serde::Deserialize;
@@ -143,8 +144,8 @@ fn check_service(form: &[(String, String)]) -> Result<(), ApiError> {
 }
 
 /// The public keys of our tokens (RFC 7517).
-async fn keys(Extract(state): Shared) -> Response {
-    Json(state.access.jwks()).into_response()
+async fn keys(Extract(state): Shared) -> Answer {
+    Ok(Json(state.access.jwks().await?).into_response())
 }
 
 /// A token of another issuer.
@@ -166,9 +167,15 @@ async fn exchange(Extract(state): Shared, head: Parts, Small(body): Small) -> An
     let exchanged = state.access.exchange(&caller, &request.token, request.trust.as_deref()).await;
     match exchanged {
         Ok(exchanged) => Ok(no_store(Json(exchanged))),
-        Err(error) => {
-            refused(&state, &caller, "token.exchange", String::new(), &error.to_string()).await?;
-            Err(error.into())
+        Err(RefusedExchange { error, subject }) => {
+            let reason = error.to_string();
+            let answer = ApiError::from(error);
+            if !answer.is_the_servers() {
+                let target = subject.map(|subject| format!("subject:{subject}"));
+                let target = target.unwrap_or_default();
+                refused(&state, &caller, "token.exchange", target, &reason).await?;
+            }
+            Err(answer)
         }
     }
 }
@@ -186,8 +193,8 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
     let request: Login = json_body(&body, r#"{"name": "NAME", "password": "..."}"#)?;
     // A page of another site could log somebody in as somebody else, who then sees what they do.
     let by_browser = is_by_browser(&head.headers);
-    let sender = Sender { by_cookie: by_browser, ..Sender::unknown(&head) };
-    sender.check_same_origin(&head.headers)?;
+    let sender = Sender { ambient: by_browser, ..Sender::unknown(&head) };
+    sender.check_same_origin(&state, &head)?;
     state.check_rate(&sender)?;
     let caller = caller(&sender, &head);
     let begun = state.access.login(&caller, &request.name, &request.password, sender.address).await;
@@ -201,8 +208,17 @@ async fn login(Extract(state): Shared, head: Parts, Small(body): Small) -> Answe
 }
 
 async fn logout(Extract(state): Shared, head: Parts) -> Answer {
-    let sender = Sender::find(&state, &head, &RequestId::of(&head)).await?;
-    sender.check_same_origin(&head.headers)?;
+    let sender = match Sender::identify(&state, &head).await {
+        Ok(sender) => sender,
+        // A session that has ended is left as any other is.
+        Err(error) if error.is_refusal() => {
+            let sender = Sender::unknown(&head);
+            state.check_rate(&sender)?;
+            Sender { ambient: is_by_browser(&head.headers), ..sender }
+        }
+        Err(error) => return Err(error),
+    };
+    sender.check_same_origin(&state, &head)?;
     if let Some(secret) = cookie(&head.headers, SESSION_COOKIE) {
         state.access.end_secret(&caller(&sender, &head), secret).await?;
     }
@@ -220,7 +236,7 @@ async fn begin_oidc(Extract(state): Shared, Queried(query): Queried<Next>, head:
     // Only a path of ours: a login page that sends people elsewhere is a gift to thieves.
     let next = query.next.filter(|next| is_path(next)).unwrap_or_else(|| "/".to_owned());
     let begun = state.access.begin_oidc(&next).await?;
-    let bound = session_cookie(&state, &head, LOGIN_COOKIE, &begun.state, Some(600));
+    let bound = session_cookie(&state, &head, LOGIN_COOKIE, &begun.kept, Some(600));
     let mut response = Redirect::to(&begun.authorization_url).into_response();
     response.headers_mut().append(header::SET_COOKIE, bound);
     Ok(response)
@@ -236,11 +252,20 @@ struct Callback {
     error: Option<String>,
 }
 
+/// However it ends, the browser has nothing to keep of it any more.
 async fn finish_oidc(
     Extract(state): Shared,
     Queried(query): Queried<Callback>,
     head: Parts,
-) -> Answer {
+) -> Response {
+    let finished = finish_login(&state, query, &head).await;
+    let mut response = finished.unwrap_or_else(IntoResponse::into_response);
+    let gone = session_cookie(&state, &head, LOGIN_COOKIE, "", Some(0));
+    response.headers_mut().append(header::SET_COOKIE, gone);
+    response
+}
+
+async fn finish_login(state: &State, query: Callback, head: &Parts) -> Answer {
     if let Some(error) = query.error {
         let error: String = error.chars().filter(|c| !c.is_control()).take(100).collect();
         return Err(bad_request(&format!("the issuer did not log you in: {error}")));
@@ -248,15 +273,15 @@ async fn finish_oidc(
     let (Some(code), Some(given)) = (query.code, query.state) else {
         return Err(bad_request("expected `code` and `state` from the issuer"));
     };
-    if cookie(&head.headers, LOGIN_COOKIE) != Some(given.as_str()) {
+    let Some(kept) = cookie(&head.headers, LOGIN_COOKIE) else {
         return Err(bad_request("this login was begun in another browser; begin again"));
-    }
-    let caller = caller(&Sender::unknown(&head), &head);
-    let (secret, next) = match state.access.finish_oidc(&caller, &given, &code).await {
-        Ok(begun) => begun,
-        Err(error) => return Err(refused_login(&state, &caller, "", error).await),
     };
-    let session = session_cookie(&state, &head, SESSION_COOKIE, secret.expose(), None);
+    let caller = caller(&Sender::unknown(head), head);
+    let (secret, next) = match state.access.finish_oidc(&caller, kept, &given, &code).await {
+        Ok(begun) => begun,
+        Err(error) => return Err(refused_login(state, &caller, "", error).await),
+    };
+    let session = session_cookie(state, head, SESSION_COOKIE, secret.expose(), None);
     let mut response = Redirect::to(&next).into_response();
     response.headers_mut().append(header::SET_COOKIE, session);
     Ok(response)
@@ -280,7 +305,7 @@ fn session_cookie(
     let secure = if state.base_url(head).starts_with("https://") { "; Secure" } else { "" };
     let age = age.map(|age| format!("; Max-Age={age}")).unwrap_or_default();
     let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
-    // Secrets and states are letters, digits and `_-`.
+    // Secrets and tokens are letters, digits and `_-.`.
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static(""))
 }
 

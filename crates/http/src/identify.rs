@@ -3,11 +3,12 @@
 use std::{net::IpAddr, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use http::{HeaderMap, HeaderValue, StatusCode, header, request::Parts};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, request::Parts, uri::Authority};
 use plura_access::{
-    CertificateNames, Credential, Event, Origin, Outcome, Principal, password::Password,
+    CertificateNames, Credential, Event, Identity, Origin, Outcome, Principal, password::Password,
 };
 use plura_oci::ErrorCode;
+use plura_policy::{Asked, Permission};
 use serde_json::json;
 
 use crate::{app::State, error::ApiError, listen::Connection, request::RequestId};
@@ -27,8 +28,9 @@ pub(crate) struct Sender {
     pub(crate) address: IpAddr,
     /// Whether it showed anything.
     pub(crate) showed: bool,
-    /// Whether it is a browser that its user may not know to send it.
-    pub(crate) by_cookie: bool,
+    /// Whether what it may do comes of where it is sent from, and not of what its author knows: a page
+    /// of another site can have a browser send such a request.
+    pub(crate) ambient: bool,
 }
 
 /// What a request shows, taken apart.
@@ -76,10 +78,10 @@ impl Sender {
     /// The sender of a request, whatever it shows.
     pub(crate) fn unknown(head: &Parts) -> Self {
         let principal = Arc::new(Principal::anonymous());
-        Self { principal, address: address(head), showed: false, by_cookie: false }
+        Self { principal, address: address(head), showed: false, ambient: false }
     }
 
-    async fn identify(state: &State, head: &Parts) -> Result<Self, ApiError> {
+    pub(crate) async fn identify(state: &State, head: &Parts) -> Result<Self, ApiError> {
         let (connection, address) = (head.extensions.get::<Connection>(), address(head));
         let access = &state.access;
         // A client may have a password for another server of that name: an open one does not look.
@@ -88,12 +90,12 @@ impl Sender {
                 principal: access.local(),
                 address,
                 showed: false,
-                by_cookie: false,
+                ambient: is_by_browser(&head.headers),
             });
         }
         let authorization = authorization(&head.headers)?;
         if let Some(principal) = authorization.and_then(|text| access.recall(text)) {
-            return Ok(Self { principal, address, showed: true, by_cookie: false });
+            return Ok(Self { principal, address, showed: true, ambient: false });
         }
         let is_v2 = crate::v2::is_ours(head.uri.path());
         let shown = Shown::of(&head.headers, !is_v2)?;
@@ -106,36 +108,52 @@ impl Sender {
             (Shown::Nothing, None) => Credential::None,
         };
         let showed = !matches!(credential, Credential::None);
-        let by_cookie = matches!(shown, Shown::Session(_));
+        // Programs show certificates, too, and say nothing about pages.
+        let ambient = match credential {
+            Credential::Session(_) => true,
+            Credential::Certificate(_) => is_by_browser(&head.headers),
+            _ => false,
+        };
         let principal = access.authenticate(credential, address).await?;
         // Only what the header proves: behind an empty one stands the certificate, or nobody.
         if let (Some(text), Shown::Basic { .. } | Shown::Bearer(_)) = (authorization, &shown) {
             access.note(text, &principal);
         }
-        Ok(Self { principal, address, showed, by_cookie })
+        Ok(Self { principal, address, showed, ambient })
     }
 
     /// Refuses what a browser sends that its user may not have meant: a page of another site can have
     /// it send a form, with the session's cookie (CSRF). Browsers say where a request comes from.
-    pub(crate) fn check_same_origin(&self, headers: &HeaderMap) -> Result<(), ApiError> {
-        if !self.by_cookie {
+    pub(crate) fn check_same_origin(&self, state: &State, head: &Parts) -> Result<(), ApiError> {
+        if !self.ambient || head.method.is_safe() {
             return Ok(());
         }
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let origin = headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
-        let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
-        let same = match (site, origin) {
-            (Some(b"same-origin" | b"none"), _) => true,
-            (None, Some(origin)) => Some(origin) == host,
-            _ => false,
+        let is_local = self.principal.identity == Identity::Local;
+        // Where nobody logs in, another site needs no cookie: it has its own name lead here (DNS
+        // rebinding), and its pages are of the same origin then.
+        if is_same_origin(head) && (!is_local || is_own_name(state, head)) {
+            return Ok(());
+        }
+        let message = if is_local {
+            "this server has no login, and takes changes from programs and from pages of its own, \
+             not from other sites in a browser; `plura init` makes an administrator, who can log in"
+        } else {
+            "changes are taken from pages of this server only; programs use a token in the \
+             Authorization header"
         };
-        if same {
-            return Ok(());
-        }
-        let message = "a session may change things from pages of this server only; programs use a \
-                       token in the Authorization header";
         Err(ApiError::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message))
+    }
+
+    /// The sender of a request that was permitted, as the audit has it: by the name that decided.
+    pub(crate) fn permitted(
+        &self,
+        state: &State,
+        request: &RequestId,
+        permission: Permission,
+        asked: Asked<'_>,
+    ) -> Origin {
+        let actor = state.access.deciding_name(&self.principal, permission, asked).to_owned();
+        Origin { actor, ..self.origin(request) }
     }
 
     /// As the audit has it.
@@ -152,7 +170,7 @@ impl Sender {
     }
 }
 
-/// The other end of the connection. Headers that a proxy adds are not believed: anybody can.
+/// The client's end of the connection, as [`crate::forwarded`] found it.
 fn address(head: &Parts) -> IpAddr {
     let connection = head.extensions.get::<Connection>();
     connection.map_or(IpAddr::from([127, 0, 0, 1]), |connection| connection.peer.ip())
@@ -209,6 +227,40 @@ fn authorization(headers: &HeaderMap) -> Result<Option<&str>, ApiError> {
     }
     let text = value.to_str().map_err(|_| malformed("the Authorization header is not text"))?;
     Ok(Some(text))
+}
+
+fn is_same_origin(head: &Parts) -> bool {
+    let site = head.headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    let origin = head.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = origin.and_then(|origin| origin.split_once("://")).map(|(_, host)| host);
+    match (site, origin) {
+        (Some(b"same-origin" | b"none"), _) => true,
+        (None, Some(origin)) => Some(origin) == host(head),
+        _ => false,
+    }
+}
+
+/// Whether the request was sent to a name that nobody else can have lead here: an address, the name of
+/// this machine to itself, or the one that was set.
+fn is_own_name(state: &State, head: &Parts) -> bool {
+    let Some(host) = host(head).and_then(|host| host.parse::<Authority>().ok()) else {
+        return false;
+    };
+    let name = host.host();
+    let address = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    let name = name.to_ascii_lowercase();
+    let public = state.options.public_url.as_deref().and_then(|url| url.parse::<Uri>().ok());
+    let public = public.and_then(|url| url.host().map(str::to_ascii_lowercase));
+    address.parse::<IpAddr>().is_ok()
+        || name == "localhost"
+        || name.ends_with(".localhost")
+        || public.is_some_and(|public| public == name)
+}
+
+/// What the client calls this server, with the port.
+fn host(head: &Parts) -> Option<&str> {
+    let host = head.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    host.or_else(|| head.uri.authority().map(Authority::as_str))
 }
 
 /// Whether a browser sends it, since only browsers say where a request comes from.

@@ -128,7 +128,7 @@ async fn broken_on_server(connection: &mut Connection) -> Result<Vec<String>, Er
 
 /// Sessions with how far they should be.
 pub async fn uploads(connection: &mut Connection) -> Result<Vec<(String, i64)>, Error> {
-    const SQL: &str = "select id, byte_offset from upload order by id";
+    const SQL: &str = "select id, byte_offset from upload where ended_at is null order by id";
     connection.query_as(SQL).fetch_all().await
 }
 

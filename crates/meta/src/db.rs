@@ -158,11 +158,12 @@ impl Db {
 
     /// Closes the database after everything that was queued is done.
     pub async fn close(self) {
-        self.writer.close().await;
+        // The last connection to close moves SQLite's log into the file, which readers cannot.
         match self.read {
             Readers::Sqlite(pool) => pool.close().await,
             Readers::Postgres(pool) => pool.close().await,
         }
+        self.writer.close().await;
     }
 }
 

@@ -5,6 +5,7 @@
 //! aggregates in one transaction.
 
 pub mod account;
+pub mod adopted_root;
 pub mod audit;
 pub mod blob;
 pub mod check;

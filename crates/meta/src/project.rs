@@ -1,5 +1,7 @@
 //! Projects: who owns repositories, how much they may hold, and how much they do.
 
+use plura_oci::Digest;
+
 use crate::{Connection, Error, RepositoryId, Timestamp, Tx, blob::Blob};
 
 /// The key of a project's rows.
@@ -166,6 +168,24 @@ impl Project {
         over("bytes", self.quota_bytes, self.used_bytes)
             .or_else(|| over("tags", self.quota_tags, self.used_tags))
     }
+}
+
+/// Whether a repository of the project links the content: then it takes no more room.
+pub async fn holds(
+    connection: &mut Connection,
+    project: ProjectId,
+    digest: &Digest,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        select blob.id from blob join project_blob on project_blob.blob_id = blob.id
+        where blob.digest = $1 and project_blob.project_id = $2";
+    let found: Option<i64> = connection
+        .query_scalar(SQL)
+        .bind(digest.to_string())
+        .bind(project)
+        .fetch_optional()
+        .await?;
+    Ok(found.is_some())
 }
 
 /// Counts a blob that a repository links from now on.

@@ -52,6 +52,18 @@ pub async fn list(connection: &mut Connection, now: Timestamp) -> Result<Vec<Sig
     connection.query_as(SQL).bind(now).fetch_all().await
 }
 
+/// Says until when a key is needed; `false` if it is not published any more, which this does not undo.
+pub async fn set_expiry(tx: &mut Tx, kid: &str, expires_at: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "update signing_key set expires_at = $2 where kid = $1";
+    Ok(tx.query(SQL).bind(kid).bind(expires_at).execute().await? > 0)
+}
+
+/// Takes a key back: nothing that was signed with it counts any more. `false` if there is none.
+pub async fn delete(tx: &mut Tx, kid: &str) -> Result<bool, Error> {
+    const SQL: &str = "delete from signing_key where kid = $1";
+    Ok(tx.query(SQL).bind(kid).execute().await? > 0)
+}
+
 /// Forgets keys that no token is signed with any more; how many.
 pub async fn delete_expired(tx: &mut Tx, now: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "delete from signing_key where expires_at <= $1";

@@ -44,6 +44,18 @@ pub async fn find(
     digest.map(|digest| parse("tag.digest", &digest)).transpose()
 }
 
+/// What the tag points at, and since when.
+pub async fn find_moved(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    tag: &Tag,
+) -> Result<Option<(Digest, Timestamp)>, Error> {
+    const SQL: &str = "select digest, moved_at from tag where repository_id = $1 and name = $2";
+    let row: Option<(String, Timestamp)> =
+        connection.query_as(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
+    row.map(|(digest, moved_at)| Ok((parse("tag.digest", &digest)?, moved_at))).transpose()
+}
+
 /// Removes the tag; returns the digest it pointed at, if there was one.
 pub async fn delete(
     tx: &mut Tx,

@@ -289,8 +289,10 @@ impl Query {
 
     fn start_upload(&self) -> Result<StartUpload, RequestError> {
         if let Some(digest) = self.digest("mount")? {
-            // A `from` that is no name cannot hold the blob: as for any other, a session follows.
-            let from = self.last("from").map(str::parse).transpose()?;
+            let Ok(from) = self.last("from").map(str::parse).transpose() else {
+                // No repository has such a name. As for any that lacks the blob, a session follows.
+                return Ok(StartUpload::Session(digest.algorithm()));
+            };
             return Ok(StartUpload::Mount { digest, from });
         }
         if let Some(digest) = self.digest("digest")? {
@@ -395,6 +397,15 @@ mod tests {
             panic!()
         };
         assert_eq!(artifact_type.as_deref(), Some("application/x+json"));
+    }
+
+    #[test]
+    fn a_mount_from_what_is_no_name_becomes_a_session() {
+        for from in ["UPPER", "../up", "a//b", "a%00b", "a%20b"] {
+            let mount = format!("POST /v2/a/blobs/uploads/?mount={DIGEST}&from={from}");
+            let session = StartUpload::Session(Algorithm::Sha256);
+            assert_eq!(check(&mount), Ok(Action::StartUpload(name("a"), session)), "{from}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Names and passwords, asked for on a terminal or read from standard input.
 
 use std::fmt::Display;
+use std::fs::File;
 use std::io::{self, BufRead, IsTerminal, Read, Stdin};
+use std::path::Path;
 
 use anyhow::{Context, bail, ensure};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
@@ -45,20 +47,33 @@ pub(crate) fn new_password(printer: &Printer) -> anyhow::Result<Secret> {
 
 /// The secrets on standard input: `count` lines of them. The end of the last line may be missing.
 pub(crate) fn secrets_from_stdin(count: usize) -> anyhow::Result<Vec<Secret>> {
-    let mut text = String::new();
-    let read = io::stdin().lock().take(LONGEST + 1).read_to_string(&mut text);
-    read.context("cannot read a password from standard input")?;
-    ensure!(text.len() as u64 <= LONGEST, "standard input is too long to be a password");
-    let secrets: Vec<Secret> = text.lines().map(Secret::new).collect();
-    let complete = secrets.len() == count && secrets.iter().all(|secret| !secret.is_empty());
-    ensure!(complete, "expected {} on standard input", lines(count));
-    Ok(secrets)
+    secrets_from(io::stdin().lock(), count, "on standard input")
 }
 
 /// The one secret on standard input.
 pub(crate) fn secret_from_stdin() -> anyhow::Result<Secret> {
     let secret = secrets_from_stdin(1)?.pop();
     secret.context("standard input is empty")
+}
+
+/// The one secret in a file.
+pub(crate) fn secret_from_file(file: &Path) -> anyhow::Result<Secret> {
+    let place = format!("in `{}`", file.display());
+    let open = File::open(file).with_context(|| format!("cannot read the password {place}"))?;
+    let secret = secrets_from(open, 1, &place)?.pop();
+    secret.with_context(|| format!("there is nothing {place}"))
+}
+
+/// `place` says where the source is, in words.
+fn secrets_from(source: impl Read, count: usize, place: &str) -> anyhow::Result<Vec<Secret>> {
+    let mut text = String::new();
+    let read = source.take(LONGEST + 1).read_to_string(&mut text);
+    read.with_context(|| format!("cannot read the password {place}"))?;
+    ensure!(text.len() as u64 <= LONGEST, "what is {place} is too long to be a password");
+    let secrets: Vec<Secret> = text.lines().map(Secret::new).collect();
+    let complete = secrets.len() == count && secrets.iter().all(|secret| !secret.is_empty());
+    ensure!(complete, "expected {} {place}", lines(count));
+    Ok(secrets)
 }
 
 fn lines(count: usize) -> String {

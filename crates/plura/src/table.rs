@@ -22,7 +22,7 @@ pub(crate) fn described(item: &Value, fields: &[Column]) -> String {
 }
 
 /// Each column as wide as its widest cell, two spaces between them, none at the end of a line.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
     let width = |column: usize| {
         rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()

@@ -1,5 +1,7 @@
 //! From settings to a running server: the only place that names concrete parts and puts them together.
 
+mod storage;
+
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
@@ -15,6 +17,8 @@ use tracing::{error, info};
 
 use crate::exit::Hint;
 use crate::settings::{self, DatabaseUrl, Keep, Named, Settings};
+
+pub(crate) use self::storage::storage;
 
 /// How long a TLS handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -39,7 +43,9 @@ impl Server {
             .with_context(|| format!("cannot listen on {listen}"))
             .hint("choose another address with `--listen ADDR:PORT`; port 0 takes a free one")?;
         let options = options(&settings)?;
-        let registry = Registry::open(&settings.data, installation_settings(&settings)?)
+        let registry_settings = registry_settings(&settings)?;
+        storage::check_fitness(&registry_settings.storage).await?;
+        let registry = Registry::open(&settings.data, registry_settings)
             .await
             .hint("choose another directory with `--data DIR`")?;
         let access = open_access(&registry, &settings).await?;
@@ -48,7 +54,9 @@ impl Server {
         let app_options = AppOptions {
             public_url: public_url.map(|url| url.trim_end_matches('/').to_owned()),
             anonymous_metrics: settings.access.anonymous_metrics,
+            trusted_proxies: networks(&settings.server.trusted_proxies),
             connections: Arc::clone(&options.metrics),
+            redirect: storage::redirect(&settings),
         };
         let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);
         Ok(Self { listener, options, registry, access, health, app, settings })
@@ -75,13 +83,22 @@ impl Server {
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
-        let background =
-            [tokio::spawn(probing), tokio::spawn(collecting), tokio::spawn(tend(access))];
+        let denials = access.clone();
+        let counting = async move { denials.watch_denials().await };
+        let background = [
+            tokio::spawn(probing),
+            tokio::spawn(collecting),
+            tokio::spawn(tend(access.clone())),
+            tokio::spawn(counting),
+        ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
             task.abort();
             // Ends with the cancellation that was just asked for.
             let _ = task.await;
+        }
+        if let Err(error) = access.flush_denials().await {
+            error!(%error, "cannot write down what was refused of late");
         }
         registry.close().await;
         let drained = drained.context("cannot accept connections")?;
@@ -90,12 +107,8 @@ impl Server {
     }
 }
 
-/// What the registry is told, and which database it has: all that it takes to open an installation.
-pub(crate) fn installation_settings(
-    settings: &Settings,
-) -> anyhow::Result<plura_registry::Settings> {
-    let database = database(&settings.database)?;
-    Ok(plura_registry::Settings { database, ..registry_settings(settings) })
+fn networks(settings: &[settings::Network]) -> Vec<plura_http::Network> {
+    settings.iter().map(|network| network.network()).collect()
 }
 
 fn database(settings: &settings::Database) -> anyhow::Result<Option<DatabaseServer>> {
@@ -124,11 +137,12 @@ fn database(settings: &settings::Database) -> anyhow::Result<Option<DatabaseServ
     Ok(Some(server.max_connections(settings.max_connections.get())))
 }
 
-/// What the registry is told.
-fn registry_settings(settings: &Settings) -> plura_registry::Settings {
+/// What the registry is told: all that it takes to open an installation.
+pub(crate) fn registry_settings(settings: &Settings) -> anyhow::Result<plura_registry::Settings> {
     let (registry, collection) = (&settings.registry, &settings.collection);
-    plura_registry::Settings {
-        database: None,
+    Ok(plura_registry::Settings {
+        storage: storage(settings)?,
+        database: database(&settings.database)?,
         sparse: match registry.sparse {
             settings::Sparse::None => plura_registry::Sparse::None,
             settings::Sparse::Index => plura_registry::Sparse::Index,
@@ -144,7 +158,7 @@ fn registry_settings(settings: &Settings) -> plura_registry::Settings {
             Keep::Forever => KeepUntagged::Forever,
             Keep::For(span) => KeepUntagged::For(span.duration()),
         },
-    }
+    })
 }
 
 /// Opens access control. An address that others can reach needs somebody who lets them in.
@@ -163,7 +177,7 @@ async fn open_access(registry: &Registry, settings: &Settings) -> anyhow::Result
 /// Access control of the installation that the registry has open.
 pub(crate) async fn access(registry: &Registry, settings: &Settings) -> anyhow::Result<Access> {
     let database = registry.database().clone();
-    Ok(Access::open(database, &settings.data, access_settings(settings)?).await?)
+    Ok(Access::open(database, Some(&settings.data), access_settings(settings)?).await?)
 }
 
 fn access_settings(settings: &Settings) -> anyhow::Result<plura_access::Settings> {

@@ -73,6 +73,18 @@ pub fn allows(rights: &Rights, permission: Permission, asked: Asked<'_>) -> bool
     !matches!(ground(rights, permission, asked), Ground::BeyondCeiling(_) | Ground::NoGrant)
 }
 
+/// The role by which somebody may do something, where it is by one.
+pub fn granted_by<'a>(
+    rights: &'a Rights,
+    permission: Permission,
+    asked: Asked<'a>,
+) -> Option<&'a Grant> {
+    match ground(rights, permission, asked) {
+        Ground::Granted(grant) => Some(grant),
+        _ => None,
+    }
+}
+
 /// Whether somebody may do something, and by which rule.
 pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Decision {
     match ground(rights, permission, asked) {
@@ -88,6 +100,22 @@ pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Deci
         ),
         Ground::NoGrant => no_grant(permission, asked),
     }
+}
+
+/// Whether somebody may give a role, or take it away, and by which rule. What is asked of is where the
+/// role holds: a project, or the installation.
+pub fn decide_role(rights: &Rights, role: Role, asked: Asked<'_>) -> Decision {
+    let needed = role.managed_by();
+    let decision = decide(rights, needed, asked);
+    if decision.is_allowed() {
+        return decision;
+    }
+    let (ground, fix) = match needed {
+        Permission::Administer => ("governance is the administrators'", "ask an administrator"),
+        _ => ("nobody gives what they do not have", "ask a maintainer of the project"),
+    };
+    let reason = format!("you can neither give nor take away the role {role}: {}", decision.reason);
+    Decision::deny(ground, reason, fix)
 }
 
 fn ground<'a>(rights: &'a Rights, permission: Permission, asked: Asked<'a>) -> Ground<'a> {
@@ -208,6 +236,42 @@ mod tests {
     fn check(rights: &Rights, permission: Permission, repository: &str, public: bool) -> bool {
         let name: RepositoryName = repository.parse().unwrap();
         decide(rights, permission, Asked::Repository { name: &name, public }).is_allowed()
+    }
+
+    /// Whom each role lets give, and take away, which others in their project.
+    #[test]
+    fn governance_is_given_and_taken_by_administrators() {
+        const TABLE: [(Role, &str); 5] = [
+            (Role::Reader, ""),
+            (Role::Developer, ""),
+            (Role::Promoter, ""),
+            (Role::Maintainer, "reader developer maintainer"),
+            (Role::Administrator, "reader developer promoter maintainer administrator"),
+        ];
+        let (apps, other) = ("apps".parse().unwrap(), "other".parse().unwrap());
+        for (own, expected) in TABLE {
+            let managed = |rights: &Rights, asked| {
+                let all = Role::ALL.into_iter();
+                let managed = all.filter(|role| decide_role(rights, *role, asked).is_allowed());
+                managed.map(Role::as_str).collect::<Vec<_>>().join(" ")
+            };
+            let here = grant(own, Some("apps"), None);
+            let rights = Rights { grants: vec![here], ..Rights::default() };
+            assert_eq!(managed(&rights, Asked::Project(&apps)), expected, "{own}");
+            assert_eq!(managed(&rights, Asked::Project(&other)), "", "{own}, elsewhere");
+            assert_eq!(managed(&rights, Asked::Installation), "", "{own}, everywhere");
+            // Nor does it help to promote, too.
+            let promoter = grant(Role::Promoter, Some("apps"), None);
+            let both = Rights { grants: [rights.grants, vec![promoter]].concat(), ..rights };
+            assert_eq!(managed(&both, Asked::Project(&apps)), expected, "{own} and promoter");
+            let part = vec![grant(own, Some("apps"), Some("apps/web-*"))];
+            let part = Rights { grants: part, ..Rights::default() };
+            assert_eq!(managed(&part, Asked::Project(&apps)), "", "{own} of some repositories");
+        }
+        let ceiling = Some(vec!["repository:apps/*:*".parse().unwrap()]);
+        let limited = Rights { ceiling, ..Rights::unlimited("administrator") };
+        let refused = decide_role(&limited, Role::Reader, Asked::Project(&apps));
+        assert!(!refused.is_allowed(), "{refused:?}");
     }
 
     #[test]

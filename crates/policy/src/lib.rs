@@ -11,7 +11,9 @@ mod permission;
 mod scope;
 mod spiffe;
 
-pub use access::{Asked, BEYOND_CEILING, Grant, Realm, Rights, allows, decide};
+pub use access::{
+    Asked, BEYOND_CEILING, Grant, Realm, Rights, allows, decide, decide_role, granted_by,
+};
 pub use decision::{Decision, Effect};
 pub use name::{AccountName, ParseAccountNameError, ParseProjectNameError, ProjectName};
 pub use pattern::{ParsePatternError, Pattern};

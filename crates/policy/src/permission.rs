@@ -106,6 +106,15 @@ impl Permission {
 }
 
 impl Role {
+    /// What it takes to give the role, or to take it away: a project's own people look after those who
+    /// read, push and maintain; governance is the administrators', lest those whom it binds undo it.
+    pub const fn managed_by(self) -> Permission {
+        match self {
+            Self::Reader | Self::Developer | Self::Maintainer => Permission::ManageProject,
+            Self::Promoter | Self::Administrator => Permission::Administer,
+        }
+    }
+
     /// Every role, the least first.
     pub const ALL: [Self; 5] =
         [Self::Reader, Self::Developer, Self::Promoter, Self::Maintainer, Self::Administrator];
@@ -174,6 +183,18 @@ mod tests {
             assert!(permission.least_role().gives(permission), "{permission}");
             assert!(Role::Administrator.gives(permission), "{permission}");
             assert_eq!(permission.as_str().parse(), Ok(permission));
+        }
+    }
+
+    #[test]
+    fn who_manages_a_role_has_all_that_it_gives() {
+        for role in Role::ALL {
+            let managers = Role::ALL.into_iter().filter(|other| other.gives(role.managed_by()));
+            for manager in managers {
+                let given = Permission::ALL.into_iter().filter(|given| role.gives(*given));
+                let beyond: Vec<_> = given.filter(|given| !manager.gives(*given)).collect();
+                assert_eq!(beyond, [], "a {manager} gives the role {role}");
+            }
         }
     }
 

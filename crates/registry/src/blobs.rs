@@ -1,11 +1,13 @@
-use plura_blob::{BlobFile, BlobKey};
+use std::ops::Range;
+
+use plura_blob::{BlobKey, BlobObject, ObjectStream, Opened};
 use plura_meta::{
     Timestamp, blob,
     review::{self, Kind, Review},
 };
 use plura_oci::{Digest, RepositoryName};
 
-use crate::{Error, Registry, blocking};
+use crate::{Error, Registry};
 
 /// A blob that a repository links: known from metadata alone, opened only when its bytes are wanted.
 #[derive(Clone, Debug)]
@@ -38,20 +40,45 @@ impl Registry {
         Ok(BlobContent { digest: *digest, size: linked.blob.size, key })
     }
 
-    /// Opens the bytes of a blob. They stay readable when the blob is deleted meanwhile.
-    pub async fn open_blob(&self, content: &BlobContent) -> Result<BlobFile, Error> {
+    /// Opens the bytes of a blob. From a file they stay readable when the blob is deleted meanwhile.
+    pub async fn open_blob(&self, content: &BlobContent) -> Result<Opened, Error> {
         if let Some(file) = self.shared.caches.files.get(&content.key) {
-            return Ok(file);
+            return Ok(Opened::File(file));
         }
-        let (blobs, key, size) = (self.blobs().clone(), content.key.clone(), content.size);
-        let file = match blocking(move || blobs.open_blob(&key, size)).await {
-            Err(error) if error.is_missing() && !self.is_known(content).await? => {
-                return Err(Error::BlobUnknown(content.digest));
-            }
-            opened => opened?,
+        let opened = self.blobs().open_blob(&content.key, content.size).await;
+        let opened = match opened {
+            Err(error) => return Err(self.missing_or(content, error).await?),
+            Ok(opened) => opened,
         };
-        self.shared.caches.files.insert(content.key.clone(), file.clone());
-        Ok(file)
+        if let Opened::File(file) = &opened {
+            self.shared.caches.files.insert(content.key.clone(), file.clone());
+        }
+        Ok(opened)
+    }
+
+    /// Reads a range of a blob that a bucket keeps. Nothing is read if the object store says no.
+    pub async fn read_object(
+        &self,
+        content: &BlobContent,
+        object: &BlobObject,
+        range: Range<u64>,
+    ) -> Result<ObjectStream, Error> {
+        match object.read(range).await {
+            Err(error) => Err(self.missing_or(content, error).await?),
+            Ok(stream) => Ok(stream),
+        }
+    }
+
+    /// The error; bytes that are gone because the blob was collected are no damage.
+    async fn missing_or(
+        &self,
+        content: &BlobContent,
+        error: plura_blob::Error,
+    ) -> Result<Error, Error> {
+        if error.is_missing() && !self.is_known(content).await? {
+            return Ok(Error::BlobUnknown(content.digest));
+        }
+        Ok(error.into())
     }
 
     /// Whether the blob was not collected since it was found.

@@ -5,11 +5,11 @@ mod rows;
 
 use std::path::Path;
 
-use plura_blob::Directory;
+use plura_blob::Blobs;
 use plura_meta::{Connection, Db, Location, RepositoryId, Tx, check as queries, repository};
 use serde::Serialize;
 
-use crate::{Error, Settings, lock};
+use crate::{Error, Settings, adopt, lock};
 
 /// How thoroughly to look, and whether to mend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -146,9 +146,16 @@ async fn run(
     for problem in queries::broken_foreign_keys(&mut connection).await? {
         report.add(FindingKind::Database, &name, problem, false);
     }
-    let blobs = Directory::existing(directory)?;
+    let blobs = Blobs::existing(directory, &settings.storage)?;
     let db = if options.repair { Some(Db::connect(&database).await?) } else { None };
-    let mut check = Check { blobs, connection, db, report, settings, root: directory };
+    let away = adopt::register_roots(&mut connection, &blobs).await?;
+    if let (Some(db), Some(error)) = (&db, away) {
+        // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
+        connection.close().await;
+        db.clone().close().await;
+        return Err(error.into());
+    }
+    let mut check = Check { blobs, connection, db, report, settings };
     let checked = check.all(options.rehash, progress).await;
     check.connection.close().await;
     if let Some(db) = check.db {
@@ -158,13 +165,12 @@ async fn run(
 }
 
 struct Check<'a> {
-    blobs: Directory,
+    blobs: Blobs,
     connection: Connection,
     /// Open for writing if this run repairs.
     db: Option<Db>,
     report: &'a mut CheckReport,
     settings: &'a Settings,
-    root: &'a Path,
 }
 
 impl Check<'_> {

@@ -13,14 +13,14 @@ use std::collections::BTreeSet;
 
 use plura_blob::BlobKey;
 use plura_meta::{
-    Connection, RepositoryId, Timestamp, Tx, blob, removal, repository,
+    Connection, RepositoryId, Timestamp, Tx, adopted_root, blob, removal, repository,
     review::{self, Kind, Only, Review},
 };
 use plura_oci::{Digest, RepositoryName, Tag};
 use serde::Serialize;
 
 use self::judge::{Gone, Judgement, judge};
-use crate::{Error, Registry, blobs::stored_key, blocking, detached, manifests::Delete};
+use crate::{Error, Registry, blobs::stored_key, detached, manifests::Delete};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -139,6 +139,7 @@ impl Registry {
         if repository.is_none() {
             report.uploads = self.expire_uploads(now).await?;
             self.clear_leftovers().await?;
+            self.finish_ended().await?;
         }
         // Blobs stand in no repository, so a run for one repository finds them by what led there.
         let mut only = repository.map(|repository| Only { repository, blobs: BTreeSet::new() });
@@ -227,8 +228,7 @@ impl Registry {
 
     /// Deletes bytes whose removal is queued, and then takes them off the queue.
     pub(crate) async fn remove_bytes(&self, mut keys: Vec<BlobKey>) -> Result<(), Error> {
-        let (blobs, subject) = (self.blobs().clone(), keys.clone());
-        let mut result = blocking(move || blobs.delete(&subject)).await;
+        let mut result = self.blobs().delete(keys.clone()).await;
         if result.is_err() {
             (keys, result) = self.remove_one_by_one(keys).await;
         }
@@ -252,19 +252,15 @@ impl Registry {
         &self,
         keys: Vec<BlobKey>,
     ) -> (Vec<BlobKey>, Result<(), plura_blob::Error>) {
-        let blobs = self.blobs().clone();
-        blocking(move || {
-            let mut result = Ok(());
-            let mut removed = Vec::new();
-            for key in keys {
-                match blobs.delete(std::slice::from_ref(&key)) {
-                    Ok(()) => removed.push(key),
-                    Err(error) => result = Err(error),
-                }
+        let mut result = Ok(());
+        let mut removed = Vec::new();
+        for key in keys {
+            match self.blobs().delete(vec![key.clone()]).await {
+                Ok(()) => removed.push(key),
+                Err(error) => result = Err(error),
             }
-            (removed, result)
-        })
-        .await
+        }
+        (removed, result)
     }
 }
 
@@ -303,7 +299,10 @@ impl Decided {
             (Kind::Blob, _) => {
                 if let Some(found) = blob::find(tx, &digest).await? {
                     blob::delete(tx, &found).await?;
-                    removal::queue(tx, &found, delete.now).await?;
+                    // What lies in the tree of another registry is not ours to delete.
+                    if !adopted_root::is_foreign(tx, &found.storage_key).await? {
+                        removal::queue(tx, &found, delete.now).await?;
+                    }
                 }
             }
             (Kind::Manifest | Kind::Link, None) => {}

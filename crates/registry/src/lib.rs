@@ -3,18 +3,24 @@
 //! One file per group of use cases, each an `impl Registry`. They take parsed values and return typed
 //! outcomes; they know neither HTTP nor SQL.
 
+mod active;
+mod adopt;
 mod backup;
 mod blobs;
 mod cache;
 mod check;
+mod claims;
 mod collect;
 mod databases;
+mod ending;
 mod error;
+mod export;
 mod lease;
 mod limit;
 mod lists;
 mod manifests;
 mod mount;
+mod quota;
 mod recover;
 mod referrers;
 mod settings;
@@ -22,10 +28,11 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::Directory;
+use plura_blob::Blobs;
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
+pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
 pub use backup::{backup, restore};
 pub use blobs::BlobContent;
 pub use cache::CachedManifest;
@@ -33,9 +40,14 @@ pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use databases::copy_database;
 pub use error::Error;
+pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use lists::{Names, Readable};
 pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
+pub use plura_blob::{
+    AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
+    Storage,
+};
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
     audit::Origin,
@@ -48,7 +60,7 @@ pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 
-use crate::{cache::Caches, uploads::ActiveUploads};
+use crate::{active::ActiveUploads, cache::Caches};
 
 /// A registry: an installation that is open for use. Cheap to clone.
 ///
@@ -62,7 +74,7 @@ pub struct Registry {
 
 #[derive(Debug)]
 struct Shared {
-    blobs: Directory,
+    blobs: Blobs,
     db: Db,
     settings: Settings,
     caches: Caches,
@@ -83,8 +95,12 @@ impl Registry {
         std::fs::create_dir_all(directory)
             .map_err(|source| Error::Directory { path: directory.to_owned(), source })?;
         let lock = lock(directory)?;
-        let blobs = Directory::open(directory)?;
+        let blobs = Blobs::open(directory, &settings.storage)?;
         let db = Db::connect(&settings.database_location(directory)).await?;
+        if let Some(error) = adopt::register_roots(&mut db.read().await?, &blobs).await? {
+            // Everything else can be served meanwhile.
+            tracing::error!(%error, "an adopted tree is not there; its blobs cannot be pulled");
+        }
         let shared = Shared {
             blobs,
             db,
@@ -96,7 +112,7 @@ impl Registry {
             _lock: lock,
         };
         let registry = Self { shared: Arc::new(shared), origin: Arc::new(Origin::system()) };
-        registry.clear_leftovers().await?;
+        registry.recover().await?;
         Ok(registry)
     }
 
@@ -123,8 +139,7 @@ impl Registry {
 
     /// Whether bytes and metadata can be written and read now; the error says what cannot.
     pub async fn probe(&self) -> Result<(), Error> {
-        let blobs = self.blobs().clone();
-        blocking(move || blobs.probe()).await?;
+        self.blobs().probe().await?;
         plura_meta::total::read(&mut self.db().read().await?).await?;
         Ok(())
     }
@@ -140,12 +155,20 @@ impl Registry {
         Audit { origin: Arc::clone(&self.origin), event }
     }
 
-    fn blobs(&self) -> &Directory {
+    fn blobs(&self) -> &Blobs {
         &self.shared.blobs
     }
 
     fn db(&self) -> &Db {
         &self.shared.db
+    }
+}
+
+/// What the object store honours of what is needed; nothing is asked of a directory.
+pub async fn examine(storage: &Storage) -> Result<Vec<Fitness>, Error> {
+    match storage {
+        Storage::Directory => Ok(Vec::new()),
+        Storage::Bucket(options) => Ok(plura_blob::Bucket::open(options)?.examine().await),
     }
 }
 

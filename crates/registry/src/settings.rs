@@ -7,6 +7,8 @@ use crate::database_path;
 /// What an operator decides about the registry; the binary fills it from its settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
+    /// Where bytes are kept.
+    pub storage: plura_blob::Storage,
     /// The server that has the metadata; without, they are in a file of the installation's directory.
     pub database: Option<DatabaseServer>,
     /// Which content a manifest may reference that is not in its repository.
@@ -52,6 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         const DAY: Duration = Duration::from_hours(24);
         Self {
+            storage: plura_blob::Storage::default(),
             database: None,
             sparse: Sparse::default(),
             upload_expiry: DAY,
@@ -72,6 +75,11 @@ impl Settings {
             Some(server) => Location::Server(Box::new(server.clone())),
             None => Location::File(database_path(directory)),
         }
+    }
+
+    /// Whether other processes may use the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.database.is_some()
     }
 
     /// How long after losing its last tag a manifest is reviewed; never, if it is kept anyway.

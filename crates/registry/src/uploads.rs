@@ -1,24 +1,24 @@
-use std::{
-    collections::HashSet,
-    io,
-    pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{io, pin::Pin};
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
-use plura_blob::{Appended, BlobKey, Progress};
+use plura_blob::{Appended, BlobKey, Blobs, Parts, Progress};
 use plura_meta::{
-    Timestamp, Tx, blob, repository,
+    Timestamp, Tx, blob, removal, repository,
     review::{self, Kind, Review},
     upload::{self, Upload},
 };
 use plura_oci::{Algorithm, ContentRange, Digest, RepositoryName, UploadId};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::{
-    Error, Registry, blocking, check_quota, detached,
+    Error, Registry,
+    active::ActiveUpload,
+    check_quota,
+    claims::{RowClaim, check_claim},
+    detached,
     limit::{is_too_large, limited},
+    quota,
 };
 
 /// The body of a request.
@@ -58,12 +58,22 @@ impl Registry {
         algorithm: Algorithm,
     ) -> Result<UploadId, Error> {
         let id = new_upload_id()?;
+        self.insert_upload(repository, &id, algorithm).await?;
+        Ok(id)
+    }
+
+    async fn insert_upload(
+        &self,
+        repository: &RepositoryName,
+        id: &UploadId,
+        algorithm: Algorithm,
+    ) -> Result<(), Error> {
         let hash = algorithm.hasher().save();
         let (repository, owner) = (repository.clone(), self.origin.subject.clone());
-        let upload = Upload { id: id.clone(), repository, owner, offset: 0, hash };
+        let upload = Upload { id: id.clone(), repository, owner, offset: 0, hash, parts: None };
         let now = Timestamp::now();
         let work = async move |tx: &mut Tx| Ok(upload::insert(tx, &upload, now).await?);
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await.map(|()| id)
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await
     }
 
     /// How many bytes of a session have arrived.
@@ -86,13 +96,25 @@ impl Registry {
     ) -> Result<u64, Error> {
         let (registry, repository, id) = (self.clone(), repository.clone(), id.clone());
         detached(async move {
-            let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            match registry.receive(&session, chunk).await {
-                Ok(progress) => Ok(progress.offset),
-                Err(error) => Err(registry.end_hopeless(&id, error).await?),
-            }
+            let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let received = registry.append(&repository, &session, chunk).await;
+            registry.release(&id, std::mem::take(&mut session.claim)).await;
+            received
         })
         .await
+    }
+
+    async fn append(
+        &self,
+        repository: &RepositoryName,
+        session: &Session,
+        chunk: Chunk,
+    ) -> Result<u64, Error> {
+        let chunk = self.within_quota(repository, None, session.progress.offset, chunk).await?;
+        match self.receive(session, chunk).await {
+            Ok(progress) => Ok(progress.offset),
+            Err(error) => Err(self.end_hopeless(&session.upload.id, error).await?),
+        }
     }
 
     /// Appends the last chunk, which may be empty, and makes the whole a blob of the repository.
@@ -108,18 +130,42 @@ impl Registry {
         let (registry, repository) = (self.clone(), repository.clone());
         let (id, digest) = (id.clone(), *digest);
         detached(async move {
-            let session = registry.open_session(&repository, &id, chunk.claim).await?;
-            let progress = match registry.receive_last(&session, chunk).await {
-                Ok(progress) => progress,
-                Err(error) => return Err(registry.end_hopeless(&id, error).await?),
-            };
-            registry.shared.uploads.note_sealing(&id);
-            match registry.seal(&id, progress, &digest).await {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, true).await,
-                Err(error) => Err(registry.end_hopeless(&id, error).await?),
+            let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
+            let finished = registry.finish(&repository, &session, &digest, chunk).await;
+            if finished.is_err() {
+                registry.release(&id, std::mem::take(&mut session.claim)).await;
             }
+            finished
         })
         .await
+    }
+
+    async fn finish(
+        &self,
+        repository: &RepositoryName,
+        session: &Session,
+        digest: &Digest,
+        chunk: Chunk,
+    ) -> Result<(), Error> {
+        let (id, offset) = (&session.upload.id, session.progress.offset);
+        let chunk = self.within_quota(repository, Some(digest), offset, chunk).await?;
+        let progress = match self.receive_last(session, chunk).await {
+            Ok(progress) => progress,
+            Err(error) => return Err(self.end_hopeless(id, error).await?),
+        };
+        self.shared.uploads.note_unsettled(id);
+        let made = progress.parts.clone();
+        match self.seal(id, progress, digest).await {
+            Ok(sealed) => {
+                let (came, claim) = (Came::BySession, session.claim.value());
+                let committed = self.commit(repository, digest, sealed, came, claim).await;
+                if let Err(Error::UploadBusy) = &committed {
+                    self.undo(made.as_ref(), session.progress.parts.as_ref()).await;
+                }
+                committed
+            }
+            Err(error) => Err(self.end_hopeless(id, error).await?),
+        }
     }
 
     /// Takes a whole blob in one request, without a session.
@@ -133,12 +179,20 @@ impl Registry {
         detached(async move {
             let id = new_upload_id()?;
             let _active = registry.shared.uploads.begin(&id)?;
+            let chunk = registry.within_quota(&repository, Some(&digest), 0, chunk).await?;
             let start = Progress::start(digest.algorithm());
-            let pushed = registry.receive_whole(&id, start, &digest, chunk).await;
-            match pushed {
-                Ok(sealed) => registry.commit(&repository, &digest, sealed, false).await,
+            // What a crash leaves in a bucket is found by its row alone.
+            let mut claim = RowClaim::default();
+            if registry.keeps_rows() {
+                registry.insert_upload(&repository, &id, digest.algorithm()).await?;
+                claim = registry.claim(&id).await?;
+            }
+            match registry.receive_whole(&id, start, &digest, chunk).await {
+                Ok(sealed) => {
+                    registry.commit(&repository, &digest, sealed, Came::Whole, claim.value()).await
+                }
                 Err(error) => {
-                    registry.discard_file(&id).await;
+                    registry.end_push(&id).await;
                     Err(error)
                 }
             }
@@ -157,6 +211,7 @@ impl Registry {
             let active = registry.shared.uploads.begin(&id);
             registry.find_session(&repository, &id).await?;
             let _active = active?;
+            let _claim = registry.claim(&id).await?;
             registry.end_session(&id).await
         })
         .await
@@ -181,17 +236,38 @@ impl Registry {
         claim: Claim,
     ) -> Result<Session, Error> {
         let active = self.shared.uploads.begin(id);
-        let upload = self.find_session(repository, id).await?;
+        let mut upload = self.find_session(repository, id).await?;
         // Only who may know of the session is told that it is busy.
         let active = active?;
+        let row_claim = self.claim(id).await?;
+        if row_claim.value().is_some() {
+            // Another process may have moved it until then.
+            upload = self.find_session(repository, id).await?;
+        }
+        match self.resume(upload, claim).await {
+            Ok((upload, progress)) => {
+                Ok(Session { upload, progress, claim: row_claim, _active: active })
+            }
+            Err(error) => {
+                self.release(id, row_claim).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Where a session goes on, if the chunk goes on there, too.
+    async fn resume(&self, upload: Upload, claim: Claim) -> Result<(Upload, Progress), Error> {
+        let id = &upload.id;
         // After a finish that failed, the file may have a second name under `blobs`: what is written to
-        // it now must not change what a commit after all has there.
-        if self.shared.uploads.may_be_sealed(id) {
-            self.disown_sealed(id).await?;
+        // it now must not change what a commit after all has there. In a bucket there may be more
+        // than the row knows.
+        if self.shared.uploads.is_unsettled(id) {
+            self.settle(id).await?;
         }
         // A hash state that cannot be continued is a session that cannot: the client starts again.
         let hasher = upload.hash.restore().ok_or(Error::UploadUnknown)?;
-        let progress = Progress { offset: upload.offset, hasher };
+        let parts = self.parts_of(upload.parts.as_deref())?;
+        let progress = Progress { offset: upload.offset, hasher, parts };
         if let Some(range) = claim.range {
             let empty = claim.length == Some(0);
             if range.start != progress.offset {
@@ -205,15 +281,17 @@ impl Registry {
                 return Err(Error::Length { expected: range.length, received });
             }
         }
-        Ok(Session { upload, progress, _active: active })
+        Ok((upload, progress))
     }
 
     /// Writes a chunk and records how far the session is now.
     async fn receive(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
         let (before, expected) = (session.progress.offset, chunk.claim.expected());
         let body = self.bounded(before, chunk)?;
+        let id = &session.upload.id;
+        self.unsettle_bucket(id);
         let Appended { progress, interrupted } =
-            self.blobs().append(&session.upload.id, session.progress.clone(), body).await?;
+            self.blobs().append(id, session.progress.clone(), expected, body).await?;
         plura_fault::point("upload.appended").map_err(Error::fault)?;
         let received = progress.offset - before;
         if let (Some(expected), None) = (expected, &interrupted)
@@ -235,8 +313,10 @@ impl Registry {
     async fn receive_last(&self, session: &Session, chunk: Chunk) -> Result<Progress, Error> {
         let (before, expected) = (session.progress.offset, chunk.claim.expected());
         let body = self.bounded(before, chunk)?;
+        let id = &session.upload.id;
+        self.unsettle_bucket(id);
         let Appended { progress, interrupted } =
-            self.blobs().append(&session.upload.id, session.progress.clone(), body).await?;
+            self.blobs().append_last(id, session.progress.clone(), expected, body).await?;
         let received = progress.offset - before;
         if let Some(source) = interrupted {
             self.advance(session, before, &progress).await?;
@@ -257,7 +337,8 @@ impl Registry {
     ) -> Result<Sealed, Error> {
         let expected = chunk.claim.expected();
         let body = self.bounded(0, chunk)?;
-        let Appended { progress, interrupted } = self.blobs().append(id, start, body).await?;
+        let Appended { progress, interrupted } =
+            self.blobs().append_last(id, start, expected, body).await?;
         if let Some(source) = interrupted {
             return Err(self.interrupted(0, source));
         }
@@ -276,20 +357,29 @@ impl Registry {
         let upload = Upload {
             offset: progress.offset,
             hash: progress.hasher.save(),
+            parts: progress.parts.as_ref().map(Parts::to_text),
             ..session.upload.clone()
         };
         if before == 0 {
-            let blobs = self.blobs().clone();
-            blocking(move || blobs.sync_uploads()).await?;
+            self.blobs().sync_uploads().await?;
         }
-        let now = Timestamp::now();
+        let (now, claim) = (Timestamp::now(), session.claim.value());
         let work = async move |tx: &mut Tx| {
+            check_claim(tx, &upload.id, claim.as_deref()).await?;
             if upload::advance(tx, &upload, before, now).await? {
                 return Ok(());
             }
             Err(Error::UploadUnknown)
         };
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await
+        let advanced = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
+        match advanced {
+            Ok(()) => self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await,
+            Err(Error::UploadBusy) => {
+                self.undo(progress.parts.as_ref(), session.progress.parts.as_ref()).await;
+            }
+            Err(_) => {}
+        }
+        advanced
     }
 
     async fn seal(
@@ -298,12 +388,12 @@ impl Registry {
         progress: Progress,
         digest: &Digest,
     ) -> Result<Sealed, Error> {
-        let (blobs, upload, digest) = (self.blobs().clone(), id.clone(), *digest);
         let size = progress.offset;
-        match blocking(move || blobs.seal(&upload, progress, &digest)).await {
-            Ok(key) => Ok(Sealed { upload: id.clone(), key, size }),
+        let strays = progress.parts.as_ref().map(Parts::strays).unwrap_or_default();
+        match self.blobs().seal(id, progress, digest).await {
+            Ok(key) => Ok(Sealed { upload: id.clone(), key, size, strays }),
             Err(plura_blob::Error::DigestMismatch { computed }) => {
-                Err(Error::DigestMismatch { expected: digest, computed: computed.into() })
+                Err(Error::DigestMismatch { expected: *digest, computed: computed.into() })
             }
             Err(error) => Err(error.into()),
         }
@@ -315,24 +405,39 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
         sealed: Sealed,
-        is_session: bool,
+        came: Came,
+        claim: Option<String>,
     ) -> Result<(), Error> {
         let audit = self.audit("blob.push", repository, &digest.to_string());
         let (repository, digest) = (repository.clone(), *digest);
         let (now, grace) = (Timestamp::now(), self.settings().grace);
-        let Sealed { upload, key, size } = sealed;
-        let (id, storage_key) = (upload.clone(), key.clone());
+        let has_row = came == Came::BySession || self.keeps_rows();
+        let (subject, in_bucket) = (sealed.clone(), self.keeps_rows());
         let work = async move |tx: &mut Tx| {
-            if is_session && !upload::delete(tx, &id).await? {
+            let Sealed { upload: id, key, size, strays } = subject;
+            check_claim(tx, &id, claim.as_deref()).await?;
+            if has_row && !upload::delete(tx, &id).await? {
                 return Err(Error::UploadUnknown);
             }
-            let kept = blob::find_or_create(tx, &digest, size, storage_key.as_str(), now).await?;
+            let kept = blob::find_or_create(tx, &digest, size, key.as_str(), now).await?;
             link(tx, &repository, &kept, now, now.after(grace)).await?;
             audit.record(tx, now).await?;
-            Ok::<String, Error>(kept.storage_key)
+            let second = (in_bucket && kept.storage_key != key.as_str()).then_some(key);
+            // Without the row, nothing else knows of them.
+            let unneeded: Vec<BlobKey> = strays.into_iter().chain(second).collect();
+            for key in &unneeded {
+                removal::queue_uncommitted(tx, key.as_str(), &digest, now).await?;
+            }
+            Ok::<_, Error>((kept.storage_key, unneeded))
         };
         let kept = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
-        if let Err(error) = self.clear_up(&upload, key, kept.as_deref().ok(), is_session).await {
+        let cleared = match self.blobs() {
+            Blobs::Directory(_) => {
+                self.clear_up(sealed, kept.as_ref().ok().map(|(key, _)| key.as_str()), came).await
+            }
+            Blobs::Bucket(_) => self.clear_up_bucket(&sealed.upload, &kept, came).await,
+        };
+        if let Err(error) = cleared {
             // Nothing is wrong with what was asked; the next collection finds what stays behind.
             warn!(%error, "cannot clear up after an upload");
         }
@@ -342,37 +447,35 @@ impl Registry {
     /// Removes the names of an upload's file that are nobody's after the commit, which kept the
     /// content under `kept`, or failed. A session that goes on keeps its file, so that the client can
     /// try again.
-    async fn clear_up(
-        &self,
-        upload: &UploadId,
-        key: BlobKey,
-        kept: Option<&str>,
-        is_session: bool,
-    ) -> Result<(), Error> {
+    async fn clear_up(&self, sealed: Sealed, kept: Option<&str>, came: Came) -> Result<(), Error> {
         plura_fault::point("upload.committed").map_err(Error::fault)?;
+        let Sealed { upload, key, .. } = sealed;
         let goes_on = match kept {
             Some(kept) if kept == key.as_str() => false,
             Some(_) => {
-                let blobs = self.blobs().clone();
-                blocking(move || blobs.delete(&[key])).await?;
+                self.blobs().delete(vec![key]).await?;
                 false
             }
-            None => self.disown(vec![key]).await? && is_session,
+            None => self.disown(vec![key]).await? && came == Came::BySession,
         };
-        self.shared.uploads.note_settled(upload);
-        if !goes_on {
-            let (blobs, upload) = (self.blobs().clone(), upload.clone());
-            blocking(move || blobs.remove_upload(&upload)).await?;
-        }
-        Ok(())
+        self.shared.uploads.note_settled(&upload);
+        if goes_on { Ok(()) } else { self.remove_file(&upload).await }
     }
 
     /// Ends a session that nothing could be appended to that would make it right.
     async fn end_hopeless(&self, id: &UploadId, error: Error) -> Result<Error, Error> {
-        if matches!(error, Error::DigestMismatch { .. } | Error::BlobTooLarge { .. }) {
+        let lost = self.keeps_rows() && error.is_damage();
+        if lost {
+            error!(%error, upload = %id, "an upload has lost bytes; the client has to start again");
+        }
+        let hopeless = matches!(
+            error,
+            Error::DigestMismatch { .. } | Error::BlobTooLarge { .. } | Error::OverQuota(_)
+        );
+        if lost || hopeless {
             self.end_session(id).await?;
         }
-        Ok(error)
+        Ok(if lost { Error::UploadUnknown } else { error })
     }
 
     /// The body of a chunk that goes on at `offset`, or that the blob would be too large with it.
@@ -386,24 +489,12 @@ impl Registry {
     }
 
     fn interrupted(&self, offset: u64, source: io::Error) -> Error {
+        if let Some(over_quota) = quota::exceeded(&source) {
+            return over_quota;
+        }
         match self.settings().blob_limit {
             Some(limit) if is_too_large(&source) => Error::BlobTooLarge { limit },
             _ => Error::UploadInterrupted { offset, source },
-        }
-    }
-
-    /// Ends a session that this request holds.
-    pub(crate) async fn end_session(&self, id: &UploadId) -> Result<(), Error> {
-        let upload = id.clone();
-        let work = async move |tx: &mut Tx| Ok::<_, Error>(upload::delete(tx, &upload).await?);
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        self.discard_file(id).await;
-        Ok(())
-    }
-
-    async fn discard_file(&self, id: &UploadId) {
-        if let Err(error) = self.remove_leftover(id).await {
-            warn!(%error, "cannot remove the file of an upload that ended");
         }
     }
 }
@@ -412,19 +503,32 @@ impl Registry {
 struct Session {
     upload: Upload,
     progress: Progress,
+    claim: RowClaim,
     _active: ActiveUpload,
 }
 
 /// Content under its final key that metadata does not know yet.
+#[derive(Clone, Debug)]
 struct Sealed {
     upload: UploadId,
     key: BlobKey,
     size: u64,
+    /// Objects on the way to it that nothing needs.
+    strays: Vec<BlobKey>,
+}
+
+/// How content came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Came {
+    /// By a session, which the client can go on with.
+    BySession,
+    /// In one request.
+    Whole,
 }
 
 impl Claim {
     /// How many bytes the client said there are.
-    fn expected(self) -> Option<u64> {
+    pub(crate) fn expected(self) -> Option<u64> {
         self.length.or(self.range.map(|range| range.length))
     }
 }
@@ -450,73 +554,6 @@ fn new_upload_id() -> Result<UploadId, Error> {
     // Time-ordered, so that the rows of sessions that live at the same time stand together.
     let id = uuid::Uuid::now_v7().simple().to_string();
     id.parse().map_err(|_| Error::UploadUnknown)
-}
-
-/// What this process knows of sessions.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ActiveUploads(Arc<Mutex<Known>>);
-
-#[derive(Debug, Default)]
-struct Known {
-    /// Those that a request is writing to.
-    active: HashSet<UploadId>,
-    /// Those that a finish began to seal.
-    sealing: HashSet<UploadId>,
-}
-
-/// Gives the session free when dropped.
-pub(crate) struct ActiveUpload {
-    all: ActiveUploads,
-    id: UploadId,
-}
-
-impl ActiveUploads {
-    pub(crate) fn begin(&self, id: &UploadId) -> Result<ActiveUpload, Error> {
-        if !self.lock().active.insert(id.clone()) {
-            return Err(Error::UploadBusy);
-        }
-        Ok(ActiveUpload { all: self.clone(), id: id.clone() })
-    }
-
-    /// Whether a request is writing to the session.
-    pub(crate) fn contains(&self, id: &UploadId) -> bool {
-        self.lock().active.contains(id)
-    }
-
-    /// How many requests are writing.
-    pub(crate) fn count(&self) -> usize {
-        self.lock().active.len()
-    }
-
-    fn note_sealing(&self, id: &UploadId) {
-        self.lock().sealing.insert(id.clone());
-    }
-
-    fn may_be_sealed(&self, id: &UploadId) -> bool {
-        self.lock().sealing.contains(id)
-    }
-
-    /// The upload's file has no name under `blobs` but a committed one.
-    pub(crate) fn note_settled(&self, id: &UploadId) {
-        self.lock().sealing.remove(id);
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for ActiveUpload {
-    fn drop(&mut self) {
-        self.all.lock().active.remove(&self.id);
-    }
-}
-
-impl Registry {
-    /// How many uploads are being received.
-    pub fn active_uploads(&self) -> usize {
-        self.shared.uploads.count()
-    }
 }
 
 /// A body that is all there already.

@@ -27,6 +27,7 @@ mod proxy;
 mod random;
 pub mod raw;
 mod repository;
+mod s3;
 mod server;
 mod upload;
 
@@ -42,5 +43,6 @@ pub use jwt::Jwt;
 pub use proxy::{Passage, Proxy};
 pub use random::Random;
 pub use repository::{PushMethod, Repository};
+pub use s3::{S3, S3Mishap, S3Request};
 pub use server::{Builder, Ended, Server};
 pub use upload::Upload;

@@ -35,6 +35,16 @@ pub enum PushMethod {
     ChunksAndPut,
 }
 
+/// Goes on if a chunk was taken; else its answer is the last.
+macro_rules! accepted {
+    ($sent:expr) => {{
+        let answer = $sent.await;
+        if answer.status != 202 {
+            return answer;
+        }
+    }};
+}
+
 impl PushMethod {
     /// All of them.
     pub const ALL: [Self; 7] = [
@@ -133,7 +143,8 @@ impl Repository {
         self.client.post(&target).body(Bytes::new()).await
     }
 
-    /// Pushes bytes under a digest (right or wrong) and returns the last answer.
+    /// Pushes bytes under a digest (right or wrong) and returns the last answer, or the first that
+    /// refuses a chunk.
     pub async fn push_by(&self, method: PushMethod, bytes: &[u8], digest: &str) -> Answer {
         let all = Bytes::copy_from_slice(bytes);
         if method == PushMethod::Post {
@@ -147,16 +158,16 @@ impl Repository {
                 return upload.put(digest).body(all).await;
             }
             PushMethod::PostStreamedPut => return upload.put(digest).streamed(all).await,
-            PushMethod::Chunk => drop(upload.patch(0, all).await.expect(202)),
-            PushMethod::Stream => drop(upload.stream(all).await.expect(202)),
+            PushMethod::Chunk => accepted!(upload.patch(0, all)),
+            PushMethod::Stream => accepted!(upload.stream(all)),
             PushMethod::Chunks | PushMethod::ChunksAndPut => {
-                upload.patch(0, all.slice(..third)).await.expect(202);
-                upload.patch(third, all.slice(third..2 * third)).await.expect(202);
+                accepted!(upload.patch(0, all.slice(..third)));
+                accepted!(upload.patch(third, all.slice(third..2 * third)));
                 let last = all.slice(2 * third..);
                 if method == PushMethod::ChunksAndPut {
                     return upload.finish_with(2 * third, last, digest).await;
                 }
-                upload.patch(2 * third, last).await.expect(202);
+                accepted!(upload.patch(2 * third, last));
             }
         }
         upload.finish(digest).await

@@ -81,7 +81,7 @@ impl Claims {
     }
 
     /// Whether the claims are meant for us, now.
-    pub(super) fn check(&self, expected: &Expected, now: i64) -> Result<(), TokenError> {
+    pub(crate) fn check(&self, expected: &Expected, now: i64) -> Result<(), TokenError> {
         if !self.audience.contains(&expected.audience) {
             return Err(TokenError::WrongAudience { expected: expected.audience.clone() });
         }

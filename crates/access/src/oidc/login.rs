@@ -14,7 +14,7 @@ use super::discovery::Endpoints;
 use super::{Claims, Expected, FetchError, Issuers, TokenError};
 
 /// How long a login may take, in seconds.
-const LONGEST_LOGIN: i64 = 600;
+pub(crate) const LONGEST_LOGIN: i64 = 600;
 /// Longer codes are not passed on.
 const LONGEST_CODE: usize = 4096;
 
@@ -41,7 +41,7 @@ pub struct LoginProvider {
 pub struct ClientSecret(String);
 
 /// A login that somebody began. The caller keeps it for the browser that it redirects, for ten minutes,
-/// and takes it away when the browser comes back, so that it is used once.
+/// and sees to it that it is used once.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Begun {
     /// Where to send the browser.
@@ -305,6 +305,6 @@ fn random() -> Result<String, LoginError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-fn same(one: &str, other: &str) -> bool {
+pub(crate) fn same(one: &str, other: &str) -> bool {
     aws_lc_rs::constant_time::verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }

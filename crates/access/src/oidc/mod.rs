@@ -22,6 +22,7 @@ pub use claims::{Claims, Nonce};
 pub use fetch::FetchError;
 pub use issuers::{Issuers, Options};
 pub use login::{Begun, ClientSecret, Identity, LoginError, LoginProvider};
+pub(crate) use login::{LONGEST_LOGIN, same};
 pub use token::{Expected, TokenError, claimed_issuer};
 pub use trust::{Mismatch, RuleError, TrustKind, TrustRule};
 

@@ -1,5 +1,6 @@
 //! argon2id, a few at a time, away from the threads that serve connections.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 
@@ -119,13 +120,18 @@ impl Hasher {
         let place = Arc::clone(&self.waiting).try_acquire_owned().map_err(|_| HasherError::Busy)?;
         let (answer, answered) = oneshot::channel();
         let job = Box::new(move || {
-            let result = work();
+            // A mistake takes the request down that met it, and not the thread, without which nobody
+            // could log in.
+            let result = catch_unwind(AssertUnwindSafe(work));
             drop(place);
             // Nobody listens if the caller went away.
             let _ = answer.send(result);
         });
         self.jobs.send(job).map_err(|_| HasherError::Failed)?;
-        answered.await.map_err(|_| HasherError::Failed)?
+        match answered.await.map_err(|_| HasherError::Failed)? {
+            Ok(result) => result,
+            Err(panic) => resume_unwind(panic),
+        }
     }
 }
 
@@ -140,6 +146,7 @@ fn hash(password: &Password) -> Result<String, HasherError> {
 }
 
 fn verify(password: &Password, stored: &str) -> Result<Verified, HasherError> {
+    plura_fault::point("access.verify").map_err(|_| HasherError::Failed)?;
     let stored = PasswordHash::new(stored).map_err(|_| HasherError::Damaged)?;
     let params = bearable(&stored)?;
     // A text that could not have been set takes the time of one that could.

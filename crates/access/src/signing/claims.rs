@@ -90,7 +90,7 @@ pub enum InvalidToken {
 }
 
 impl TokenClaims {
-    pub(super) fn check(&self, expected: &Expected<'_>) -> Result<(), InvalidToken> {
+    pub(crate) fn check(&self, expected: &Expected<'_>) -> Result<(), InvalidToken> {
         let now = expected.now.0.div_euclid(1000);
         if self.iss != expected.issuer {
             return Err(InvalidToken::Issuer);

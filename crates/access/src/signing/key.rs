@@ -1,7 +1,6 @@
-//! One key, and the set of those in use.
+//! One key.
 
 use std::fmt;
-use std::time::Duration;
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use base64ct::{Base64, Base64UrlUnpadded, Encoding as _};
@@ -20,13 +19,17 @@ const LONGEST_DOCUMENT: usize = 256;
 
 /// The thumbprint of a key (RFC 7638, RFC 8037): SHA-256 in 43 characters of base64url.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct KeyId(String);
+pub(crate) struct KeyId(String);
 
 impl KeyId {
     /// Only what a thumbprint can be: nothing else is looked up, logged or made part of a path.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
         (text.len() == 43 && text.bytes().all(plain)).then(|| Self(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     fn of(public: &str) -> Self {
@@ -43,14 +46,13 @@ impl fmt::Display for KeyId {
 
 /// An Ed25519 key pair. The library hides the private half from `Debug` and overwrites it.
 #[derive(Clone, Debug)]
-pub(super) struct Key {
-    pub(super) id: KeyId,
+pub(crate) struct Key {
+    pub(crate) id: KeyId,
     /// In whole seconds, as in the name of its file.
-    pub(super) made: Timestamp,
+    pub(crate) made: Timestamp,
     pub(super) signing: EncodingKey,
-    pub(super) verifying: DecodingKey,
     /// The public half in base64url.
-    public: String,
+    pub(crate) public: String,
 }
 
 impl Key {
@@ -79,75 +81,35 @@ impl Key {
 
     fn new(pair: &Ed25519KeyPair, document: &[u8], made: Timestamp) -> Self {
         let public = Base64UrlUnpadded::encode_string(pair.public_key().as_ref());
-        Self {
-            id: KeyId::of(&public),
-            made,
-            signing: EncodingKey::from_ed_der(document),
-            verifying: DecodingKey::from_ed_der(pair.public_key().as_ref()),
-            public,
-        }
+        Self { id: KeyId::of(&public), made, signing: EncodingKey::from_ed_der(document), public }
+    }
+}
+
+/// The public half of a key, of whichever process.
+#[derive(Clone)]
+pub(crate) struct PublicKey {
+    pub(crate) id: KeyId,
+    pub(super) verifying: DecodingKey,
+    public: String,
+}
+
+impl PublicKey {
+    /// The key in this text, if it is the one of that name: the name is made of the key, so that nobody
+    /// who can write to the database gives a known name to another key.
+    pub(crate) fn read(id: &KeyId, public: &str) -> Option<Self> {
+        let mut buffer = [0; 32];
+        let bytes = Base64UrlUnpadded::decode(public.as_bytes(), &mut buffer).ok()?;
+        let verifying = DecodingKey::from_ed_der(bytes);
+        let is_whole = bytes.len() == 32 && KeyId::of(public) == *id;
+        is_whole.then(|| Self { id: id.clone(), verifying, public: public.to_owned() })
     }
 
-    /// The public half as a JSON Web Key.
-    pub(super) fn jwk(&self) -> serde_json::Value {
+    /// The key as a JSON Web Key.
+    pub(crate) fn jwk(&self) -> serde_json::Value {
         serde_json::json!({
             "kty": "OKP", "crv": "Ed25519", "x": self.public,
             "kid": self.id.0, "use": "sig", "alg": "EdDSA",
         })
-    }
-}
-
-/// Keys in the order in which they were made.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Keys(Vec<Key>);
-
-impl Keys {
-    pub(super) fn new(mut keys: Vec<Key>) -> Self {
-        keys.sort_by(|a, b| {
-            (a.made, &a.id).partial_cmp(&(b.made, &b.id)).unwrap_or(std::cmp::Ordering::Equal)
-        });
-        Self(keys)
-    }
-
-    pub(super) fn all(&self) -> impl Iterator<Item = &Key> {
-        self.0.iter()
-    }
-
-    /// The one that signs.
-    pub(super) fn newest(&self) -> Option<&Key> {
-        self.0.last()
-    }
-
-    pub(super) fn get(&self, id: &KeyId) -> Option<&Key> {
-        self.0.iter().find(|key| key.id == *id)
-    }
-
-    /// The key, unless it was replaced longer ago than `overlap`: also before its file is removed.
-    pub(super) fn accepted(&self, id: &KeyId, overlap: Duration, now: Timestamp) -> Option<&Key> {
-        let index = self.0.iter().position(|key| key.id == *id)?;
-        if self.expired(index, overlap, now) { None } else { self.0.get(index) }
-    }
-
-    pub(super) fn with(&self, key: Key) -> Self {
-        let mut keys = self.0.clone();
-        keys.push(key);
-        Self::new(keys)
-    }
-
-    /// Those that were replaced longer ago than `overlap`, and the others.
-    pub(super) fn split(&self, overlap: Duration, now: Timestamp) -> (Self, Self) {
-        let (mut expired, mut kept) = (Vec::new(), Vec::new());
-        for (index, key) in self.0.iter().enumerate() {
-            let side = if self.expired(index, overlap, now) { &mut expired } else { &mut kept };
-            side.push(key.clone());
-        }
-        (Self(expired), Self(kept))
-    }
-
-    /// A key signs until the next one is made, however late that is: its last tokens are accepted for
-    /// the overlap from then on.
-    fn expired(&self, index: usize, overlap: Duration, now: Timestamp) -> bool {
-        self.0.get(index + 1).is_some_and(|next| next.made.after(overlap) <= now)
     }
 }
 
@@ -197,6 +159,18 @@ mod tests {
         let shown = format!("{key:?}");
         assert!(shown.contains("redacted") && !shown.contains(document), "{shown}");
         assert!(!shown.contains(&format!("{:?}", &key.signing.as_bytes()[16..20])), "{shown}");
+    }
+
+    #[test]
+    fn a_public_key_goes_by_its_own_name_alone() {
+        let (key, _) = Key::generate(Timestamp(0)).unwrap();
+        let (other, _) = Key::generate(Timestamp(0)).unwrap();
+        assert!(PublicKey::read(&key.id, &key.public).is_some());
+        assert!(PublicKey::read(&key.id, &other.public).is_none());
+        for wrong in ["", "AA", "not base64url!", &"A".repeat(44), &"A".repeat(4000)] {
+            let id = KeyId::of(wrong);
+            assert!(PublicKey::read(&id, wrong).is_none(), "{wrong}");
+        }
     }
 
     #[test]

@@ -3,24 +3,59 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use base64ct::{Base64UrlUnpadded, Encoding as _};
-use jsonwebtoken::{EncodingKey, encode};
+use jsonwebtoken::{EncodingKey, Header, encode};
+use plura_meta::Timestamp;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
 
-const DAY: Duration = Duration::from_hours(24);
-const ROTATION: Duration = Duration::from_hours(30 * 24);
 const START: Timestamp = Timestamp(1_750_000_000_000);
 
-fn open(directory: &Path, now: Timestamp) -> TokenKeys {
-    TokenKeys::open(directory, ROTATION, DAY, now).unwrap()
+/// A key, and who knows its public half.
+struct Keys {
+    key: Key,
+    public: PublicKey,
 }
 
-fn keys() -> (TempDir, TokenKeys) {
+impl Keys {
+    fn mint(&self, claims: &TokenClaims) -> Result<String, KeyError> {
+        self.key.sign(claims)
+    }
+
+    fn verify(&self, token: &str, expected: &Expected<'_>) -> Result<TokenClaims, InvalidToken> {
+        if named_key(token)? != self.public.id {
+            return Err(InvalidToken::UnknownKey);
+        }
+        let claims: TokenClaims = super::open(token, &self.public)?;
+        claims.check(expected)?;
+        Ok(claims)
+    }
+
+    fn current(&self) -> Option<String> {
+        Some(self.key.id.to_string())
+    }
+
+    fn jwks(&self) -> serde_json::Value {
+        serde_json::json!({ "keys": [self.public.jwk()] })
+    }
+}
+
+fn open(directory: &Path) -> Result<OwnKey, KeyError> {
+    OwnKey::open(Some(directory.to_owned()))
+}
+
+fn known(key: Key) -> Keys {
+    let public = PublicKey::read(&key.id, &key.public).unwrap();
+    Keys { key, public }
+}
+
+/// A directory with a key in it.
+fn keys() -> (TempDir, Keys) {
     let directory = TempDir::new().unwrap();
-    let keys = open(&directory.path().join("keys"), START);
-    (directory, keys)
+    let own = open(&directory.path().join("keys")).unwrap();
+    let key = own.make(START).unwrap();
+    (directory, known(key))
 }
 
 fn claims(now: Timestamp) -> TokenClaims {
@@ -162,7 +197,7 @@ fn the_id_of_the_key_is_needed_and_only_looked_up() {
 fn a_key_that_the_token_brings_along_is_not_used() {
     let (_directory, keys) = keys();
     let (stranger, _) = Key::generate(START).unwrap();
-    let jwk = serde_json::from_value(stranger.jwk()).unwrap();
+    let jwk = serde_json::from_value(known(stranger.clone()).public.jwk()).unwrap();
     let header = Header {
         kid: keys.current(),
         jwk: Some(jwk),
@@ -195,10 +230,9 @@ fn a_changed_token_is_refused() {
 #[test]
 fn a_token_without_what_is_needed_is_refused() {
     let (_directory, keys) = keys();
-    let inner = keys.keys.load();
     let sign = |body: &serde_json::Value| {
         let header = Header { kid: keys.current(), ..Header::new(Algorithm::EdDSA) };
-        encode(&header, body, &inner.newest().unwrap().signing).unwrap()
+        encode(&header, body, &keys.key.signing).unwrap()
     };
     for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "kind"] {
         let mut body = body(START);
@@ -225,8 +259,7 @@ fn what_a_critical_header_asks_for_is_not_understood() {
         crit: Some(vec!["b64".to_owned()]),
         ..Header::new(Algorithm::EdDSA)
     };
-    let inner = keys.keys.load();
-    let token = encode(&header, &claims(START), &inner.newest().unwrap().signing);
+    let token = encode(&header, &claims(START), &keys.key.signing);
     // The library may refuse to make one; if it does make it, it is refused here.
     if let Ok(token) = token {
         assert!(keys.verify(&token, &at(START)).is_err());
@@ -246,16 +279,36 @@ fn long_tokens_are_not_looked_at() {
 fn keys_survive_a_restart_and_are_private() {
     let (directory, keys) = keys();
     let token = keys.mint(&claims(START)).unwrap();
-    let again = open(&directory.path().join("keys"), START);
-    assert_eq!(again.current(), keys.current());
-    assert_eq!(again.jwks(), keys.jwks());
-    assert!(again.verify(&token, &at(START)).is_ok());
+    let again = open(&directory.path().join("keys")).unwrap().kept().unwrap();
+    let [again] = again.try_into().unwrap();
+    assert!(known(again).verify(&token, &at(START)).is_ok());
     let [file] = files(&directory).try_into().unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(&file), 0o600);
     assert_eq!(mode(&directory.path().join("keys")), 0o700);
     let name = format!("token-1750000000-{}.pem", keys.current().unwrap());
     assert_eq!(file.file_name().unwrap().to_str(), Some(name.as_str()));
+}
+
+#[test]
+fn the_key_that_is_used_is_the_only_one_that_is_kept() {
+    let (directory, first) = keys();
+    let own = open(&directory.path().join("keys")).unwrap();
+    let second = own.make(Timestamp(START.0 + 1000)).unwrap();
+    let kept: Vec<_> = own.kept().unwrap().into_iter().map(|key| key.id).collect();
+    assert_eq!(kept, [second.id.clone(), first.key.id]);
+    own.use_alone(second.clone()).unwrap();
+    assert_eq!(files(&directory).len(), 1);
+    assert_eq!(own.current().unwrap().id, second.id);
+}
+
+#[test]
+fn without_a_directory_keys_are_in_memory() {
+    let own = OwnKey::open(None).unwrap();
+    let key = own.make(START).unwrap();
+    assert!(own.kept().unwrap().is_empty());
+    own.use_alone(key.clone()).unwrap();
+    assert_eq!(own.current().unwrap().id, key.id);
 }
 
 #[test]
@@ -271,126 +324,50 @@ fn the_key_set_is_public() {
 }
 
 #[test]
-fn keys_are_rotated_and_the_old_ones_accepted_for_a_while() {
-    let (directory, keys) = keys();
-    let first = keys.current();
-    let nearly = Timestamp(START.after(ROTATION).0 - 1);
-    assert!(!keys.rotate(nearly).unwrap());
-    let token = keys.mint(&TokenClaims { exp: i64::MAX, ..claims(START) }).unwrap();
-
-    let due = START.after(ROTATION);
-    assert!(keys.rotate(due).unwrap());
-    assert_ne!(keys.current(), first);
-    assert_eq!(files(&directory).len(), 2);
-    assert!(keys.verify(&token, &at(due)).is_ok());
-
-    let over = due.after(DAY);
-    assert_eq!(
-        keys.verify(&token, &at(over)),
-        Err(InvalidToken::UnknownKey),
-        "before it is removed"
-    );
-    assert!(!keys.rotate(over).unwrap());
-    assert_eq!(files(&directory).len(), 1);
-    assert_eq!(keys.verify(&token, &at(over)), Err(InvalidToken::UnknownKey));
-    assert_eq!(keys.jwks()["keys"].as_array().unwrap().len(), 1);
-}
-
-#[test]
-fn a_rotation_that_comes_late_cuts_no_token() {
-    let (directory, keys) = keys();
-    let late = START.after(ROTATION * 5);
-    let token = keys.mint(&claims(late)).unwrap();
-    let again = open(&directory.path().join("keys"), late);
-    assert_ne!(again.current(), keys.current());
-    assert!(again.verify(&token, &at(late)).is_ok());
-}
-
-#[test]
-fn a_key_can_be_replaced_now() {
-    let (directory, keys) = keys();
-    let token = keys.mint(&claims(START)).unwrap();
-    let now = START.after(Duration::from_mins(1));
-    keys.rotate_now(now).unwrap();
-    assert_eq!(files(&directory).len(), 2);
-    assert!(keys.verify(&token, &at(now)).is_ok());
-    fs::remove_file(&files(&directory)[0]).unwrap();
-    keys.refresh(now).unwrap();
-    assert_eq!(keys.verify(&token, &at(now)), Err(InvalidToken::UnknownKey));
-}
-
-#[test]
-fn the_new_key_of_another_process_is_found() {
-    let (directory, keys) = keys();
-    let other = open(&directory.path().join("keys"), START);
-    other.rotate_now(START.after(Duration::from_secs(1))).unwrap();
-    let token = other.mint(&claims(START)).unwrap();
-    let soon = START.after(Duration::from_secs(4));
-    assert_eq!(keys.verify(&token, &at(soon)), Err(InvalidToken::UnknownKey), "not read again yet");
-    let later = START.after(Duration::from_secs(5));
-    assert!(keys.verify(&token, &at(later)).is_ok());
-    assert_eq!(keys.current(), other.current());
-}
-
-#[test]
-fn unknown_keys_do_not_make_it_read_the_directory_again_and_again() {
-    let (directory, keys) = keys();
-    let (stranger, _) = Key::generate(START).unwrap();
-    let header = Header { kid: Some(stranger.id.to_string()), ..Header::new(Algorithm::EdDSA) };
-    let token = encode(&header, &claims(START), &stranger.signing).unwrap();
-    let later = START.after(Duration::from_secs(5));
-    assert_eq!(keys.verify(&token, &at(later)), Err(InvalidToken::UnknownKey));
-    let other = open(&directory.path().join("keys"), later);
-    other.rotate_now(later.after(Duration::from_secs(1))).unwrap();
-    keys.verify(&token, &at(later.after(Duration::from_secs(4)))).unwrap_err();
-    assert_ne!(keys.current(), other.current());
-}
-
-#[test]
 fn a_key_that_others_can_read_is_refused() {
     let (directory, _) = keys();
     let path = directory.path().join("keys");
+    let read = || open(&path)?.kept();
     let [file] = files(&directory).try_into().unwrap();
     for mode in [0o640, 0o604, 0o644, 0o660, 0o601] {
         chmod(&file, mode);
-        let error = TokenKeys::open(&path, ROTATION, DAY, START).err().unwrap();
+        let error = read().err().unwrap();
         assert!(matches!(error, KeyError::Exposed { .. }), "{error}");
         let text = error.to_string();
         assert!(text.contains(&format!("chmod 600 {}", file.display())), "{text}");
     }
     chmod(&file, 0o400);
     chmod(&path, 0o755);
-    let text = TokenKeys::open(&path, ROTATION, DAY, START).err().unwrap().to_string();
+    let text = read().err().unwrap().to_string();
     assert!(text.contains(&format!("chmod 700 {}", path.display())), "{text}");
     chmod(&path, 0o700);
-    open(&path, START);
+    assert_eq!(read().unwrap().len(), 1);
 }
 
 #[test]
 fn a_damaged_key_is_refused_and_named() {
-    let (directory, keys) = keys();
-    let path = directory.path().join("keys");
+    let (directory, _) = keys();
+    let own = open(&directory.path().join("keys")).unwrap();
     let [file] = files(&directory).try_into().unwrap();
     let (stranger, pem) = Key::generate(START).unwrap();
     for content in ["", "nonsense", &pem, &"x".repeat(100_000)] {
         fs::write(&file, content).unwrap();
-        let error = TokenKeys::open(&path, ROTATION, DAY, START).err().unwrap();
+        let error = own.kept().err().unwrap();
         assert!(matches!(&error, KeyError::Damaged(path) if *path == file), "{error}");
         assert!(!error.to_string().contains(&stranger.id.to_string()));
-        assert!(keys.refresh(START).is_err());
-        assert!(keys.mint(&claims(START)).is_ok(), "what was read before stays in use");
     }
 }
 
 #[test]
 fn other_files_are_left_alone() {
-    let (directory, keys) = keys();
+    let (directory, _) = keys();
     for name in ["notes", "token-1-x.pem", "token-x.pem", ".x.unfinished", "token--1.pem"] {
         fs::write(directory.path().join("keys").join(name), "").unwrap();
     }
-    keys.rotate(START.after(ROTATION)).unwrap();
-    keys.rotate(START.after(ROTATION * 2)).unwrap();
-    assert_eq!(files(&directory).len(), 5 + 2);
+    let own = open(&directory.path().join("keys")).unwrap();
+    let next = own.make(START).unwrap();
+    own.use_alone(next).unwrap();
+    assert_eq!(files(&directory).len(), 5 + 1);
 }
 
 proptest! {

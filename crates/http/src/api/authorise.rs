@@ -62,6 +62,26 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     }
 }
 
+/// The name by which the sender was permitted, where it can be another one than its first.
+pub(super) fn deciding_name(call: &Call, need: Need) -> Result<Option<String>, ApiError> {
+    let principal = &call.caller.principal;
+    let name = |permission, asked| {
+        Some(call.access().deciding_name(principal, permission, asked).to_owned())
+    };
+    Ok(match need {
+        Need::Installation(permission) => name(permission, Asked::Installation),
+        Need::Project(permission) => {
+            let project: ProjectName = call.parameter("project")?;
+            name(permission, Asked::Project(&project))
+        }
+        Need::Robots => match robots_of(call)? {
+            Some(project) => name(Permission::ManageRobots, Asked::Project(&project)),
+            None => name(Permission::Administer, Asked::Installation),
+        },
+        _ => None,
+    })
+}
+
 /// For what is about no project.
 pub(super) async fn installation(call: &Call, permission: Permission) -> Result<(), ApiError> {
     let decision = decide(call, permission, Asked::Installation);
@@ -108,9 +128,13 @@ async fn sees(call: &Call, name: &ProjectName) -> Result<bool, ApiError> {
 }
 
 async fn named_robots(call: &Call) -> Result<(), ApiError> {
+    robots(call, robots_of(call)?.as_ref()).await
+}
+
+fn robots_of(call: &Call) -> Result<Option<ProjectName>, ApiError> {
     match call.named::<AccountName>("robot")? {
-        Some(robot) => robots(call, plura_access::robot_project(&robot).as_ref()).await,
-        None => robots(call, call.asked("project")?.as_ref()).await,
+        Some(robot) => Ok(plura_access::robot_project(&robot)),
+        None => call.asked("project"),
     }
 }
 

@@ -211,6 +211,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "project" => ("The project", schema::ProjectName::name()),
         "robot" => ("The robot", schema::RobotName::name()),
         "trust" => ("The trust entry", schema::TrustName::name()),
+        "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };
     ParameterBuilder::new()

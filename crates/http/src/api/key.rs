@@ -10,6 +10,10 @@ pub(super) struct Key(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TrustName(String);
 
+/// What a key that tokens are signed with goes by: its thumbprint (RFC 7638).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Thumbprint(String);
+
 /// The text is not what was expected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Expected(&'static str);
@@ -23,6 +27,25 @@ impl Key {
 impl TrustName {
     pub(super) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl Thumbprint {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Thumbprint {
+    type Err = Expected;
+
+    fn from_str(text: &str) -> Result<Self, Expected> {
+        const LENGTH: usize = 43;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if text.len() == LENGTH && text.bytes().all(plain) {
+            return Ok(Self(text.to_owned()));
+        }
+        Err(Expected("expected the `kid` of a key, as /auth/keys shows it"))
     }
 }
 
@@ -76,6 +99,15 @@ mod tests {
             "0190163d-8694-739b-aea5-966c26f8ad9",
         ] {
             assert!(text.parse::<Key>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_thumbprint_has_one_length_and_no_way_out_of_a_path() {
+        let kid = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+        assert_eq!(kid.parse::<Thumbprint>().unwrap().as_str(), kid);
+        for text in ["", "absent", &kid[1..], &format!("{kid}a"), &kid.replace('_', "/")] {
+            assert!(text.parse::<Thumbprint>().is_err(), "{text}");
         }
     }
 

@@ -68,6 +68,7 @@ async fn add(call: Call) -> Answer {
 async fn remove(call: Call) -> Answer {
     let project: Option<ProjectName> = call.named("project")?;
     let key: Key = call.parameter("member")?;
-    call.access().remove_member(&call.caller, project.as_ref(), key.as_str()).await?;
+    let removed = call.access().remove_member(&call.caller, project.as_ref(), key.as_str()).await;
+    call.done(removed).await?;
     gone()
 }

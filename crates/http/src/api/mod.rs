@@ -10,6 +10,7 @@ mod authorise;
 mod call;
 mod describe;
 mod key;
+mod keys;
 mod members;
 mod openapi;
 mod page;
@@ -69,6 +70,7 @@ fn all() -> Vec<Route> {
         members::routes,
         robots::routes,
         trust::routes,
+        keys::routes,
         audit::routes,
         openapi::routes,
     ]

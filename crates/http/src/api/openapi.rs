@@ -56,6 +56,7 @@ fn document() -> OpenApi {
     add::<schema::RepositoryName>(&mut schemas);
     add::<schema::TrustName>(&mut schemas);
     add::<schema::Key>(&mut schemas);
+    add::<schema::Thumbprint>(&mut schemas);
     add::<schema::Explained>(&mut schemas);
     add::<schema::Permission>(&mut schemas);
     add::<schema::Outcome>(&mut schemas);

@@ -76,7 +76,7 @@ struct RobotWithSecret<'s> {
 #[serde(deny_unknown_fields)]
 struct Rotate {
     /// How long the secret before still works.
-    #[serde(default = "hour")]
+    #[serde(default = "hour", deserialize_with = "plura_access::whole::number")]
     #[schema(minimum = 0, maximum = 604_800, default = 3600)]
     overlap_seconds: u64,
 }
@@ -122,11 +122,13 @@ async fn change(call: Call) -> Answer {
     let name: AccountName = call.parameter("robot")?;
     let change: ChangeRobot =
         call.json(r#"some of {"description": "...", "disabled": true, "expires_in_days": 90}"#)?;
-    ok(&call.access().change_robot(&call.caller, &name, change).await?)
+    let changed = call.access().change_robot(&call.caller, &name, change).await;
+    ok(&call.done(changed).await?)
 }
 
 async fn delete(call: Call) -> Answer {
-    call.access().delete_robot(&call.caller, &call.parameter("robot")?).await?;
+    let deleted = call.access().delete_robot(&call.caller, &call.parameter("robot")?).await;
+    call.done(deleted).await?;
     gone()
 }
 

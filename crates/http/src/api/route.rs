@@ -10,20 +10,13 @@ use axum::{
 };
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, header};
-use plura_access::Identity;
 
 use super::{
-    authorise::{Need, permit},
+    authorise::{Need, deciding_name, permit},
     call::{Answer, Call, read},
     describe::Description,
 };
-use crate::{
-    app::State,
-    auth,
-    error::ApiError,
-    identify::{Sender, is_by_browser},
-    v2::authorise::challenge,
-};
+use crate::{app::State, auth, error::ApiError, identify::Sender, v2::authorise::challenge};
 
 /// What a route does to what its path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -164,28 +157,20 @@ impl Shape {
         let body = read(body).await;
         let sender = Sender::find(&state, &head, &crate::request::RequestId::of(&head)).await?;
         state.check_rate(&sender)?;
-        check_origin(&sender, &head)?;
+        sender.check_same_origin(&state, &head)?;
         let parameters = named(parameters)?;
         let caller = auth::caller(&sender, &head);
         let (action, address) = (self.action, sender.address);
-        let call = Call { state, caller, address, action, head, parameters, body };
+        let mut call = Call { state, caller, address, action, head, parameters, body };
         permit(&call, self.need).await?;
+        if let Some(actor) = deciding_name(&call, self.need)? {
+            Arc::make_mut(&mut call.caller.origin).actor = actor;
+        }
         if let Some(known) = &self.known {
             call.check_query(known)?;
         }
         Ok(call)
     }
-}
-
-/// Refuses what a page of another site has a browser send. Where everybody may do everything, a
-/// browser's being on this machine is as good as a cookie.
-fn check_origin(sender: &Sender, head: &http::request::Parts) -> Result<(), ApiError> {
-    if head.method.is_safe() {
-        return Ok(());
-    }
-    let by_browser = sender.principal.identity == Identity::Local && is_by_browser(&head.headers);
-    let sender = Sender { by_cookie: sender.by_cookie || by_browser, ..sender.clone() };
-    sender.check_same_origin(&head.headers)
 }
 
 fn named(parameters: Parameters) -> Result<Vec<(String, String)>, ApiError> {

@@ -105,6 +105,7 @@ struct NewEntry {
     #[schema(value_type = Option<String>)]
     jwks_file: Option<PathBuf>,
     /// How long the tokens that it leads to are valid: 900 if not given.
+    #[serde(default, deserialize_with = "plura_access::whole::optional")]
     #[schema(minimum = 60, maximum = 3600)]
     token_seconds: Option<u64>,
     /// What those may do.

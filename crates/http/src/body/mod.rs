@@ -5,6 +5,7 @@
 //! a middleware that reads a [`Body`] itself always reads the true bytes.
 
 mod file;
+mod object;
 mod prefetch;
 mod zero_copy;
 
@@ -17,6 +18,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
+use plura_registry::ObjectStream;
 
 pub use file::{FileBody, FileSlice};
 pub(crate) use zero_copy::{FileQueue, Next};
@@ -31,6 +33,7 @@ enum Kind {
     Empty,
     Full(Bytes),
     File(FileBody),
+    Object(object::ObjectBody),
     Boxed(UnsyncBoxBody<Bytes, io::Error>),
 }
 
@@ -43,6 +46,11 @@ impl Body {
     /// A range of a file.
     pub fn file(slice: FileSlice) -> Self {
         Self(Kind::File(FileBody::new(slice)))
+    }
+
+    /// So many bytes that an object store sends.
+    pub fn object(stream: ObjectStream, length: u64) -> Self {
+        Self(Kind::Object(object::ObjectBody::new(stream, length)))
     }
 
     /// Any other body: a stream, or what another framework made.
@@ -105,6 +113,7 @@ impl http_body::Body for Body {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             Kind::File(file) => Pin::new(file).poll_frame(cx),
+            Kind::Object(object) => Pin::new(object).poll_frame(cx),
             Kind::Boxed(body) => Pin::new(body).poll_frame(cx),
         }
     }
@@ -114,6 +123,7 @@ impl http_body::Body for Body {
             Kind::Empty => true,
             Kind::Full(_) => false,
             Kind::File(file) => file.is_end_stream(),
+            Kind::Object(object) => object.is_end_stream(),
             Kind::Boxed(body) => body.is_end_stream(),
         }
     }
@@ -123,6 +133,7 @@ impl http_body::Body for Body {
             Kind::Empty => SizeHint::with_exact(0),
             Kind::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::File(file) => file.size_hint(),
+            Kind::Object(object) => object.size_hint(),
             Kind::Boxed(body) => body.size_hint(),
         }
     }
@@ -134,6 +145,7 @@ impl std::fmt::Debug for Body {
             Kind::Empty => "empty",
             Kind::Full(_) => "full",
             Kind::File(_) => "file",
+            Kind::Object(_) => "object",
             Kind::Boxed(_) => "boxed",
         };
         write!(formatter, "Body({kind})")

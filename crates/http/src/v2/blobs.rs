@@ -1,5 +1,9 @@
+use std::time::Duration;
+
 use http::{Method, StatusCode, header};
+use plura_blob::BlobObject;
 use plura_oci::{ByteRange, Digest, ErrorCode, RepositoryName};
+use plura_registry::{Error, Opened};
 
 use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
@@ -17,15 +21,29 @@ pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Dige
             .with(CONTENT_DIGEST, digest.to_string())
             .with(header::ETAG, &etag));
     }
+    let opened = match *call.method {
+        Method::HEAD => None,
+        _ => Some(registry.open_blob(&content).await.map_err(refuse)?),
+    };
+    if let Some(Opened::Object(object)) = &opened
+        && let Some(redirect) = &call.state.options.redirect
+        && redirect.applies_to(call.address)
+    {
+        return redirected(object, redirect.expires, &digest).await;
+    }
     let range = wanted_range(call, &etag, content.size)?;
     let whole = ByteRange { start: 0, end: content.size };
     let ByteRange { start, end } = range.unwrap_or(whole);
     let status = if range.is_some() { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
-    let mut response = if call.method == Method::HEAD || start == end {
-        respond::empty(status)
-    } else {
-        let opened = registry.open_blob(&content).await.map_err(refuse)?;
-        respond::with_body(status, Body::file(FileSlice { file: opened.file, start, end }))
+    let mut response = match opened {
+        Some(Opened::File(opened)) if start < end => {
+            respond::with_body(status, Body::file(FileSlice { file: opened.file, start, end }))
+        }
+        Some(Opened::Object(object)) if start < end => {
+            let stream = registry.read_object(&content, &object, start..end).await;
+            respond::with_body(status, Body::object(stream.map_err(refuse)?, end - start))
+        }
+        _ => respond::empty(status),
     };
     if let Some(range) = range {
         response = response.with(header::CONTENT_RANGE, range.content_range(content.size));
@@ -37,6 +55,16 @@ pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Dige
         // The content of a digest never changes; who may read it does, so only the client may keep it.
         .with(header::CACHE_CONTROL, "private, max-age=31536000, immutable")
         .with(header::ETAG, &etag)
+        .with(CONTENT_DIGEST, digest.to_string()))
+}
+
+/// Sends the client to the object store, which has the bytes. Clients compare the digest.
+async fn redirected(object: &BlobObject, expires: Duration, digest: &Digest) -> Answer {
+    let url = object.signed_url(expires).await.map_err(|error| refuse(Error::from(error)))?;
+    Ok(respond::empty(StatusCode::TEMPORARY_REDIRECT)
+        .with(header::LOCATION, url)
+        // The address is a credential, and ends.
+        .with(header::CACHE_CONTROL, "no-store")
         .with(CONTENT_DIGEST, digest.to_string()))
 }
 

@@ -8,11 +8,11 @@ mod lists;
 mod manifests;
 mod uploads;
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
 use plura_oci::{Action, StartUpload};
-use plura_policy::Permission;
+use plura_policy::{Asked, Permission};
 use plura_registry::{Error, Registry};
 
 use crate::{
@@ -75,18 +75,27 @@ async fn carry_out(
     if !matches!(action, Action::ListReferrers { .. }) {
         state.check_rate(&sender).map_err(refuse)?;
     }
+    sender.check_same_origin(state, head).map_err(refuse)?;
     let question =
         authorise::Question { state, sender: &sender, request: id, head, action: &action };
     let allowed = question.decide().await?;
-    let (method, head) = (&head.method, &head.headers);
-    if authorise::permission(&action) == Some(Permission::Pull) {
-        let call = Call { state, registry: &state.registry, head, method, body };
+    let (method, head, address) = (&head.method, &head.headers, sender.address);
+    let permission = authorise::permission(&action);
+    if permission == Some(Permission::Pull) {
+        let call = Call { state, registry: &state.registry, head, method, body, address };
         return dispatch(call, action, allowed).await;
     }
-    let origin = Arc::new(sender.origin(id));
+    let origin = match (permission, action.repository()) {
+        (Some(permission), Some(name)) => {
+            let asked = Asked::Repository { name, public: false };
+            sender.permitted(state, id, permission, asked)
+        }
+        _ => sender.origin(id),
+    };
+    let origin = Arc::new(origin);
     let registry = state.registry.on_behalf_of(Arc::clone(&origin));
     let event = audited::event(&action);
-    let call = Call { state, registry: &registry, head, method, body };
+    let call = Call { state, registry: &registry, head, method, body, address };
     let answered = dispatch(call, action, allowed).await;
     if let Err(refusal) = &answered
         && let Some(denial) = refusal.extensions().get::<Denial>()
@@ -106,6 +115,8 @@ struct Call<'a> {
     head: &'a HeaderMap,
     method: &'a Method,
     body: &'a LentBody,
+    /// Where the sender is.
+    address: IpAddr,
 }
 
 /// A response, or a refusal; a refusal may leave the request's body unread.

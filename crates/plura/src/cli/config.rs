@@ -1,5 +1,7 @@
 //! `plura config`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 
 use super::{InstallationArgs, OutputArgs};
@@ -23,6 +25,28 @@ pub(crate) enum ConfigCommand {
     /// Print every setting: what it does, its type, its default, its environment variable
     #[command(after_help = REFERENCE_HELP)]
     Reference(OutputArgs),
+
+    /// Print the configuration of a registry:2 as settings
+    ///
+    /// What has an equivalent is printed as a settings file; everything else has a line that says so.
+    /// Secrets are never printed: settings name files to put them into.
+    #[command(after_help = IMPORT_HELP)]
+    Import(ImportArgs),
+}
+
+/// What to import.
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The configuration file, often /etc/docker/registry/config.yml
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Let the variables `REGISTRY_...` replace what the file says, as they do for the registry
+    #[arg(long)]
+    pub(crate) environment: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// Which settings, and how to print them.
@@ -45,6 +69,10 @@ const CHECK_HELP: &str = "\
 Examples:
   plura config check --config /etc/plura/plura.toml
   plura config check --json         The problems as data";
+
+const IMPORT_HELP: &str = "\
+Example:
+  plura config import /etc/docker/registry/config.yml > plura.toml";
 
 const REFERENCE_HELP: &str = "\
 Examples:

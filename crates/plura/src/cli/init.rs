@@ -1,5 +1,7 @@
 //! `plura init`: an installation gets its first administrator.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::{InstallationArgs, OutputArgs, PasswordArgs};
@@ -11,7 +13,8 @@ reach does not start. Exit status 1 says that there is an administrator already.
 
 Examples:
   plura init                                     Ask for the password of `admin`
-  pass show registry | plura init --name alice --password-stdin";
+  pass show registry | plura init --name alice --password-stdin
+  plura init --if-none --password-file /run/secrets/administrator";
 
 /// Whom to make the administrator
 #[derive(Debug, Args)]
@@ -23,6 +26,14 @@ pub(crate) struct InitArgs {
 
     #[command(flatten)]
     pub(crate) password: PasswordArgs,
+
+    /// Read the password from this file
+    #[arg(long, value_name = "FILE", conflicts_with = "password_stdin")]
+    pub(crate) password_file: Option<PathBuf>,
+
+    /// Be content with an administrator who is there already: exit status 0
+    #[arg(long)]
+    pub(crate) if_none: bool,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

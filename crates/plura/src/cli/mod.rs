@@ -4,11 +4,14 @@
 //! there.
 
 mod access;
+mod adopt;
 mod audit;
 mod completion;
 mod config;
 mod db;
+mod export;
 mod groups;
+mod health;
 mod init;
 mod installation;
 mod login;
@@ -26,14 +29,17 @@ use std::ffi::{OsStr, OsString};
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
+pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
-pub(crate) use self::config::{ConfigCommand, ShowArgs};
+pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
+pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
     ServerArgs,
 };
+pub(crate) use self::health::HealthArgs;
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
@@ -88,6 +94,9 @@ pub(crate) enum Command {
     /// Make the first administrator of an installation
     Init(InitArgs),
 
+    /// Ask a server whether it is ready
+    Health(HealthArgs),
+
     /// Log in to a registry, for plura, docker, podman and others
     Login(LoginArgs),
 
@@ -137,6 +146,12 @@ pub(crate) enum Command {
 
     /// Replace the metadata of an installation by a backup
     Restore(RestoreArgs),
+
+    /// Take over what another registry stored, without copying it
+    Adopt(AdoptArgs),
+
+    /// Write repositories as OCI image layouts, also while the server runs
+    Export(ExportArgs),
 
     /// The database of an installation: its schema, and moving it
     #[command(subcommand)]

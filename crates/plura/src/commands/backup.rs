@@ -13,7 +13,7 @@ use crate::wire;
 
 pub(super) fn run(args: &BackupArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.installation.flags())?.settings;
-    let registry = wire::installation_settings(&settings)?;
+    let registry = wire::registry_settings(&settings)?;
     let bytes = runtime()?
         .block_on(plura_registry::backup(&settings.data, &registry, &args.target))
         .hint("name a file that does not exist, and the installation with `--data DIR`")?;

@@ -31,7 +31,7 @@ pub(super) async fn check(
     printer: &Printer,
 ) -> anyhow::Result<CheckReport> {
     let mut progress = |what: &str| printer.note(format_args!("checking {what}"));
-    let registry = wire::installation_settings(settings)?;
+    let registry = wire::registry_settings(settings)?;
     plura_registry::check(&settings.data, &registry, options, &mut progress)
         .await
         .hint("name the installation with `--data DIR`; repairing needs the server stopped")

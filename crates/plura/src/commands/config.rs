@@ -1,20 +1,26 @@
 //! `plura config`: the settings in force, their problems, and their reference.
 
+mod object_store;
+
 use std::fmt::Write;
 
 use serde::Serialize;
 use toml::Value;
 
+use self::object_store::Store;
 use crate::cli::{ConfigCommand, OutputArgs, ShowArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
-use crate::settings::{Key, Origin, Problem, Problems, Resolved, SECTIONS, Section, resolve};
+use crate::settings::{
+    Key, Origin, Problem, Problems, Resolved, SECTIONS, Secret, Section, resolve,
+};
 
 pub(super) fn run(command: ConfigCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {
         ConfigCommand::Show(args) => show(&args, printer),
         ConfigCommand::Check(args) => check(&args, printer),
         ConfigCommand::Reference(args) => reference(&args, printer),
+        ConfigCommand::Import(args) => super::import::run(&args, printer),
     }
 }
 
@@ -53,6 +59,9 @@ fn section_toml(section: &Section, tree: &Value, resolved: &Resolved) -> String 
     for key in section.keys {
         let shown = shown(key, tree, resolved);
         let _ = match shown.value {
+            Some(Value::String(value)) if value == Secret::NOT_SHOWN => {
+                writeln!(text, "# {} is set, and not shown  # {}", key.name(), shown.origin)
+            }
             Some(value) => writeln!(text, "{} = {value}  # {}", key.name(), shown.origin),
             None => writeln!(text, "# {} is not set", key.name()),
         };
@@ -70,16 +79,25 @@ fn value_of(tree: &Value, path: &str) -> Option<Value> {
 struct Checked {
     valid: bool,
     problems: Vec<Problem>,
+    /// What was tried of the object store, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    object_store: Option<Store>,
 }
 
 fn check(args: &ShowArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let sources = super::sources(&args.installation, args.installation.flags())?;
-    let problems = resolve(&sources).err().map_or(Vec::new(), |Problems(problems)| problems);
-    let valid = problems.is_empty();
+    let (problems, object_store) = match resolve(&sources) {
+        Ok(resolved) => (Vec::new(), object_store::examine(&resolved.settings)?),
+        Err(Problems(problems)) => (problems, None),
+    };
+    let valid = problems.is_empty() && object_store.as_ref().is_none_or(Store::is_fit);
     if args.output.json {
-        printer.json(&Checked { valid, problems })?;
-    } else if valid {
+        printer.json(&Checked { valid, problems, object_store })?;
+    } else if problems.is_empty() {
         printer.note("the settings are valid");
+        if let Some(store) = &object_store {
+            printer.data(store.text())?;
+        }
     } else {
         let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
         printer.data(lines.join("\n") + "\n")?;

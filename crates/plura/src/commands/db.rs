@@ -95,5 +95,5 @@ fn location(args: &DbArgs) -> anyhow::Result<DatabaseLocation> {
 
 fn configured(resolved: Resolved) -> anyhow::Result<DatabaseLocation> {
     let settings = resolved.settings;
-    Ok(wire::installation_settings(&settings)?.database_location(&settings.data))
+    Ok(wire::registry_settings(&settings)?.database_location(&settings.data))
 }

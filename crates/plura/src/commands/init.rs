@@ -18,7 +18,7 @@ pub(super) fn run(args: &InitArgs, printer: &Printer) -> anyhow::Result<ExitStat
     let runtime = runtime()?;
     let (registry, access) = runtime.block_on(async {
         let registry =
-            Registry::open(&settings.data, wire::installation_settings(&settings)?).await.hint(
+            Registry::open(&settings.data, wire::registry_settings(&settings)?).await.hint(
                 "stop the server first; or, while it is open, make the administrator through it: \
                  plura user create --administrator NAME",
             )?;
@@ -27,13 +27,13 @@ pub(super) fn run(args: &InitArgs, printer: &Printer) -> anyhow::Result<ExitStat
     })?;
     if runtime.block_on(access.has_administrator())? {
         printer.note(format_args!("{} has an administrator already", settings.data.display()));
-        return Ok(ExitStatus::No);
+        return Ok(if args.if_none { ExitStatus::Done } else { ExitStatus::No });
     }
     let name: AccountName = args.name.parse().context("not a name for an administrator")?;
-    let password = if args.password.password_stdin {
-        prompt::secret_from_stdin()?
-    } else {
-        prompt::new_password(printer)?
+    let password = match &args.password_file {
+        Some(file) => prompt::secret_from_file(file)?,
+        None if args.password.password_stdin => prompt::secret_from_stdin()?,
+        None => prompt::new_password(printer)?,
     };
     let password = Password::from(password.expose());
     runtime.block_on(async {

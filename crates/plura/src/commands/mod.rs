@@ -1,6 +1,7 @@
 //! What commands do: one file each.
 
 mod access;
+mod adopt;
 mod answers;
 mod audit;
 mod backup;
@@ -10,6 +11,9 @@ mod completion;
 mod config;
 mod db;
 mod demo;
+mod export;
+mod health;
+mod import;
 mod init;
 mod login;
 mod man;
@@ -33,6 +37,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Demo => demo::run(printer),
         Command::Serve(args) => serve::run(&args, printer),
         Command::Init(args) => init::run(&args, printer),
+        Command::Health(args) => health::run(&args, printer),
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
@@ -47,6 +52,8 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),
         Command::Restore(args) => backup::restore(&args, printer),
+        Command::Adopt(args) => adopt::run(&args, printer),
+        Command::Export(args) => export::run(&args, printer),
         Command::Db(command) => db::run(&command, printer),
         Command::Config(command) => config::run(command, printer),
         Command::Completion(args) => completion::run(&args, printer),

@@ -3,7 +3,7 @@
 //! The defaults are read from here, `plura config reference` is printed from here, and a name that
 //! is not here is an error; there is no second list to keep in step.
 
-use super::{access, database};
+use super::{access, database, storage};
 
 /// A group of keys: a table of the file.
 pub(crate) struct Section {
@@ -79,6 +79,9 @@ pub(crate) const SECTIONS: &[Section] = &[
         }],
     },
     database::DATABASE,
+    storage::STORAGE,
+    storage::S3_KEYS,
+    storage::REDIRECT,
     Section {
         name: "server",
         about: "How clients reach the server.",
@@ -107,6 +110,16 @@ pub(crate) const SECTIONS: &[Section] = &[
                 about: "Listen on an address other than loopback although there is no \
                         administrator: until there is one, whoever can connect may read, write \
                         and delete.",
+            },
+            Key {
+                path: "server.trusted_proxies",
+                kind: "list of networks",
+                default: Some("[]"),
+                example: r#"["127.0.0.1/32", "10.0.0.0/8"]"#,
+                about: "Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto`, or `Forwarded`, are \
+                        believed: the last address in the list that is none of these is the \
+                        client's, for the audit, rates and lockout. From all others these headers \
+                        mean nothing.",
             },
             Key {
                 path: "server.max_connections",

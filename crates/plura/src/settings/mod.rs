@@ -18,6 +18,7 @@ mod resolve;
 mod size;
 mod sources;
 mod span;
+mod storage;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -35,6 +36,7 @@ pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
+pub(crate) use self::storage::{Backend, Encryption, Network, S3, Secret, Storage};
 
 /// Everything an installation can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,6 +44,7 @@ pub(crate) use self::span::{Keep, PositiveSpan, Span};
 pub(crate) struct Settings {
     pub(crate) data: PathBuf,
     pub(crate) database: Database,
+    pub(crate) storage: Storage,
     pub(crate) server: Server,
     pub(crate) access: Access,
     pub(crate) limits: Limits,
@@ -58,6 +61,7 @@ pub(crate) struct Server {
     pub(crate) listen: ListenAddress,
     pub(crate) public_url: Option<BaseUrl>,
     pub(crate) allow_unauthenticated: bool,
+    pub(crate) trusted_proxies: Vec<Network>,
     pub(crate) max_connections: Count,
     pub(crate) header_timeout: PositiveSpan,
     pub(crate) idle_timeout: PositiveSpan,
@@ -191,6 +195,7 @@ impl Settings {
         }
         found.extend(self.access.oidc.contradictions(self.server.public_url.as_ref()));
         found.extend(self.server.tls.client_contradiction());
+        found.extend(self.storage.contradictions());
         found.extend(self.database.contradictions());
         found
     }

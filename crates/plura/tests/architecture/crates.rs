@@ -12,13 +12,31 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-oci", &[]),
     ("plura-fault", &[]),
     ("plura-policy", &["plura-oci"]),
+    ("plura-trust", &["plura-oci"]),
+    ("plura-advisories", &["plura-oci"]),
+    ("plura-inventory", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
     ("plura-meta", &["plura-oci", "plura-fault"]),
-    ("plura-registry", &["plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci"]),
-    // `plura-blob` only for `BlobFile`, the open file that a body is sent from.
+    // `plura-blob` only for the way to open what is below a directory of somebody else.
+    ("plura-adopt", &["plura-blob", "plura-oci"]),
+    (
+        "plura-registry",
+        &["plura-adopt", "plura-blob", "plura-meta", "plura-oci", "plura-fault"],
+    ),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
+    // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
-    ("plura", &["plura-http", "plura-access", "plura-registry", "plura-policy", "plura-oci"]),
+    (
+        "plura",
+        &[
+            "plura-http",
+            "plura-access",
+            "plura-registry",
+            "plura-adopt",
+            "plura-policy",
+            "plura-oci",
+        ],
+    ),
     // It starts the binary as a process and speaks to it as a client: what it tests it must not share.
     ("plura-testkit", &[]),
     ("plura-bench", &[]),
@@ -27,14 +45,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
 /// Libraries that shape what they touch, and the only crates that may name them.
 const ONLY_IN: &[(&str, &[&str])] = &[
     ("axum", &["plura-http"]),
-    ("http", &["plura-http"]),
+    // An object store for tests is a server, too.
+    ("http", &["plura-http", "plura-testkit"]),
     ("http-body", &["plura-http"]),
-    ("http-body-util", &["plura-http"]),
-    ("hyper", &["plura-http"]),
-    ("hyper-util", &["plura-http"]),
+    ("http-body-util", &["plura-http", "plura-testkit"]),
+    ("hyper", &["plura-http", "plura-testkit"]),
+    ("hyper-util", &["plura-http", "plura-testkit"]),
     ("tower", &["plura-http"]),
     ("tokio-rustls", &["plura-http"]),
     ("sqlx", &["plura-meta"]),
+    ("object_store", &["plura-blob"]),
     ("clap", &["plura", "plura-bench"]),
     ("anyhow", &["plura", "plura-bench"]),
     // Access asks issuers for their keys; nothing else below the commands speaks to other servers.
@@ -44,7 +64,7 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] = &["plura-oci", "plura-policy"];
+const PURE: &[&str] = &["plura-oci", "plura-policy", "plura-trust", "plura-advisories", "plura-inventory"];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]

@@ -18,10 +18,39 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     max_connections = 16  # default
     # ca_file is not set
 
+    [storage]
+    backend = "directory"  # default
+
+    [storage.s3]
+    # endpoint is not set
+    region = "us-east-1"  # default
+    # bucket is not set
+    # prefix is not set
+    # access_key is not set
+    # access_key_file is not set
+    # secret_key is not set
+    # secret_key_file is not set
+    # path_style is not set
+    allow_http = false  # default
+    # ca_file is not set
+    encryption = "none"  # default
+    # encryption_key is not set
+    # storage_class is not set
+    part_size = "8MiB"  # default
+    uniform_parts = false  # default
+    parts_in_flight = 3  # default
+    upload_memory = "256MiB"  # default
+
+    [storage.redirect]
+    enabled = true  # default
+    expires = "15m"  # default
+    stream_to = []  # default
+
     [server]
     listen = "127.0.0.1:5000"  # default
     # public_url is not set
     allow_unauthenticated = false  # default
+    trusted_proxies = []  # default
     max_connections = 4096  # default
     header_timeout = "30s"  # default
     idle_timeout = "2m"  # default
@@ -113,6 +142,39 @@ fn show_refuses_settings_that_are_not_valid() {
 
     hint: `plura config reference` describes every key
     ");
+}
+
+#[test]
+fn a_secret_is_not_shown() {
+    let settings = "[storage.s3]\nsecret_key = \"hidden\"\naccess_key = \"known\"\n";
+    let place = Place::with_settings(settings);
+    let shown = place.run(&["config", "show"]);
+    assert!(shown.contains("# secret_key is set, and not shown  # plura.toml:2:14"), "{shown}");
+    assert!(shown.contains("access_key = \"known\""), "{shown}");
+    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"]]
+    {
+        let printed = place.run(arguments);
+        assert!(!printed.contains("hidden"), "{printed}");
+    }
+}
+
+#[test]
+fn a_bucket_needs_more_than_a_backend() {
+    let place = Place::with_settings(
+        "storage.backend = \"s3\"\n[storage.s3]\nendpoint = \"http://s3.example\"\naccess_key = \"k\"\n\
+         part_size = \"1MiB\"\nprefix = \"/a\"\n",
+    );
+    assert_snapshot!(place.run(&["config", "check"]), @r#"
+    exit: 1
+    --- stdout
+    default: `storage.s3.bucket`: not set, and `storage.backend` is "s3"
+    plura.toml:3:12: `storage.s3.endpoint`: is not encrypted; use https, or set `storage.s3.allow_http` if the network is trusted
+    plura.toml:4:14: `storage.s3.access_key`: set without its secret
+    plura.toml:6:10: `storage.s3.prefix`: expected names with a slash between them and none at the ends
+    plura.toml:5:13: `storage.s3.part_size`: expected a size from 5MiB to 1GiB
+    --- stderr
+    hint: `plura config reference` describes every key
+    "#);
 }
 
 #[test]

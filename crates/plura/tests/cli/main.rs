@@ -7,6 +7,7 @@ mod color;
 mod config;
 mod fake_server;
 mod help;
+mod import;
 mod login;
 mod man;
 mod process;

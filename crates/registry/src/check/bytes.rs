@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use plura_blob::BlobKey;
-use plura_meta::{Tx, blob, check as queries, removal};
-use plura_oci::Digest;
+use plura_blob::{BlobKey, Blobs, Bucket, Directory, Parts};
+use plura_meta::{Tx, blob, check as queries, removal, upload};
+use plura_oci::{Digest, UploadId};
 
 use super::{Check, FindingKind};
 use crate::{Error, blocking};
@@ -65,13 +65,12 @@ impl Check<'_> {
             let detail = format!("`{}` is no place in the store", row.storage_key);
             return Ok(Some((FindingKind::MissingBytes, detail)));
         };
-        let blobs = self.blobs.clone();
-        let (size, algorithm) = (row.size, row.digest.algorithm());
-        let opened = blocking(move || {
-            blobs.open_blob(&key, size)?;
-            if rehash { blobs.rehash(&key, algorithm).map(Some) } else { Ok(None) }
-        });
-        match opened.await {
+        let opened = match self.blobs.verify(&key, row.size).await {
+            Ok(()) if rehash => self.blobs.rehash(&key, row.digest.algorithm()).await.map(Some),
+            Ok(()) => Ok(None),
+            Err(error) => Err(error),
+        };
+        match opened {
             Ok(None) => Ok(None),
             Ok(Some(found)) if found == row.digest => Ok(None),
             Ok(Some(found)) => {
@@ -107,38 +106,25 @@ impl Check<'_> {
         let repaired = self
             .repair(move |tx| Box::pin(async move { Ok(queries::forget_blob(tx, &row).await?) }))
             .await?;
-        if repaired && kind != FindingKind::MissingBytes {
-            self.set_aside(&key)?;
+        // What lies in an adopted tree stays where it is.
+        let own = BlobKey::from_stored(key).filter(|key| key.adopted().is_none());
+        if let (true, Some(key)) = (repaired, own)
+            && kind != FindingKind::MissingBytes
+        {
+            self.blobs.set_aside(&key).await?;
         }
         let advice = if repaired { "; push it again" } else { "" };
         self.report.add(kind, &subject, format!("{detail}{advice}"), repaired);
         Ok(())
     }
 
-    /// Damaged bytes may still be worth something to somebody.
-    fn set_aside(&self, key: &str) -> Result<(), Error> {
-        let target = self.root.join("damaged").join(key);
-        let failed = |source| Error::Directory { path: target.clone(), source };
-        if let Some(parent) = target.parent() {
-            std::fs::create_dir_all(parent).map_err(failed)?;
-        }
-        std::fs::rename(self.root.join("blobs").join(key), &target).map_err(failed)
-    }
-
     /// Every file in the store against the rows.
     pub(super) async fn files(&mut self) -> Result<(), Error> {
-        let blobs = self.blobs.clone();
-        let files = blocking(move || {
-            let mut files = BTreeMap::new();
-            blobs.walk(&mut |file| {
-                files.insert(file.key, file.size);
-            })?;
-            Ok::<_, plura_blob::Error>(files)
-        })
-        .await?;
+        let files: BTreeMap<BlobKey, u64> =
+            self.blobs.walk().await?.into_iter().map(|file| (file.key, file.size)).collect();
         for (key, size) in files {
             // What plura did not put there is not plura's to judge.
-            if key.digest().is_none() || self.is_known(&key).await? || !self.is_orphan(&key).await?
+            if key.upload().is_none() || self.is_known(&key).await? || !self.is_orphan(&key).await?
             {
                 continue;
             }
@@ -155,57 +141,121 @@ impl Check<'_> {
     }
 
     /// Whether a file is really nobody's, in an installation that is in use. In this order: between
-    /// sealing and commit, the upload's own name stands beside the final one; once that is gone, a row
-    /// is there; once the row is gone, a removal is queued; once that is done, the file is gone.
+    /// sealing and commit, the upload's own name, or its row, stands beside the final one; once that is
+    /// gone, a row is there; once the row is gone, a removal is queued; once that is done, the file is
+    /// gone.
     async fn is_orphan(&mut self, key: &BlobKey) -> Result<bool, Error> {
-        if self.db.is_some() {
+        if self.db.is_some() && matches!(self.blobs, Blobs::Directory(_)) {
             return Ok(true);
         }
-        if let Some(Ok(upload)) = key.as_str().rsplit('.').next().map(str::parse) {
-            let blobs = self.blobs.clone();
-            if blocking(move || blobs.leftover(&upload)).await?.is_some() {
-                return Ok(false);
-            }
+        if let Some(upload) = key.upload()
+            && self.is_under_way(&upload).await?
+        {
+            return Ok(false);
         }
         if self.is_known(key).await? {
             return Ok(false);
         }
-        let (blobs, key) = (self.blobs.clone(), key.clone());
-        Ok(blocking(move || blobs.contains(&key)).await?)
+        Ok(self.blobs.contains(key).await?)
+    }
+
+    async fn is_under_way(&mut self, upload: &UploadId) -> Result<bool, Error> {
+        match &self.blobs {
+            Blobs::Directory(directory) => {
+                let (directory, upload) = (directory.clone(), upload.clone());
+                Ok(blocking(move || directory.leftover(&upload)).await?.is_some())
+            }
+            Blobs::Bucket(_) => {
+                // What of it is not needed goes with the session, or with its next request.
+                Ok(upload::recorded(&mut self.connection, upload).await?.is_some())
+            }
+        }
     }
 
     async fn delete_file(&self, key: &BlobKey) -> Result<bool, Error> {
         if self.db.is_none() {
             return Ok(false);
         }
-        let (blobs, key) = (self.blobs.clone(), key.clone());
-        blocking(move || blobs.delete(&[key])).await?;
+        self.blobs.delete(vec![key.clone()]).await?;
         Ok(true)
     }
 
     pub(super) async fn uploads(&mut self) -> Result<(), Error> {
-        let blobs = self.blobs.clone();
-        let files = blocking(move || blobs.leftovers()).await?;
         let sessions: BTreeMap<String, i64> =
             queries::uploads(&mut self.connection).await?.into_iter().collect();
+        match self.blobs.clone() {
+            Blobs::Directory(directory) => self.upload_files(&directory, sessions).await,
+            Blobs::Bucket(bucket) => self.upload_objects(&bucket, sessions).await,
+        }
+    }
+
+    /// Sessions against the objects that they name, and writing in parts that no session knows.
+    async fn upload_objects(
+        &mut self,
+        bucket: &Bucket,
+        sessions: BTreeMap<String, i64>,
+    ) -> Result<(), Error> {
+        for (upload, unfinished) in bucket.unfinished().await? {
+            let known = upload::recorded(&mut self.connection, &upload).await?.is_some();
+            if known || self.db.is_none() {
+                continue;
+            }
+            bucket.abandon(&unfinished).await?;
+            let detail = "parts of an upload that has no session".to_owned();
+            self.report.add(FindingKind::OrphanUpload, upload.as_str(), detail, true);
+        }
+        for (id, offset) in sessions {
+            let Ok(upload) = id.parse::<UploadId>() else { continue };
+            let row = upload::recorded(&mut self.connection, &upload).await?;
+            let Some(parts) = row.and_then(|row| row.parts) else { continue };
+            let offset = u64::try_from(offset).unwrap_or_default();
+            let damage = match Parts::from_text(&parts) {
+                Some(parts) => bucket.damage(&parts, offset).await?,
+                None => Some("where they are cannot be read".to_owned()),
+            };
+            let Some(damage) = damage else { continue };
+            // A request that goes on meanwhile has written another one down.
+            let now = upload::recorded(&mut self.connection, &upload).await?;
+            if now.and_then(|row| row.parts) != Some(parts) {
+                continue;
+            }
+            let end = id.clone();
+            let end = async move |tx: &mut Tx| Ok(queries::delete_upload(tx, &end).await?);
+            let repaired = self.repair(|tx| Box::pin(async move { end(tx).await })).await?;
+            if repaired {
+                bucket.discard(&upload, None).await?;
+            }
+            let detail = format!("{offset} bytes were acknowledged, and {damage}");
+            self.report.add(FindingKind::BrokenUpload, &id, detail, repaired);
+        }
+        Ok(())
+    }
+
+    async fn upload_files(
+        &mut self,
+        directory: &Directory,
+        sessions: BTreeMap<String, i64>,
+    ) -> Result<(), Error> {
+        let blobs = directory.clone();
+        let files = blocking(move || blobs.leftovers()).await?;
         for file in &files {
             let id = file.upload.as_str();
             // In use, it may be a push without a session.
             if sessions.contains_key(id) || self.db.is_none() {
                 continue;
             }
-            let (blobs, upload) = (self.blobs.clone(), file.upload.clone());
+            let (blobs, upload) = (directory.clone(), file.upload.clone());
             blocking(move || blobs.remove_upload(&upload)).await?;
             let detail = format!("{} bytes of an upload that has no session", file.size);
             self.report.add(FindingKind::OrphanUpload, id, detail, true);
         }
         for (id, _) in sessions {
-            let Some((offset, size)) = self.shortfall(&id).await? else { continue };
+            let Some((offset, size)) = self.shortfall(directory, &id).await? else { continue };
             let upload = id.clone();
             let end = async move |tx: &mut Tx| Ok(queries::delete_upload(tx, &upload).await?);
             let repaired = self.repair(|tx| Box::pin(async move { end(tx).await })).await?;
             if let (true, Ok(upload)) = (repaired, id.parse()) {
-                let blobs = self.blobs.clone();
+                let blobs = directory.clone();
                 blocking(move || blobs.remove_upload(&upload)).await?;
             }
             let detail = format!("{offset} bytes were acknowledged, and the file has {size}");
@@ -216,11 +266,15 @@ impl Check<'_> {
 
     /// How much of a session was acknowledged and how much is there, if that is less. Bytes come before
     /// their row, and go after it.
-    async fn shortfall(&mut self, id: &str) -> Result<Option<(i64, i64)>, Error> {
+    async fn shortfall(
+        &mut self,
+        directory: &Directory,
+        id: &str,
+    ) -> Result<Option<(i64, i64)>, Error> {
         let offset = queries::upload_offset(&mut self.connection, id).await?.unwrap_or_default();
         let size = match id.parse() {
             Ok(upload) => {
-                let blobs = self.blobs.clone();
+                let blobs = directory.clone();
                 blocking(move || blobs.leftover(&upload)).await?.map_or(0, |file| file.size)
             }
             Err(_) => 0,

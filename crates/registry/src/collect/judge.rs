@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use plura_meta::{
-    Connection, RepositoryId, blob, manifest,
+    Connection, RepositoryId, adopted_root, blob, manifest,
     review::{Kind, Review},
     tag,
 };
@@ -117,6 +117,9 @@ async fn judge_blob(
     let linked = blob::repositories(connection, found.id, limit).await?;
     if linked.iter().any(|repository| !gone.links.contains(&(*repository, *digest))) {
         return Ok(keep("a repository links it"));
+    }
+    if adopted_root::is_foreign(connection, &found.storage_key).await? {
+        return Ok(delete("no repository links it; its file is another registry's, and stays", 0));
     }
     Ok(delete("no repository links it", found.size))
 }

@@ -6,12 +6,22 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use plura_oci::{Algorithm, Digest};
-use plura_registry::{CheckOptions, CollectRequest, Error, Registry};
+use plura_registry::{CheckOptions, CollectRequest, Error, Registry, Settings};
 
 use crate::support::*;
 
+type Operations = [(&'static str, &'static [&'static str])];
+
 /// Each operation with the points that it passes. A point in no list fails the test below.
-const OPERATIONS: [(&str, &[&str]); 9] = [
+const OPERATIONS: &Operations = &[
+    ("mount", &["meta.commit", "meta.committed"]),
+    ("tag", &["meta.commit", "meta.committed"]),
+    ("delete", &["meta.commit", "meta.committed"]),
+    ("backup", &["backup.copied"]),
+    ("restore", &["restore.aside"]),
+];
+/// The same, where bytes are kept in a directory.
+const IN_DIRECTORY: &Operations = &[
     (
         "push",
         &[
@@ -38,20 +48,42 @@ const OPERATIONS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("large", &["blob.append"]),
-    ("mount", &["meta.commit", "meta.committed"]),
-    ("tag", &["meta.commit", "meta.committed"]),
-    ("delete", &["meta.commit", "meta.committed"]),
     (
         "collect",
         &["meta.commit", "meta.committed", "collect.decided", "blob.delete", "collect.deleted"],
     ),
-    ("backup", &["backup.copied"]),
-    ("restore", &["restore.aside"]),
+];
+/// The same, where bytes are kept in a bucket.
+const IN_BUCKET: &Operations = &[
+    ("push", &["bucket.put", "bucket.sealed", "meta.commit", "meta.committed", "upload.committed"]),
+    (
+        "session",
+        &[
+            "bucket.put",
+            "upload.appended",
+            "bucket.get",
+            "bucket.sealed",
+            "meta.commit",
+            "meta.committed",
+            "upload.committed",
+            "bucket.delete",
+            "collect.deleted",
+        ],
+    ),
+    ("large", &["bucket.multipart", "bucket.part", "bucket.complete", "bucket.sealed"]),
+    ("cancel", &["meta.commit", "meta.committed", "bucket.delete", "upload.discarded"]),
+    (
+        "collect",
+        &["meta.commit", "meta.committed", "collect.decided", "bucket.delete", "collect.deleted"],
+    ),
 ];
 /// Points that lie in no change of anything.
-const READING: [&str; 2] = ["blob.open", "blob.probe"];
+const READING: [&str; 3] = ["blob.open", "blob.probe", "bucket.probe"];
 
 const DIRECTORY: &str = "PLURA_CRASH_DIRECTORY";
+fn operations() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
+    OPERATIONS.iter().chain(if crate::IN_BUCKET { IN_BUCKET } else { IN_DIRECTORY })
+}
 const BYTES: &[u8] = b"what the dying process was pushing";
 
 /// One test for each, so that they run side by side; the child runs the test of its operation.
@@ -72,16 +104,22 @@ every_operation! {
     a_tag_may_die_anywhere = "tag";
     a_deletion_may_die_anywhere = "delete";
     a_collection_may_die_anywhere = "collect";
+    a_cancellation_may_die_anywhere = "cancel";
     a_backup_may_die_anywhere = "backup";
     a_restore_may_die_anywhere = "restore";
 }
 
 async fn at_every_point(operation: &str, test: &str) {
     if let Ok(directory) = std::env::var(DIRECTORY) {
-        return operate(operation, Path::new(&directory)).await;
+        let directory = Path::new(&directory);
+        let settings = of_installation(directory, no_grace());
+        return operate(operation, directory, &settings).await;
     }
-    let (_, points) = OPERATIONS.iter().find(|(name, _)| *name == operation).unwrap();
-    for point in *points {
+    // In a directory, a cancellation passes no point but those of a commit.
+    let points: &[&str] = operations()
+        .find(|(name, _)| *name == operation)
+        .map_or(&["meta.commit", "meta.committed"], |(_, points)| points);
+    for point in points {
         let mut deaths = 0;
         while die(operation, test, point, deaths + 1).await {
             deaths += 1;
@@ -102,7 +140,12 @@ fn no_point_is_forgotten() {
             in_source.extend(calls.map(|rest| rest.split('"').next().unwrap().to_owned()));
         }
     }
-    let listed = OPERATIONS.iter().flat_map(|(_, points)| *points).chain(&READING);
+    let listed = OPERATIONS
+        .iter()
+        .chain(IN_DIRECTORY)
+        .chain(IN_BUCKET)
+        .flat_map(|(_, points)| *points)
+        .chain(&READING);
     assert_eq!(in_source, listed.map(|point| (*point).to_owned()).collect());
 }
 
@@ -130,7 +173,7 @@ async fn die(operation: &str, test: &str, point: &str, pass: u32) -> bool {
     let report = store.check(CheckOptions { rehash: true, repair: true }).await;
     assert_eq!(kinds(&report), [], "{place}: opening clears everything away");
 
-    operate(operation, store.path()).await;
+    operate(operation, store.path(), store.settings()).await;
     store.reopen().await;
     acknowledged(&store, operation, false, &image).await;
     store.assert_sound().await;
@@ -204,20 +247,19 @@ async fn acknowledged(store: &Store, operation: &str, died: bool, image: &Image)
     }
 }
 
+/// Several pieces, and in a bucket several parts.
 fn large() -> Vec<u8> {
-    content(99, 3 << 20)
+    content(99, if crate::IN_BUCKET { 16 << 20 } else { 3 << 20 })
 }
 
 /// Does one operation, from the beginning or from where an earlier process died.
-async fn operate(operation: &str, directory: &Path) {
+async fn operate(operation: &str, directory: &Path, settings: &Settings) {
     let backup = directory.join("old.backup");
     match operation {
         "backup" => {
             let target = directory.join("new.backup");
             let _again = fs::remove_file(&target);
-            plura_registry::backup(directory, &of_installation(directory, settings()), &target)
-                .await
-                .unwrap();
+            plura_registry::backup(directory, settings, &target).await.unwrap();
             plura_registry::restore(&target, &directory.join("elsewhere")).await.unwrap();
             return fs::remove_dir_all(directory.join("elsewhere")).unwrap();
         }
@@ -227,7 +269,7 @@ async fn operate(operation: &str, directory: &Path) {
         }
         _ => {}
     }
-    let registry = Registry::open(directory, of_installation(directory, no_grace())).await.unwrap();
+    let registry = Registry::open(directory, settings.clone()).await.unwrap();
     let (new, app) = (name("new"), name("app"));
     match operation {
         "push" => registry.push_blob(&new, &Digest::sha256(BYTES), chunk(BYTES)).await.unwrap(),
@@ -236,6 +278,11 @@ async fn operate(operation: &str, directory: &Path) {
             registry.push_blob(&new, &Digest::sha256(&bytes), chunk(&bytes)).await.unwrap();
         }
         "session" => upload(&registry, directory).await,
+        "cancel" => {
+            let id = registry.start_upload(&new, Algorithm::Sha256).await.unwrap();
+            registry.append_upload(&new, &id, chunk(BYTES)).await.unwrap();
+            registry.cancel_upload(&new, &id).await.unwrap();
+        }
         "mount" => {
             let mounted = registry
                 .mount(&new, &Digest::sha256(b"kept"), mount_from(Some(app.clone())))

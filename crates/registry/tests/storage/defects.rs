@@ -91,7 +91,7 @@ async fn what_is_sound_is_found_sound_and_left_alone() {
 async fn bytes_that_are_gone() {
     use FindingKind::{MissingBytes, MissingReference};
     let Prepared { mut store, image, loose, .. } = prepared().await;
-    fs::remove_file(store.blob_file(&loose)).unwrap();
+    fs::remove_file(store.blob_file(&loose).await).unwrap();
     let expected = Expected {
         found: &[MissingBytes],
         changed: &["blob", "blob_link", "project", "project_blob", "total"],
@@ -99,7 +99,7 @@ async fn bytes_that_are_gone() {
     };
     check_damage("a file of a blob is gone", &store, expected).await;
 
-    fs::remove_file(store.blob_file(&Digest::sha256(b"layer one"))).unwrap();
+    fs::remove_file(store.blob_file(&Digest::sha256(b"layer one")).await).unwrap();
     let expected = Expected {
         found: &[MissingBytes],
         by_repair: &[MissingBytes, MissingReference, MissingReference],
@@ -118,7 +118,7 @@ async fn bytes_that_are_gone() {
 #[tokio::test]
 async fn bytes_that_are_wrong() {
     let Prepared { store, loose, .. } = prepared().await;
-    let file = store.blob_file(&loose);
+    let file = store.blob_file(&loose).await;
     let relative = file.strip_prefix(store.path()).unwrap().to_str().unwrap().to_owned();
     let aside = relative.replacen("blobs", "damaged", 1);
     let mut bytes = fs::read(&file).unwrap();
@@ -136,7 +136,7 @@ async fn bytes_that_are_wrong() {
     assert_eq!(fs::read(store.path().join(&aside)).unwrap(), bytes);
 
     let Prepared { mut store, loose, .. } = prepared().await;
-    let file = store.blob_file(&loose);
+    let file = store.blob_file(&loose).await;
     let relative = file.strip_prefix(store.path()).unwrap().to_str().unwrap().to_owned();
     let aside = relative.replacen("blobs", "damaged", 1);
     fs::OpenOptions::new().write(true).open(&file).unwrap().set_len(7).unwrap();
@@ -153,15 +153,21 @@ async fn bytes_that_are_wrong() {
 async fn files_that_nothing_knows() {
     let Prepared { store, .. } = prepared().await;
     let digest = Digest::sha256(b"orphan");
-    let orphan = format!("blobs/sha256/{}/{}.0123abc", &digest.hex()[..2], digest.hex());
-    fs::create_dir_all(store.path().join(&orphan).parent().unwrap()).unwrap();
-    fs::write(store.path().join(&orphan), b"orphan").unwrap();
+    let orphan = format!("sha256/{}/{}.0123abc", &digest.hex()[..2], digest.hex());
+    let orphan = store.blobs_path().join(orphan);
+    fs::create_dir_all(orphan.parent().unwrap()).unwrap();
+    fs::write(&orphan, b"orphan").unwrap();
+    let orphan = orphan.strip_prefix(store.path()).unwrap().to_str().unwrap();
     // Not plura's, and so not plura's to delete.
-    fs::write(store.path().join("blobs/README"), b"put here by hand").unwrap();
+    fs::write(store.blobs_path().join("README"), b"put here by hand").unwrap();
     let expected =
-        Expected { found: &[FindingKind::OrphanFile], changed: &[&orphan], ..Expected::default() };
+        Expected { found: &[FindingKind::OrphanFile], changed: &[orphan], ..Expected::default() };
     check_damage("an orphan", &store, expected).await;
 
+    if crate::IN_BUCKET {
+        // Writing in parts that no session knows: see `faults`.
+        return;
+    }
     fs::write(store.path().join("uploads/0123abc"), b"half").unwrap();
     let expected = Expected {
         by_repair: &[FindingKind::OrphanUpload],
@@ -175,7 +181,7 @@ async fn files_that_nothing_knows() {
 async fn sessions_whose_bytes_are_gone() {
     for length in [None, Some(5)] {
         let Prepared { store, .. } = prepared().await;
-        let file = store.path().join("uploads").join(&store.files("uploads")[0]);
+        let file = store.session_file().await;
         let relative = file.strip_prefix(store.path()).unwrap().to_str().unwrap().to_owned();
         let mut changed = vec!["upload"];
         match length {

@@ -8,17 +8,18 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use plura_oci::Digest;
 use plura_registry::{
     CheckOptions, CheckReport, CollectReport, CollectRequest, DatabaseServer, Error, Finding,
-    FindingKind, KeepUntagged, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+    FindingKind, KeepUntagged, Opened, PushedManifest, PutManifest, Registry, Settings, Timestamp,
 };
 use plura_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::behind::Behind;
 pub(crate) use crate::content::*;
+use crate::{behind::Behind, bucket::Bucket};
 
 /// The result is this error, or the test fails with what it is.
 macro_rules! assert_refused {
@@ -42,6 +43,7 @@ enum Share {
 
 /// An installation in a directory that goes away with it.
 pub(crate) struct Store {
+    bucket: Option<Bucket>,
     directory: TempDir,
     settings: Settings,
     registry: Option<Registry>,
@@ -55,6 +57,8 @@ pub(crate) struct Store {
 const ENGINE: &str = "PLURA_TEST_DATABASE";
 /// Beside the files of an installation: which database it has, for processes that find only those.
 const URL: &str = "plura.db.url";
+/// The same of its bucket.
+const BUCKET: &str = "plura.db.bucket";
 
 /// Short times, all different, so that a test can stand between any two of them.
 pub(crate) fn settings() -> Settings {
@@ -120,9 +124,18 @@ impl Store {
         if let Some(database) = &database {
             fs::write(directory.path().join(URL), database.url()).unwrap();
         }
+        let bucket = crate::IN_BUCKET.then(|| Bucket::beside(directory.path()));
+        if let Some(bucket) = &bucket {
+            fs::write(directory.path().join(BUCKET), bucket.address()).unwrap();
+        }
         let settings = of_installation(directory.path(), settings);
         let registry = Registry::open(directory.path(), settings.clone()).await.unwrap();
-        Self { directory, settings, registry: Some(registry), share, database }
+        Self { bucket, directory, settings, registry: Some(registry), share, database }
+    }
+
+    /// The bucket, where bytes are kept in one.
+    pub(crate) fn bucket(&self) -> Option<&Bucket> {
+        self.bucket.as_ref()
     }
 
     pub(crate) fn registry(&self) -> &Registry {
@@ -171,6 +184,12 @@ impl Store {
                 opened => Some(opened),
             });
         self.registry = Some(opened.await.expect("the installation opens again"));
+    }
+
+    /// Opens the directory again with other settings.
+    pub(crate) async fn reopen_with(&mut self, settings: Settings) {
+        self.settings = settings;
+        self.reopen().await;
     }
 
     pub(crate) async fn push(&self, repository: &str, bytes: &[u8]) -> Digest {
@@ -289,16 +308,38 @@ impl Store {
         assert_eq!((totals.blobs, totals.blob_bytes), (0, 0));
     }
 
-    /// Files below a directory of the installation, by name.
+    /// Files below a directory of the installation, by name; or what stands for them in a bucket.
     pub(crate) fn files(&self, below: &str) -> Vec<String> {
-        files(&self.path().join(below)).into_keys().collect()
+        match (&self.bucket, below) {
+            (Some(bucket), "blobs") => bucket.blobs(),
+            (Some(bucket), "uploads") => bucket.unfinished(),
+            _ => files(&self.path().join(below)).into_keys().collect(),
+        }
     }
 
     /// The file of a blob that is stored once.
-    pub(crate) fn blob_file(&self, digest: &Digest) -> PathBuf {
-        let hex = digest.hex();
-        let found = self.files("blobs").into_iter().find(|file| file.contains(&hex));
-        self.path().join("blobs").join(found.expect("the blob has a file"))
+    pub(crate) async fn blob_file(&self, digest: &Digest) -> PathBuf {
+        let key = format!("select '', '', storage_key from blob where digest = '{digest}'");
+        let (_, _, key) = self.select(&key).await.pop().expect("the blob is known");
+        self.blobs_path().join(key)
+    }
+
+    /// The file of the one session that there is.
+    pub(crate) async fn session_file(&self) -> PathBuf {
+        if self.bucket.is_none() {
+            return self.path().join("uploads").join(&self.files("uploads")[0]);
+        }
+        let tail = "select '', '', json_extract(parts, '$.tail.key') from upload";
+        let (_, _, key) = self.select(tail).await.pop().expect("a session with a tail");
+        self.blobs_path().join(key)
+    }
+
+    /// The directory that keys are below.
+    pub(crate) fn blobs_path(&self) -> PathBuf {
+        match &self.bucket {
+            Some(bucket) => bucket.blobs_path(self.path()),
+            None => self.path().join("blobs"),
+        }
     }
 
     /// The rows of a table as text, in the order of their text.
@@ -345,7 +386,8 @@ impl Store {
             tables.insert((*table).to_owned(), behind.rows(table).await);
         }
         let mut files = files(self.path());
-        files.retain(|file, _| !file.starts_with("plura.db"));
+        // What the object store keeps for itself is not plura's.
+        files.retain(|file, _| !file.starts_with("plura.db") && !file.starts_with("s3/."));
         Snapshot { tables, files }
     }
 }
@@ -364,6 +406,21 @@ pub(crate) const TABLES: &[&str] = &[
     "project",
     "project_blob",
 ];
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        if let Some(bucket) = &self.bucket
+            && !std::thread::panicking()
+        {
+            let (url, path) = (self.database.as_ref().map(Database::url), self.path());
+            let path = plura_registry::database_path(path);
+            bucket.assert_nothing_leaked(async || match &url {
+                Some(url) => Behind::server(url).await,
+                None => Behind::file(&path).await,
+            });
+        }
+    }
+}
 
 /// What is stored, for comparison.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -397,7 +454,7 @@ async fn database() -> Option<Database> {
     }
 }
 
-async fn migrate(url: &str) {
+pub(crate) async fn migrate(url: &str) {
     let location = plura_meta::Location::Server(Box::new(DatabaseServer::new(url).unwrap()));
     plura_meta::migrations::migrate(&location).await.unwrap();
 }
@@ -406,6 +463,9 @@ async fn migrate(url: &str) {
 pub(crate) fn of_installation(directory: &Path, mut settings: Settings) -> Settings {
     let url = fs::read_to_string(directory.join(URL)).ok();
     settings.database = url.map(|url| DatabaseServer::new(&url).unwrap().max_connections(4));
+    if let Ok(bucket) = fs::read_to_string(directory.join(BUCKET)) {
+        settings.storage = Bucket::storage_at(&bucket);
+    }
     settings
 }
 
@@ -444,9 +504,19 @@ pub(crate) async fn read(
     digest: &Digest,
 ) -> Result<Vec<u8>, Error> {
     let content = registry.blob(&name(repository), digest).await?;
-    let opened = registry.open_blob(&content).await?;
-    let mut bytes = vec![0; usize::try_from(opened.size).unwrap()];
-    std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+    let mut bytes = Vec::new();
+    match registry.open_blob(&content).await? {
+        Opened::File(opened) => {
+            bytes.resize(usize::try_from(opened.size).unwrap(), 0);
+            std::os::unix::fs::FileExt::read_exact_at(&*opened.file, &mut bytes, 0).unwrap();
+        }
+        Opened::Object(object) => {
+            let mut stream = registry.read_object(&content, &object, 0..content.size).await?;
+            while let Some(frame) = stream.next().await {
+                bytes.extend_from_slice(&frame.unwrap());
+            }
+        }
+    }
     assert_eq!(Digest::of(digest.algorithm(), &bytes), *digest, "a blob has its digest");
     Ok(bytes)
 }

@@ -137,8 +137,13 @@ async fn a_damaged_blob_is_told_from_a_missing_one_and_others_are_served() {
         store.push("app", b"gone").await,
         store.push("app", b"fine").await,
     ];
-    fs::OpenOptions::new().write(true).open(store.blob_file(&cut)).unwrap().set_len(1).unwrap();
-    fs::remove_file(store.blob_file(&gone)).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(store.blob_file(&cut).await)
+        .unwrap()
+        .set_len(1)
+        .unwrap();
+    fs::remove_file(store.blob_file(&gone).await).unwrap();
     assert_refused!(store.read("app", &cut).await, Error::Blobs(plura_blob::Error::Corrupt { .. }));
     assert_refused!(
         store.read("app", &gone).await,
@@ -158,7 +163,7 @@ async fn one_file_that_cannot_be_deleted_does_not_hold_up_the_others() {
     for seed in 0..5 {
         digests.push(store.push("app", &content(seed, 10)).await);
     }
-    let stuck = store.blob_file(&digests[2]);
+    let stuck = store.blob_file(&digests[2]).await;
     fs::remove_file(&stuck).unwrap();
     fs::create_dir(&stuck).unwrap();
     let request =

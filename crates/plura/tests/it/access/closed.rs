@@ -117,6 +117,14 @@ impl Closed {
         answer.json()["entries"].as_array().expect("a list of entries").clone()
     }
 
+    /// How many denials these entries stand for: those that are alike are counted, and the counts are
+    /// written down at the latest when the server stops, so it is started again.
+    pub(crate) async fn denials(&mut self, query: &str) -> u64 {
+        self.server.restart();
+        let entries = self.audit(&format!("&outcome=denied{query}")).await;
+        entries.iter().map(|entry| entry["detail"]["count"].as_u64().unwrap_or(1)).sum()
+    }
+
     pub(crate) fn account(&self, name: &str, secret: &str) -> Account {
         let (name, secret) = (name.to_owned(), secret.to_owned());
         let client = self.client.basic(&name, &secret);

@@ -52,6 +52,47 @@ async fn nobody_gives_what_they_do_not_have() {
     }
 }
 
+/// Those whom governance binds do not undo it.
+#[tokio::test]
+async fn governance_is_taken_away_by_administrators_only() {
+    let (mut closed, mary) = with_maintainer().await;
+    for name in ["paul", "mark", "rita"] {
+        closed.user(name).await;
+    }
+    let mut given = Vec::new();
+    for (name, role, status) in [
+        ("paul", "promoter", 403),
+        ("paul", "administrator", 403),
+        ("mark", "maintainer", 204),
+        ("rita", "developer", 204),
+        ("rita", "reader", 204),
+    ] {
+        let body = json!({"subject": format!("user:{name}"), "role": role});
+        given.push((closed.give(Some("apps"), body).await, role, status));
+    }
+    for (id, role, status) in &given {
+        let answer = mary.client.delete(&format!("{MEMBERS}/{id}")).await;
+        assert_eq!(answer.status, *status, "{role}: {}", answer.describe());
+    }
+    let denied = closed.audit("&actor=mary&action=member.remove&outcome=denied").await;
+    assert_eq!(denied.len(), 1, "those that are alike are counted: {denied:#?}");
+    assert_eq!(denied[0]["rule"], "governance is the administrators'");
+    let robot = json!({"name": "gov", "project": "apps", "grants": [{"role": "promoter"}]});
+    closed.robot(robot).await;
+    let path = "/api/v1/robots/robot+apps+gov";
+    mary.client.delete(path).await.expect_error(403, "DENIED");
+    let stop = json!({"disabled": true});
+    mary.client.patch(path).json(&stop).await.expect_error(403, "DENIED");
+    for (id, ..) in given.iter().filter(|(_, _, status)| *status == 403) {
+        closed.root.delete(&format!("{MEMBERS}/{id}")).await.expect(204);
+    }
+    closed.root.delete(path).await.expect(204);
+    // Whoever both maintains and promotes does not hand that on.
+    closed.give(Some("apps"), json!({"subject": "user:mary", "role": "promoter"})).await;
+    let body = json!({"subject": "user:dora", "role": "promoter"});
+    mary.client.post(MEMBERS).json(&body).await.expect_error(403, "DENIED");
+}
+
 #[tokio::test]
 async fn robots_of_a_project_stay_in_it() {
     let (closed, mary) = with_maintainer().await;

@@ -24,6 +24,31 @@ async fn check_refused(closed: &Closed, what: &str, token: &str) {
     }
 }
 
+/// A key that leaked ends with all that it signed, and whoever is not known to have it logs in again.
+#[tokio::test]
+async fn a_key_that_is_taken_back_signs_and_proves_nothing_more() {
+    let (closed, developer) = with_developer().await;
+    let token = docker_token(&developer.client, &[PULL]).await;
+    let kids = async || {
+        let keys = closed.client.get("/auth/keys").await.expect(200).json();
+        let keys = keys["keys"].as_array().expect("keys").clone();
+        keys.iter().map(|key| key["kid"].as_str().expect("text").to_owned()).collect::<Vec<_>>()
+    };
+    let [leaked] = kids().await.try_into().expect("one key");
+    let path = format!("/api/v1/keys/{leaked}");
+    developer.client.delete(&path).await.expect_error(403, "DENIED");
+    closed.client.bearer(&token).get(TAGS).await.expect(200);
+    closed.root.delete(&path).await.expect(204);
+    closed.client.bearer(&token).get(TAGS).await.expect_error(401, "UNAUTHORIZED");
+    closed.root.delete(&path).await.expect_error(404, "NOT_FOUND");
+    let next = docker_token(&developer.client, &[PULL]).await;
+    closed.client.bearer(&next).get(TAGS).await.expect(200);
+    let [current] = kids().await.try_into().expect("one key");
+    assert_ne!(current, leaked);
+    let entries = closed.audit("&action=key.revoke&outcome=allowed").await;
+    assert_eq!(entries[0]["target"], format!("key:{leaked}"));
+}
+
 #[tokio::test]
 async fn forged_tokens_are_refused() {
     let (closed, developer) = with_developer().await;

@@ -14,10 +14,10 @@ use super::closed::{ADMINISTRATOR, Account, docker_token, exchange, password, te
 
 /// Secrets by what they are.
 #[derive(Default)]
-struct Secrets(Vec<(String, String)>);
+pub(super) struct Secrets(Vec<(String, String)>);
 
 impl Secrets {
-    fn add(&mut self, what: &str, secret: &str) -> String {
+    pub(super) fn add(&mut self, what: &str, secret: &str) -> String {
         assert!(secret.len() >= 12, "{what} is too short to be looked for");
         self.0.push((what.to_owned(), secret.to_owned()));
         secret.to_owned()
@@ -25,7 +25,7 @@ impl Secrets {
 
     /// Which of them are in these bytes: as they are, in base64 wherever it begins, as hexadecimal
     /// digits, and escaped for an address.
-    fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
+    pub(super) fn found_in(&self, bytes: &[u8]) -> Vec<&str> {
         let text = String::from_utf8_lossy(bytes);
         let is_in = |secret: &str| forms(secret).iter().any(|form| text.contains(form));
         let found = self.0.iter().filter(|(_, secret)| is_in(secret));
@@ -209,7 +209,7 @@ async fn push_by_robot(client: &Client, answers: &mut Answers) {
 }
 
 /// All files below a directory, but for the keys that tokens are signed with.
-fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
+pub(super) fn files(directory: &Path) -> Vec<(String, Vec<u8>)> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).expect("a directory of the server") {
         let path = entry.expect("an entry").path();

@@ -1,6 +1,8 @@
 //! What a project may hold: more is refused as a whole, and says why.
 
-use plura_testkit::{Answer, Image, Manifest, digest, media_type};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use plura_testkit::{Answer, Image, Manifest, digest, media_type, raw};
 use serde_json::{Value, json};
 
 use super::Closed;
@@ -27,6 +29,14 @@ fn check_over(answer: Answer, quota: u64, wanted: u64) {
     assert!(answer.error_message().contains("apps"), "{}", answer.error_message());
 }
 
+/// The same where the length was not announced: what had come is told, when it was too much.
+#[track_caller]
+fn check_over_at_least(answer: Answer, quota: u64, wanted: u64) {
+    let known = answer.json()["errors"][0]["detail"]["wanted"].as_u64().unwrap_or(wanted);
+    assert!((quota + 1..=wanted).contains(&known), "{}", answer.describe());
+    check_over(answer, quota, known);
+}
+
 async fn used(closed: &Closed) -> (u64, u64) {
     let project = closed.root.get("/api/v1/projects/apps").await.expect(200).json();
     (
@@ -42,7 +52,8 @@ async fn bytes_beyond_the_quota_are_refused() {
     repository.push_bytes(&closed.random.bytes(600)).await;
     let more = closed.random.bytes(500);
     for method in plura_testkit::PushMethod::ALL {
-        check_over(repository.push_by(method, &more, &digest(&more)).await, 1000, 1100);
+        let answer = repository.push_by(method, &more, &digest(&more)).await;
+        check_over_at_least(answer, 1000, 1100);
         repository.head_blob(&digest(&more)).await.expect(404);
         assert_eq!(used(&closed).await, (600, 0));
     }
@@ -77,6 +88,50 @@ async fn bytes_beyond_the_quota_are_refused() {
     );
     change(Value::Null).await.expect(200);
     repository.push_bytes(b"x").await;
+}
+
+/// What cannot stay is not even taken: neither a client's time nor the disk is spent on it.
+#[tokio::test]
+async fn what_is_known_to_be_too_much_is_refused_before_it_comes() {
+    let (mut closed, dora) = with_quota(json!({"quota_bytes": 100_000})).await;
+    let repository = dora.client.repository("apps/web");
+    let held = closed.random.bytes(60_000);
+    repository.push_bytes(&held).await;
+    let uploads = closed.server.data().join("uploads");
+    let on_disk = || -> u64 {
+        let entries = std::fs::read_dir(&uploads).expect("the directory of uploads");
+        entries.map(|entry| entry.expect("an entry").metadata().map_or(0, |file| file.len())).sum()
+    };
+    let authority = closed.client.authority();
+    let credentials = STANDARD.encode(format!("dora:{}", dora.secret));
+    let credentials = format!("Authorization: Basic {credentials}");
+    // Nothing is sent behind the head, and the answer comes all the same.
+    for (method, ranged) in [("PATCH", true), ("PATCH", false), ("PUT", false)] {
+        let upload = repository.start_upload().await;
+        let query =
+            if method == "PUT" { format!("?digest={}", digest(b"x")) } else { String::new() };
+        let line = format!("{method} {}{query}", upload.location);
+        let mut headers = vec![&*credentials, "Content-Length: 40001", "Expect: 100-continue"];
+        headers.extend(ranged.then_some("Content-Range: 0-40000"));
+        check_over(raw::ask(&authority, &line, &headers).await, 100_000, 100_001);
+        assert_eq!(on_disk(), 0);
+        // The session cannot lead to anything.
+        upload.finish(&digest(b"")).await.expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+    }
+    // What comes bit by bit is refused when it is too much, and not kept.
+    let mut upload = repository.start_upload().await;
+    upload.patch(0, closed.random.bytes(30_000)).await.expect(202);
+    check_over(upload.patch(30_000, closed.random.bytes(20_000)).await, 100_000, 110_000);
+    let mut upload = repository.start_upload().await;
+    let streamed = upload.stream(closed.random.bytes(300_000)).await;
+    check_over_at_least(streamed, 100_000, 360_000);
+    assert_eq!(on_disk(), 0);
+    // What is there takes no room, where its digest is told with it.
+    for method in [plura_testkit::PushMethod::Post, plura_testkit::PushMethod::PostPut] {
+        let again = dora.client.repository("apps/api");
+        again.push_by(method, &held, &digest(&held)).await.expect(201);
+    }
+    assert_eq!(used(&closed).await.0, 60_000);
 }
 
 #[tokio::test]

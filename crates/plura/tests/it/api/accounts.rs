@@ -227,7 +227,7 @@ async fn maintainers_have_robots_in_their_project() {
     site.root().post("/api/v1/robots", &disguised).await.expect_error(400, "INVALID");
     let more = with(json!({ "name": "more", "grants": [{ "role": "administrator" }] }));
     let more = alice.post("/api/v1/robots", &more).await.expect_error(403, "DENIED");
-    assert_eq!(rule(&more), "nobody gives what they do not have");
+    assert_eq!(rule(&more), "governance is the administrators'");
 
     alice.get("/api/v1/robots").await.expect_error(403, "DENIED");
     alice.get("/api/v1/robots?project=other").await.expect_error(404, "NOT_FOUND");

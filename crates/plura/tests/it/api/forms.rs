@@ -106,6 +106,86 @@ async fn a_page_of_another_site_cannot_use_an_open_server() {
     new().await.expect(201);
 }
 
+/// Where nobody logs in, whatever a browser on the same machine sends would be done: of a page of another
+/// site (CSRF), and of one whose name was made to lead here (DNS rebinding), for which this is the same
+/// origin.
+#[tokio::test]
+async fn a_page_of_another_site_neither_pushes_nor_deletes() {
+    let server = Server::start(std::path::Path::new(env!("CARGO_BIN_EXE_plura")));
+    let client = server.client();
+    let repository = client.repository("apps/web");
+    let digest = repository.push_bytes(b"precious").await;
+    let (_, port) =
+        client.base().rsplit_once(':').map(|(a, b)| (a.to_owned(), b.to_owned())).expect("a port");
+    let rebound = format!("evil.example:{port}");
+    let pages: [&[(&str, &str)]; 7] = [
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+        &[("host", &rebound), ("origin", &format!("http://{rebound}"))],
+        &[
+            ("host", &rebound),
+            ("origin", &format!("http://{rebound}")),
+            ("sec-fetch-site", "same-origin"),
+        ],
+        &[("host", "127.0.0.1.evil.example"), ("sec-fetch-site", "same-origin")],
+    ];
+    for headers in pages {
+        let page = headers
+            .iter()
+            .fold(client.clone(), |client, (name, value)| client.sending(name, value));
+        for (method, target) in [
+            (reqwest::Method::POST, "/v2/apps/web/blobs/uploads/".to_owned()),
+            (reqwest::Method::PUT, "/v2/apps/web/manifests/v1".to_owned()),
+            (reqwest::Method::DELETE, format!("/v2/apps/web/blobs/{digest}")),
+            (reqwest::Method::DELETE, "/api/v1/projects/apps".to_owned()),
+        ] {
+            let refused = page.request(method, &target).body("").await.expect_error(403, "DENIED");
+            let message = refused.error_message();
+            assert!(message.contains("no login") && message.contains("plura init"), "{message}");
+        }
+        // What a page reads it is not shown, unless it is ours.
+        let read = page.get("/v2/apps/web/tags/list").await.expect_one_of(&[200, 404]);
+        assert_eq!(read.header_if_any("access-control-allow-origin"), None);
+    }
+    repository.head_blob(&digest).await.expect(200);
+    // Programs say nothing about pages, whatever they call the server; and pages of ours may.
+    let start =
+        |client: &plura_testkit::Client| client.post("/v2/apps/web/blobs/uploads/").body("");
+    start(&client).await.expect(202);
+    start(&client.sending("host", "registry.internal:5000")).await.expect(202);
+    start(&client.sending("sec-fetch-site", "same-origin")).await.expect(202);
+    start(&client.sending("origin", &client.base())).await.expect(202);
+    let localhost = format!("localhost:{port}");
+    let own = client.sending("host", &localhost).sending("origin", &format!("http://{localhost}"));
+    start(&own).await.expect(202);
+}
+
+#[tokio::test]
+async fn numbers_are_whole_however_they_are_written() {
+    let site = Site::start().await;
+    let root = site.root();
+    let post = |path: &str, body: &'static str| {
+        let request = root.with(root.client.post(path));
+        request.header("content-type", "application/json").body(body)
+    };
+    let made =
+        post("/api/v1/projects", r#"{"name": "apps", "quota_bytes": 5.0, "quota_tags": 1e3}"#);
+    let made = made.await.expect(201).json();
+    assert_eq!((&made["quota_bytes"], &made["quota_tags"]), (&json!(5), &json!(1000)));
+    let new = r#"{"name": "ci", "project": "apps", "expires_in_days": 30.0}"#;
+    post("/api/v1/robots", new).await.expect(201);
+    let rotate = post("/api/v1/robots/robot+apps+ci/rotate", r#"{"overlap_seconds": 60.0}"#);
+    rotate.await.expect(200);
+    for wrong in ["5.5", "-1", "-1.0", "1e300", "\"5\""] {
+        let body = format!(r#"{{"quota_tags": {wrong}}}"#);
+        let request = root.with(root.client.patch("/api/v1/projects/apps"));
+        let request = request.header("content-type", "application/json").body(body);
+        request.await.expect_error(400, "INVALID");
+    }
+}
+
 #[tokio::test]
 async fn the_description_is_served_to_everybody() {
     let site = Site::start().await;

@@ -217,6 +217,34 @@ async fn hosts_are_members_by_their_names() {
     assert!(actor.ends_with("build-7.example.com"), "{actor}");
 }
 
+/// With several names, the one that has the role is who did it.
+#[tokio::test]
+async fn of_several_names_the_one_that_decided_is_written_down() {
+    let site = Site::start("optional").await;
+    site.member("dns:two.example.com", "developer", "apps").await;
+    site.member("dns:three.example.com", "maintainer", "other").await;
+    let names = ["one.example.com", "two.example.com", "three.example.com"];
+    let image = Image::random(&mut Random::printed());
+    for (uris, first) in [(&[][..], names[0]), (&[CI][..], CI)] {
+        let host = site.holder(uris, &names);
+        for (repository, decided) in [("apps/job", names[1]), ("other/job", names[2])] {
+            host.repository(repository).push_image_as("v1", &image).await;
+            let pushed =
+                site.closed.audit(&format!("&action=tag.set&target={repository}:v1")).await;
+            assert_eq!(
+                briefly(&pushed[..1]),
+                [format!("{decided} certificate tag.set {repository}:v1 allowed")]
+            );
+            host.repository(repository).delete_manifest("v1").await.expect_one_of(&[202, 403]);
+        }
+        let member = json!({"subject": "everyone", "role": "reader"});
+        host.post("/api/v1/projects/other/members").json(&member).await.expect_one_of(&[200, 201]);
+        let added = site.closed.audit("&action=member.add&target=everyone").await;
+        assert_eq!(added[0]["actor"]["name"], names[2]);
+        assert_eq!(host.get("/api/v1/me").await.expect(200).json()["name"], first);
+    }
+}
+
 #[tokio::test]
 async fn a_role_that_is_taken_back_ends_on_connections_that_are_open() {
     let site = Site::start("optional").await;

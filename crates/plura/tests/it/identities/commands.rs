@@ -112,6 +112,29 @@ fn the_first_administrator_is_made_once() {
     assert_eq!(names(&desk.json("user list")), ["root"]);
 }
 
+/// What starts a registry in a container has neither a terminal nor a shell, and does the same every time.
+#[test]
+fn an_administrator_that_is_there_can_be_good_enough() {
+    let server = Server::start(binary());
+    let desk = Desk::at(&server);
+    drop(server);
+    let file = desk.folder.path().join("password");
+    let init = "init --if-none --password-file password --data data";
+    desk.run(init).expect(2).expect_stderr("cannot read the password in `password`");
+    std::fs::write(&file, "").expect("it can be written");
+    desk.run(init).expect(2).expect_stderr("expected one line in `password`");
+    std::fs::write(&file, format!("{PASSWORD}\n")).expect("it can be written");
+    desk.run(&format!("{init} --password-stdin")).expect(2).expect_stderr("cannot be used with");
+    desk.run(init).expect(0).expect_stdout("admin");
+    std::fs::write(&file, format!("{ANOTHER}\n")).expect("it can be written");
+    let again = desk.run(init).expect(0);
+    assert_eq!(again.stdout, "", "{again}");
+    let server = Server::builder(binary()).data(&desk.folder.path().join("data")).start();
+    let desk = Desk::at(&server);
+    desk.log_in("admin", ANOTHER).expect(1);
+    desk.log_in("admin", PASSWORD).expect(0);
+}
+
 #[test]
 fn addresses_that_others_reach_need_an_administrator() {
     let server = Server::start(binary());

@@ -77,7 +77,11 @@ async fn jobs_push_to_their_project_and_nowhere_else() {
         let pushed = briefly(&closed.audit("&action=tag.set&target=apps/job:v2").await);
         assert_eq!(pushed, [format!("{actor} bearer tag.set apps/job:v2 allowed")]);
         let exchanges = closed.audit("&action=token.exchange").await;
-        assert_eq!(exchanges[0]["target"], format!("trust:{kind}"));
+        assert_eq!(
+            briefly(&exchanges),
+            [format!("{actor} oidc token.exchange trust:{kind} allowed")]
+        );
+        assert_eq!(exchanges[0]["actor"]["kind"], "workload");
         assert_eq!(exchanges[0]["detail"]["subject"], claims["sub"]);
     }
 }
@@ -105,7 +109,7 @@ async fn a_token_is_exchanged_once() {
 #[tokio::test]
 async fn what_a_token_of_github_must_say_is_checked() {
     let platform = Platform::new("github").await;
-    let closed = trusting(&platform).await;
+    let mut closed = trusting(&platform).await;
     let now = platform.claims()["iat"].as_i64().expect("a time");
     for (claim, value, reason) in [
         ("aud", json!("https://other.example.com"), "aud"),
@@ -134,8 +138,49 @@ async fn what_a_token_of_github_must_say_is_checked() {
         let token = platform.token_with("ref", json!(git_ref));
         exchange(&closed.client, &token).await.expect(200);
     }
-    let denied = closed.audit("&action=token.exchange&outcome=denied").await;
-    assert_eq!(denied.len(), 17);
+    assert_eq!(closed.denials("&action=token.exchange").await, 17);
+}
+
+/// The name that a token says is written down where its issuer vouches for it, and nowhere else: anybody
+/// can write a name.
+#[tokio::test]
+async fn whoever_is_refused_is_named_where_that_is_known() {
+    let platform = Platform::new("github").await;
+    let closed = trusting(&platform).await;
+    let with = |subject: &str, claim: &str, value: Value| {
+        let mut claims = platform.claims();
+        claims["sub"] = json!(subject);
+        claims[claim] = value;
+        claims
+    };
+    let sign = |claims: Value| platform.issuer.sign(&claims);
+    let used = sign(with("used", "ref", json!("refs/heads/main")));
+    exchange(&closed.client, &used).await.expect(200);
+    let stranger = Platform::new("github").await;
+    for (token, target) in [
+        (used, "subject:used"),
+        (sign(with("other-repository", "repository_id", json!("75"))), "subject:other-repository"),
+        (sign(with("too-late", "exp", json!(1))), "subject:too-late"),
+        (sign(with("other-audience", "aud", json!("x"))), "subject:other-audience"),
+        (sign(with("a\nb\u{1b}[31m\u{85}c", "aud", json!("x"))), "subject:ab[31mc"),
+        (sign(with(&"é".repeat(2000), "aud", json!("x"))), &format!("subject:{}", "é".repeat(256))),
+        (platform.issuer.forge_unsigned("none", &with("forged", "aud", json!("x"))), ""),
+        (platform.issuer.forge_with_public_key(&with("forged", "aud", json!("x"))), ""),
+        (stranger.issuer.sign(&with("stranger", "iss", json!(stranger.issuer.url()))), ""),
+    ] {
+        exchange(&closed.client, &token).await.expect_error(401, "UNAUTHORIZED");
+        if target.is_empty() {
+            continue;
+        }
+        let denied = closed.audit("&action=token.exchange&outcome=denied").await;
+        assert_eq!(denied[0]["target"], target);
+        assert_eq!(denied[0]["actor"]["name"], "anonymous");
+    }
+    let entries = closed.audit("&action=token.exchange&outcome=denied").await;
+    let nameless = entries.iter().filter(|entry| entry["target"] == "").count();
+    assert_eq!((entries.len(), nameless), (7, 1), "{entries:#?}");
+    let text = serde_json::to_string(&entries).expect("JSON");
+    assert!(!text.contains("forged") && !text.contains("stranger"), "{text}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{refused_soon, soon};
-use crate::access::{Account, ClosedServer as Closed, text};
+use crate::access::{Account, ClosedServer as Closed, ask_for_token, text};
 
 const SECRET: &str = "the secret of the client, with / and +";
 /// As behind a proxy: what browsers know is not where the server listens.
@@ -114,6 +114,16 @@ fn cookies(answer: &Answer) -> Vec<String> {
     values.map(|value| value.to_str().expect("text").to_owned()).collect()
 }
 
+/// Panics unless the browser is told to forget the login that it began.
+#[track_caller]
+fn check_login_cleared(answer: &Answer) {
+    let cookies = cookies(answer);
+    let cleared = cookies
+        .iter()
+        .any(|cookie| cookie.starts_with("plura_login=;") && cookie.contains("; Max-Age=0"));
+    assert!(cleared, "{cookies:?} in {}", answer.describe());
+}
+
 /// Panics if the answer lets anybody in.
 #[track_caller]
 fn check_no_session(answer: &Answer) {
@@ -140,13 +150,14 @@ async fn a_person_logs_in_and_out() {
     assert_eq!(parameter(url, "code_challenge").len(), 43);
     assert_eq!(parameter(url, "response_type"), "code");
     let sent = parameter(url, "state");
-    assert_eq!(begun.cookie, format!("plura_login={sent}"));
     let (code, state) = site.issuer.browse(url).await;
+    assert_eq!(state, sent);
     let answer = site.callback(Some(&begun.cookie), &code, &state).await;
     let answer = answer.expect_one_of(&[302, 303]);
     let answer = answer.expect_header("location", "/projects/apps?tab=tags");
     let secure = cookies(&answer).iter().all(|cookie| cookie.contains("; Secure"));
     assert!(secure, "people come over TLS: {:?}", cookies(&answer));
+    check_login_cleared(&answer);
 
     let alice = site.with_session(&set_cookie(&answer, "plura_session"));
     let me = alice.get(ME).await.expect(200).json();
@@ -164,6 +175,72 @@ async fn a_person_logs_in_and_out() {
     let gone = alice.post("/auth/logout").body("").await.expect(204);
     assert_eq!(set_cookie(&gone, "plura_session"), "plura_session=");
     refused_soon(&alice, ME).await;
+}
+
+/// The browser may come back to another process than the one that it began with.
+#[tokio::test]
+async fn a_login_outlives_the_process_that_it_was_begun_with() {
+    let mut site = Site::start().await;
+    site.person("alice", &[]);
+    let begun = site.begin("/projects/apps").await;
+    let (code, state) = site.issuer.browse(&begun.authorization_url).await;
+    site.closed.server.restart();
+    let answer = site.callback(Some(&begun.cookie), &code, &state).await.expect(303);
+    assert_eq!(answer.header("location"), "/projects/apps");
+    let alice = site.with_session(&set_cookie(&answer, "plura_session"));
+    assert_eq!(alice.get(ME).await.expect(200).json()["name"], "alice");
+    // Once, whichever process it comes to.
+    site.closed.server.restart();
+    let again = site.callback(Some(&begun.cookie), &code, &state).await.expect(400);
+    check_no_session(&again);
+    assert!(again.error_message().contains("finished before"), "{}", again.error_message());
+}
+
+#[tokio::test]
+async fn what_a_browser_keeps_of_a_login_is_not_forged() {
+    let site = Site::start().await;
+    site.person("alice", &[]);
+    let begun = site.begin("/").await;
+    let (code, state) = site.issuer.browse(&begun.authorization_url).await;
+    let (_, kept) = begun.cookie.split_once('=').expect("a value");
+    let (signed, signature) = kept.rsplit_once('.').expect("a signature");
+    // A login that is kept is no token, and a token no login.
+    for client in [site.closed.client.bearer(kept), site.closed.client.basic("alice", kept)] {
+        client.get(ME).await.expect_error(401, "UNAUTHORIZED");
+    }
+    let token = ask_for_token(&site.closed.root, &[]).await;
+    let token = text(&token, "/token");
+    for forged in [
+        state.as_str(),
+        signed,
+        &format!("{signed}.{}", signature.chars().rev().collect::<String>()),
+        &token,
+        "",
+    ] {
+        let cookie = format!("plura_login={forged}");
+        let refused = site.callback(Some(&cookie), &code, &state).await.expect(400);
+        check_no_session(&refused);
+        check_login_cleared(&refused);
+    }
+    site.callback(Some(&begun.cookie), &code, &state).await.expect(303);
+}
+
+#[tokio::test]
+async fn a_session_that_has_ended_is_left_like_any_other() {
+    let site = Site::start().await;
+    site.person("alice", &[]);
+    let browser = site.browser().await;
+    site.closed.root.delete("/api/v1/users/alice/sessions").await.expect(200);
+    refused_soon(&browser, ME).await;
+    for _ in 0..2 {
+        let out = browser.post("/auth/logout").body("").await.expect(204);
+        assert_eq!(set_cookie(&out, "plura_session"), "plura_session=");
+        assert!(cookies(&out)[0].contains("; Max-Age=0"), "{:?}", cookies(&out));
+    }
+    let elsewhere = site.closed.client.sending("cookie", "plura_session=nonsense");
+    elsewhere.post("/auth/logout").body("").await.expect(204);
+    let evil = elsewhere.sending("sec-fetch-site", "cross-site");
+    evil.post("/auth/logout").body("").await.expect_error(403, "DENIED");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use plura_testkit::{Answer, Client, PushMethod, Random, Server, assert_json, digest, eventually};
 use serde_json::json;
 
-use super::{binary, logged, metric, server};
+use super::{binary, logged, metric, plura, server};
 
 async fn ready_is(client: &Client, status: u16) -> Answer {
     let ask = || async {
@@ -51,6 +51,30 @@ async fn a_server_whose_storage_fails_is_alive_but_not_ready_until_it_is_mended(
     for line in ["storage probe failed", "storage is well again"] {
         logged(&server, line).await;
     }
+}
+
+#[tokio::test]
+async fn the_command_line_asks_whether_a_server_is_ready() {
+    let server = server(&[
+        ("PLURA_HEALTH__INTERVAL", "20ms"),
+        ("PLURA_HEALTH__FAILURES", "1"),
+        ("PLURA_COLLECTION__ENABLED", "false"),
+    ])
+    .start();
+    let client = server.client();
+    ready_is(&client, 200).await;
+    plura(&["health", &server.base()]).expect(0).expect_stdout("ready");
+    let directory = server.data().join("uploads");
+    std::fs::rename(&directory, server.data().join("aside")).expect("the directory is moved");
+    ready_is(&client, 503).await;
+    plura(&["health", &server.base()]).expect(1).expect_stdout("not ready: ");
+    let told = plura(&["health", "--json", &server.base()]).expect(1);
+    assert!(told.stdout.contains("\"ready\": false"), "{told}");
+
+    // A server that is not there, and one that is no plura.
+    let address = server.base();
+    drop(server);
+    plura(&["health", &address]).expect(2).expect_stderr("does not answer");
 }
 
 #[tokio::test]

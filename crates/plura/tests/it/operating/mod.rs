@@ -3,6 +3,7 @@
 //!
 //! Every test has a server and a directory of its own, and waits for conditions, not for time.
 
+mod adoption;
 mod collection;
 mod connections;
 mod crashes;
@@ -13,6 +14,7 @@ mod health;
 mod installation;
 mod logging;
 mod metrics;
+mod object_store;
 mod serve;
 mod tls;
 

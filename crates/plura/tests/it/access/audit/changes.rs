@@ -173,7 +173,7 @@ async fn refusals_of_the_api_are_written_down_once() {
         client.put("/api/v1/users/mary/password").json(&body).await.expect(403),
         [denied("user.password user:mary")]
     );
-    client.get("/api/v1/users").header("x-request-id", "chosen-by-me").await;
+    client.get("/api/v1/trust").header("x-request-id", "chosen-by-me").await;
     let entries = left.read().await;
     assert_eq!(entries[0]["request_id"], "chosen-by-me");
 }

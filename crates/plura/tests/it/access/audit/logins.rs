@@ -37,12 +37,14 @@ async fn every_login_is_written_down_once() {
     let good = issuer.sign(&issuer.github_claims("plura"));
     let exchanged = exchange(&client, &good).await.expect(200);
     let entries = left.read().await;
-    Left::check(&exchanged, &entries, &["anonymous none allowed token.exchange trust:main"]);
-    assert_eq!(entries[0]["detail"]["subject"], "repo:octo-org/web:ref:refs/heads/main");
+    let subject = "repo:octo-org/web:ref:refs/heads/main";
+    let by_job = format!("{subject} oidc allowed token.exchange trust:main");
+    Left::check(&exchanged, &entries, &[&by_job]);
+    assert_eq!(entries[0]["detail"]["subject"], subject);
     left!(
         left,
         exchange(&client, &good).await.expect(401),
-        ["anonymous none denied token.exchange"]
+        [format!("anonymous none denied token.exchange subject:{subject}")]
     );
     left!(
         left,
@@ -54,28 +56,31 @@ async fn every_login_is_written_down_once() {
     let denied = "anonymous none denied login account:dora";
     let body = json!({"name": "dora", "password": wrong});
     left!(left, client.post("/auth/login").json(&body).await.expect(401), [denied]);
-    left!(left, client.basic("dora", wrong).get("/v2/").await.expect(401), [denied]);
-    left!(left, client.basic("dora", wrong).get("/auth/token").await.expect(401), [denied]);
+    // Those that follow and are alike are counted.
+    left!(left, client.basic("dora", wrong).get("/v2/").await.expect(401), []);
+    left!(left, client.basic("dora", wrong).get("/auth/token").await.expect(401), []);
     let form = [("grant_type", "password"), ("username", "dora"), ("password", wrong)];
-    left!(left, client.post("/auth/token").form(&form).await.expect(401), [denied]);
-    left!(left, client.basic("dora", wrong).get("/api/v1/me").await.expect(401), [denied]);
-    left!(left, client.basic("dora", wrong).get("/v2/").await.expect(429), [denied]);
+    left!(left, client.post("/auth/token").form(&form).await.expect(401), []);
+    left!(left, client.basic("dora", wrong).get("/api/v1/me").await.expect(401), []);
+    left!(left, client.basic("dora", wrong).get("/v2/").await.expect(429), []);
     // A name that nobody has may be a password.
     let nameless = "anonymous none denied login";
     left!(left, client.basic(&dora.secret, "").get("/v2/").await.expect(401), [nameless]);
-    left!(left, client.bearer("nonsense").get("/v2/").await.expect(401), [nameless]);
+    left!(left, client.bearer("nonsense").get("/v2/").await.expect(401), []);
     let form = [("grant_type", "refresh_token"), ("refresh_token", "nonsense")];
-    left!(left, client.post("/auth/token").form(&form).await.expect(401), [nameless]);
-    left!(
-        left,
-        client.sending("cookie", "plura_session=nonsense").get("/api/v1/me").await.expect(401),
-        [nameless]
-    );
+    left!(left, client.post("/auth/token").form(&form).await.expect(401), []);
+    let nonsense = client.sending("cookie", "plura_session=nonsense");
+    left!(left, nonsense.get("/api/v1/me").await.expect(401), []);
     // Who shows nothing is told to log in, and was not refused.
     left!(left, client.get("/v2/").await.expect(401), []);
     left!(left, client.get("/v2/apps/x/tags/list").await.expect(401), []);
     left!(left, client.get("/api/v1/me").await.expect(401), []);
     left!(left, closed.root.get("/auth/token").await.expect(200), []);
+    assert_eq!(closed.denials("&action=login&target=account:dora").await, 6);
+    let all = closed.audit("&action=login&outcome=denied").await;
+    let counts: Vec<_> = all.iter().map(|entry| &entry["detail"]["count"]).collect();
+    assert_eq!(counts.len(), 4, "{all:#?}");
+    assert_eq!(closed.denials("&action=login").await, 10);
 }
 
 #[tokio::test]

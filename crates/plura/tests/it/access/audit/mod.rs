@@ -2,6 +2,7 @@
 
 mod changes;
 mod content;
+mod denials;
 mod logins;
 
 use plura_testkit::Answer;

@@ -19,12 +19,7 @@ use crate::{support::*, universe::Universe};
 const REPOSITORIES: [&str; 3] = ["red", "green", "blue"];
 const TAGS: [&str; 3] = ["v1", "v2", "latest"];
 /// A failure of each, wherever in an operation it comes, leaves the operation done or not done.
-const FAULTS: [&str; 11] = [
-    "blob.append",
-    "blob.upload.open",
-    "blob.seal.sync",
-    "blob.seal.linked",
-    "blob.delete",
+const FAULTS: [&str; 6] = [
     "meta.commit",
     "meta.committed",
     "upload.appended",
@@ -32,6 +27,12 @@ const FAULTS: [&str; 11] = [
     "collect.decided",
     "collect.deleted",
 ];
+/// The same, of what keeps the bytes.
+const FAULTS_OF_STORE: &[&str] = if crate::IN_BUCKET {
+    &["bucket.put", "bucket.sealed", "bucket.get", "bucket.delete", "upload.discarded"]
+} else {
+    &["blob.append", "blob.upload.open", "blob.seal.sync", "blob.seal.linked", "blob.delete"]
+};
 
 /// What one repository holds, each with the instant until which it is young.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -133,7 +134,8 @@ impl Run {
         // Where all depends on whether it was committed, more often.
         let fault = match self.random.below(3) {
             0 => "meta.committed",
-            _ => FAULTS[self.random.below(FAULTS.len())],
+            1 => FAULTS[self.random.below(FAULTS.len())],
+            _ => FAULTS_OF_STORE[self.random.below(FAULTS_OF_STORE.len())],
         };
         let fault = self.store.fault(fault);
         if self.random.chance(30) {

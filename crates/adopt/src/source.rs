@@ -1,0 +1,104 @@
+use std::{fmt, path::PathBuf, str::FromStr};
+
+/// What to take over, as it is typed: `registry:PATH`, `registry:s3://BUCKET/PREFIX` or
+/// `oci-layout:PATH`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The storage tree of registry:2 (Docker distribution, version 2 and 3) in a directory.
+    Registry(PathBuf),
+    /// The same in a bucket.
+    RegistryBucket {
+        /// The bucket.
+        bucket: String,
+        /// What its keys begin with; empty, or without a slash at either end.
+        prefix: String,
+    },
+    /// The storage tree that the configuration file of a registry:2 names.
+    RegistryConfiguration(PathBuf),
+    /// An OCI image layout, or a tree of them, one a repository, as zot keeps.
+    Layout(PathBuf),
+}
+
+/// The text names nothing that can be taken over.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "expected `registry:DIRECTORY`, `registry:s3://BUCKET/PREFIX`, `registry-config:FILE` or \
+     `oci-layout:DIRECTORY`"
+)]
+pub struct ParseSourceError;
+
+impl FromStr for Source {
+    type Err = ParseSourceError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, rest) = text.split_once(':').ok_or(ParseSourceError)?;
+        match kind {
+            "registry" => match rest.strip_prefix("s3://") {
+                Some(rest) => bucket(rest),
+                None => path(rest).map(Self::Registry),
+            },
+            "registry-config" => path(rest).map(Self::RegistryConfiguration),
+            "oci-layout" => path(rest).map(Self::Layout),
+            _ => Err(ParseSourceError),
+        }
+    }
+}
+
+fn path(text: &str) -> Result<PathBuf, ParseSourceError> {
+    if text.is_empty() || text.contains('\0') { Err(ParseSourceError) } else { Ok(text.into()) }
+}
+
+fn bucket(text: &str) -> Result<Source, ParseSourceError> {
+    let (bucket, prefix) = text.split_once('/').unwrap_or((text, ""));
+    let valid = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.' || b == b'_';
+    let prefix = prefix.trim_matches('/');
+    let inside = prefix.is_empty()
+        || prefix.split('/').all(|part| !matches!(part, "" | "." | "..") && !part.contains('\0'));
+    if bucket.is_empty() || !bucket.bytes().all(valid) || !inside {
+        return Err(ParseSourceError);
+    }
+    Ok(Source::RegistryBucket { bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Registry(path) => write!(f, "registry:{}", path.display()),
+            Self::RegistryBucket { bucket, prefix } => write!(f, "registry:s3://{bucket}/{prefix}"),
+            Self::RegistryConfiguration(path) => write!(f, "registry-config:{}", path.display()),
+            Self::Layout(path) => write!(f, "oci-layout:{}", path.display()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_print_as_they_were_read() {
+        for text in [
+            "registry:/var/lib/registry",
+            "registry:relative/path",
+            "registry:s3://bucket/",
+            "registry:s3://bucket/some/prefix",
+            "registry-config:/etc/docker/registry/config.yml",
+            "oci-layout:/var/lib/zot",
+        ] {
+            assert_eq!(text.parse::<Source>().unwrap().to_string(), text);
+        }
+        for text in [
+            "",
+            "registry",
+            "registry:",
+            "registry:s3://",
+            "registry:s3:///x",
+            "s3://bucket",
+            "registry:s3://bucket/../x",
+            "zot:/x",
+            "oci-layout:",
+        ] {
+            assert_eq!(text.parse::<Source>(), Err(ParseSourceError), "{text}");
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! `plura adopt`: what another registry stored becomes readable here.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow};
+use plura_adopt::{Finding, Format, Outcome, Source, Tree};
+use plura_registry::{AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, database_path};
+use serde_json::json;
+
+use crate::cli::AdoptArgs;
+use crate::exit::{ExitStatus, Hint, SaidNo};
+use crate::printer::Printer;
+use crate::runtime::runtime;
+use crate::settings::Settings;
+use crate::table::{aligned, bytes, printable};
+use crate::wire;
+
+/// How often to say how far it is.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) fn run(args: &AdoptArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let settings = super::settings(&args.installation, args.installation.flags())?.settings;
+    let request = request(args)?;
+    let report = runtime()?.block_on(async {
+        if args.dry_run {
+            rehearse(&settings, request, printer).await
+        } else {
+            adopt(&settings.data, wire::registry_settings(&settings)?, request, printer).await
+        }
+    })?;
+    if args.output.json {
+        printer.json(&report)?;
+    } else {
+        printer.data(text(&report, args.dry_run))?;
+    }
+    advise(&report, args, printer);
+    let done = report.lost == 0 && report.refused.is_none();
+    Ok(if done { ExitStatus::Done } else { ExitStatus::No })
+}
+
+fn request(args: &AdoptArgs) -> anyhow::Result<AdoptRequest> {
+    let (path, format) = place(&args.from)?;
+    let tree = Tree::directory(&path).hint("name a directory that plura may read")?;
+    let Tree::Directory(root) = &tree;
+    let location = root.path().to_str().context("the path of the tree is not UTF-8")?.to_owned();
+    Ok(AdoptRequest {
+        tree,
+        location,
+        moved_from: args.moved_from.clone(),
+        format,
+        verify: args.verify,
+        relink: args.relink,
+        rehearse: args.dry_run,
+        hand_over: match (args.finalise, args.force) {
+            (false, _) => HandOver::No,
+            (true, false) => HandOver::AtRest,
+            (true, true) => HandOver::Anyway,
+        },
+    })
+}
+
+/// Where the tree is, and how its files are arranged.
+fn place(source: &Source) -> anyhow::Result<(PathBuf, Format)> {
+    match source {
+        Source::Registry(path) => Ok((path.clone(), Format::Distribution)),
+        Source::Layout(path) => Ok((path.clone(), Format::Layouts)),
+        Source::RegistryConfiguration(file) => {
+            Ok((super::import::root_directory(file)?, Format::Distribution))
+        }
+        // What is in a bucket can only be served from there by a plura that stores there, too.
+        Source::RegistryBucket { bucket, .. } => {
+            Err(anyhow!("a tree in a bucket can only be adopted by a plura that stores in it"))
+                .hint(format!(
+                    "set `storage.backend = \"s3\"` and `storage.s3.bucket = \"{bucket}\"`; \
+                     `plura config import` prints both from the other registry's configuration"
+                ))
+        }
+    }
+}
+
+/// Adopts into a copy of the metadata, which is thrown away.
+async fn rehearse(
+    settings: &Settings,
+    request: AdoptRequest,
+    printer: &Printer,
+) -> anyhow::Result<AdoptReport> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
+    if database_path(&settings.data).is_file() {
+        let registry = wire::registry_settings(settings)?;
+        plura_registry::backup(&settings.data, &registry, &database_path(scratch.path())).await?;
+    }
+    let registry =
+        plura_registry::Settings { database: None, ..wire::registry_settings(settings)? };
+    adopt(scratch.path(), registry, request, printer).await
+}
+
+async fn adopt(
+    data: &Path,
+    settings: plura_registry::Settings,
+    request: AdoptRequest,
+    printer: &Printer,
+) -> anyhow::Result<AdoptReport> {
+    let registry = Registry::open(data, settings)
+        .await
+        .hint("stop the plura server first, or try `--dry-run`, which needs none to stop")?;
+    let mut said = Instant::now();
+    let mut progress = |report: &AdoptReport| {
+        if said.elapsed() >= PAUSE {
+            said = Instant::now();
+            printer.note(so_far(report));
+        }
+    };
+    let adopted = registry.adopt(request, &mut progress).await;
+    registry.close().await;
+    match adopted {
+        Err(AdoptError::HandedOver(location)) => {
+            Err(SaidNo(format!("{location} was handed over to plura: there is nothing to adopt")))
+                .hint("push to plura from now on")
+        }
+        Err(error @ AdoptError::NotAdopted(_)) => {
+            Err(error).hint("`--moved-from` wants the whole path that the tree had then")
+        }
+        adopted => adopted.hint(
+            "`registry:` wants the directory that is configured as `rootdirectory`, `oci-layout:` one \
+             with OCI layouts; what was interrupted goes on when it is run again",
+        ),
+    }
+}
+
+fn so_far(report: &AdoptReport) -> String {
+    let found = &report.found;
+    let verified = match report.verified_bytes {
+        0 => String::new(),
+        read => format!(", {} read", bytes(&json!(read))),
+    };
+    format!(
+        "{} repositories, {} manifests, {} tags, {} links to blobs, {} findings{verified}",
+        found.repositories, found.manifests, found.tags, found.blobs, report.findings_total
+    )
+}
+
+fn advise(report: &AdoptReport, args: &AdoptArgs, printer: &Printer) {
+    if let Some(reason) = &report.refused {
+        printer.warning(format_args!("the tree was not handed over: {reason}"));
+        printer.hint("everything else was done; insist with `--finalise --force`");
+    } else if report.finalised {
+        printer.note("the tree is plura's now: collection deletes from it what nothing needs");
+        printer.hint(
+            "once the other registry is gone for good, its `repositories` directory and the \
+             manifests among its blobs are of no use to anybody",
+        );
+    } else if !args.dry_run {
+        printer.hint("run again to catch up with the other registry; hand over with `--finalise`");
+    }
+}
+
+/// The report for people.
+fn text(report: &AdoptReport, dry_run: bool) -> String {
+    let row = |finding: &Finding| {
+        let Finding { kind, path, detail, outcome } = finding;
+        vec![
+            outcome.as_str().to_owned(),
+            kind.as_str().to_owned(),
+            printable(path),
+            printable(detail),
+        ]
+    };
+    let mut findings: Vec<&Finding> = report.findings.iter().collect();
+    findings.sort_by(|a, b| (b.outcome, a.kind, &a.path).cmp(&(a.outcome, b.kind, &b.path)));
+    let mut table: Vec<Vec<String>> = findings.into_iter().map(row).collect();
+    if !table.is_empty() {
+        table.insert(0, ["OUTCOME", "KIND", "WHERE", "WHAT"].map(str::to_owned).to_vec());
+    }
+    let unlisted = report.findings_total - report.findings.len() as u64;
+    let more = match unlisted {
+        0 => String::new(),
+        more => format!("and {more} more findings\n"),
+    };
+    let (found, added) = (&report.found, &report.added);
+    let verb = if dry_run { "would add" } else { "added" };
+    let lost = match report.lost {
+        0 => "nothing is lost".to_owned(),
+        lost => format!("{lost} findings say that something is {}", Outcome::Lost.as_str()),
+    };
+    format!(
+        "{}{more}found {} repositories, {} manifests, {} tags, {} links to blobs\n{verb} {} \
+         repositories, {} manifests, {} tags, {} blobs of {}; moved {} tags\n{lost}\n",
+        aligned(&table),
+        found.repositories,
+        found.manifests,
+        found.tags,
+        found.blobs,
+        added.repositories,
+        added.manifests,
+        added.tags,
+        added.blobs,
+        bytes(&json!(added.bytes)),
+        report.tags_moved,
+    )
+}
