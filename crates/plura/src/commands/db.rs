@@ -7,6 +7,7 @@ use crate::cli::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::runtime::runtime;
+use crate::settings::Resolved;
 use crate::wire;
 
 pub(super) fn run(command: &DbCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
@@ -92,7 +93,7 @@ fn location(args: &DbArgs) -> anyhow::Result<DatabaseLocation> {
     configured(super::settings(&args.installation, args.installation.flags())?)
 }
 
-fn configured(resolved: crate::settings::Resolved) -> anyhow::Result<DatabaseLocation> {
+fn configured(resolved: Resolved) -> anyhow::Result<DatabaseLocation> {
     let settings = resolved.settings;
     Ok(wire::registry_settings(&settings)?.database_location(&settings.data))
 }

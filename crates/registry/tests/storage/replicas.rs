@@ -1,5 +1,5 @@
 //! Several processes on one database: none answers from what it remembers, and one collects. Each has
-//! a directory of its own here, so bytes of blobs are read where they were pushed.
+//! a directory of its own here, in which the blobs of all are found by a link.
 
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use crate::support::*;
 /// Another process on the database of the store.
 async fn another(store: &Store) -> (TempDir, Registry) {
     let directory = temporary();
+    let blobs = directory.path().join("blobs");
+    std::os::unix::fs::symlink(store.path().join("blobs"), blobs).unwrap();
     let registry = Registry::open(directory.path(), store.settings().clone()).await.unwrap();
     (directory, registry)
 }
@@ -137,7 +139,7 @@ async fn an_outage_of_the_database_refuses_what_needs_it_and_leaves_nothing_half
     let server = server.password(PASSWORD).timeout(Duration::from_secs(1)).max_connections(3);
     let directory = temporary();
     let through = plura_registry::Settings { database: Some(server), ..settings() };
-    let registry = Registry::open(directory.path(), through.clone()).await.unwrap();
+    let registry = Registry::open(directory.path(), through).await.unwrap();
     let app = name("app");
     for how in [Passage::Cut, Passage::Reset, Passage::Stalled] {
         let id = registry.start_upload(&app, plura_oci::Algorithm::Sha256).await.unwrap();

@@ -84,7 +84,7 @@ async fn an_installation_is_moved_to_a_server() {
     let rows = |name: &str| {
         let tables = report["tables"].as_array().expect("a list");
         let table = tables.iter().find(|table| table["table"] == json!(name));
-        table.map(|table| table["rows"].clone()).unwrap_or(Value::Null)
+        table.map_or(Value::Null, |table| table["rows"].clone())
     };
     assert_eq!(rows("tag"), json!(1), "{report:#}");
     assert_eq!(rows("manifest"), json!(1), "{report:#}");
@@ -103,7 +103,7 @@ async fn an_installation_is_moved_to_a_server() {
     checked(&environment, server.data());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outage_is_answered_with_later_and_ends_without_a_restart() {
     let database = empty();
     let proxy = Proxy::start(database.server().port()).await;
@@ -114,7 +114,7 @@ async fn an_outage_is_answered_with_later_and_ends_without_a_restart() {
     let environment =
         [("PLURA_DATABASE__URL", url.as_str()), ("PLURA_DATABASE__PASSWORD_FILE", text(&password))];
     let builder = server(&environment).administrator("root", "correct horse battery");
-    let server = tokio::task::spawn_blocking(|| builder.start()).await.expect("it starts");
+    let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("it starts");
     let client = server.client().basic("root", "correct horse battery");
     let repository = client.repository("apps/x");
     let image = Image::random(&mut Random::printed());
