@@ -58,12 +58,15 @@ impl Blobs {
         }
     }
 
-    /// Lets keys that begin with `~number/` stand for what is below `root`.
-    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) {
+    /// Lets keys that begin with `~number/` stand for what is below `root`; whether this store can read
+    /// there. What lies in a directory cannot be read by one that has its bytes in a bucket.
+    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) -> bool {
         match self {
-            Self::Directory(directory) => directory.register_adopted(number, root),
-            // Nothing in a directory can be adopted where bytes are in a bucket.
-            Self::Bucket(_) => {}
+            Self::Directory(directory) => {
+                directory.register_adopted(number, root);
+                true
+            }
+            Self::Bucket(_) => false,
         }
     }
 

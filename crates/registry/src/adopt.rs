@@ -13,6 +13,7 @@ mod roots;
 use std::time::{Duration, SystemTime};
 
 use plura_adopt::{Format, FoundBlob, Item, Options, Place, Scan, Tree};
+use plura_blob::Blobs;
 use plura_meta::{
     Timestamp, Tx,
     adopted_root::{self, AdoptedRoot, State},
@@ -67,6 +68,9 @@ pub enum AdoptError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] Error),
+    /// The blobs of this installation are in a bucket, and the tree is in a directory.
+    #[error("{0} is a directory, and this installation keeps its blobs in a bucket")]
+    OtherStore(String),
     /// It was not adopted from where it is said to have been.
     #[error("nothing was adopted from {0}, or its new place has another tree")]
     NotAdopted(String),
@@ -86,6 +90,9 @@ impl Registry {
         request: AdoptRequest,
         progress: &mut (dyn FnMut(&AdoptReport) + Send),
     ) -> Result<AdoptReport, AdoptError> {
+        if let (Blobs::Bucket(_), Tree::Directory(_)) = (self.blobs(), &request.tree) {
+            return Err(AdoptError::OtherStore(request.location));
+        }
         let options = Options {
             verify: request.verify,
             relink: request.relink,

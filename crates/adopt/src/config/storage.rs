@@ -1,10 +1,12 @@
 //! Where the registry keeps its bytes, and what it does with them.
 
+use std::ops::RangeInclusive;
+
 use serde_json::Value;
 
 use super::{
     Configuration, Translation, scalar,
-    translate::{span, switch},
+    translate::{address, span, switch},
 };
 
 /// Where secrets are to be put.
@@ -58,14 +60,7 @@ fn s3(from: &Configuration, to: &mut Translation, driver: &str) {
         to.set("storage.s3.region", region, &key("region"), "");
     }
     endpoint(from, to, driver);
-    for (name, ours, file) in [
-        ("accesskey", "storage.s3.access_key_file", ACCESS_KEY),
-        ("secretkey", "storage.s3.secret_key_file", SECRET_KEY),
-    ] {
-        if text(name).is_some() {
-            to.set(ours, file, &key(name), "put it into this file");
-        }
-    }
+    keys(from, to, driver);
     if let Some(path_style) = switch(from, &key("forcepathstyle")) {
         to.set("storage.s3.path_style", path_style, &key("forcepathstyle"), "");
     }
@@ -77,20 +72,35 @@ fn s3(from: &Configuration, to: &mut Translation, driver: &str) {
     tree(from, to, &key("rootdirectory"));
 }
 
+/// One key without the other is nothing that could be used.
+fn keys(from: &Configuration, to: &mut Translation, driver: &str) {
+    let names = ["accesskey", "secretkey"].map(|name| format!("{driver}.{name}"));
+    let there = |key: &String| from.text(key).is_some_and(|text| !text.is_empty());
+    let settings =
+        [("storage.s3.access_key_file", ACCESS_KEY), ("storage.s3.secret_key_file", SECRET_KEY)];
+    for (key, (ours, file)) in names.iter().zip(settings) {
+        if names.iter().all(there) {
+            to.set(ours, file, key, "put it into this file");
+        } else if from.get(key).is_some() {
+            to.note(key, "without both keys, plura asks the environment, then the machine's role");
+        }
+    }
+}
+
 /// An endpoint is a host or an address there, and `secure` says which scheme.
 fn endpoint(from: &Configuration, to: &mut Translation, driver: &str) {
     let (key, secure) = (format!("{driver}.regionendpoint"), format!("{driver}.secure"));
     let Some(named) = from.text(&key).filter(|text| !text.is_empty()) else { return };
-    // A password may stand in an address, and nothing but the host matters.
-    if named.contains('@') {
-        to.note(&key, "it holds more than an address; set `storage.s3.endpoint` by hand");
-        return;
-    }
     let plain = switch(from, &secure) == Some(false);
     let endpoint = match named.split_once("://") {
         Some(_) => named,
         None if plain => format!("http://{named}"),
         None => format!("https://{named}"),
+    };
+    // A password may stand in an address, and a path is none of its parts.
+    let Some(endpoint) = address(&endpoint) else {
+        to.note(&key, "`storage.s3.endpoint` is an http or https address without a path");
+        return;
     };
     let is_http = endpoint.starts_with("http://");
     to.set("storage.s3.endpoint", endpoint, &key, "");
@@ -115,16 +125,20 @@ fn encryption(from: &Configuration, to: &mut Translation, driver: &str) {
     }
 }
 
-/// S3 takes parts of five megabytes and more.
+/// Parts are of five megabytes and more, and several of them must fit into memory.
 fn part_size(from: &Configuration, to: &mut Translation, key: &str) {
-    const LEAST: u64 = 5 << 20;
+    const FITTING: RangeInclusive<u64> = 5 << 20..=64 << 20;
     let Some(size) = from.get(key).filter(|value| !value.is_null()) else { return };
-    match scalar(size).parse::<u64>().ok().filter(|size| *size >= LEAST) {
+    match scalar(size).parse::<u64>().ok().filter(|size| FITTING.contains(size)) {
         Some(size) => {
             let size = i64::try_from(size).unwrap_or(i64::MAX);
             to.set("storage.s3.part_size", size, key, "bytes; grows with large blobs");
         }
-        None => to.note(key, "not a size of 5 MiB or more (`storage.s3.part_size`)"),
+        None => to.note(
+            key,
+            "not from 5 MiB to 64 MiB; larger parts want more memory (`storage.s3.part_size`, \
+             `storage.s3.upload_memory`), and parts grow with large blobs by themselves",
+        ),
     }
 }
 

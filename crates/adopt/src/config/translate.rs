@@ -50,7 +50,7 @@ fn http(from: &Configuration, to: &mut Translation) {
     }
     let key = "http.host";
     if let Some(host) = from.text(key) {
-        match public_url(&host) {
+        match address(&host) {
             Some(url) => to.set("server.public_url", url, key, ""),
             None => to.note(key, "`server.public_url` is an http or https address without a path"),
         }
@@ -71,7 +71,8 @@ fn listen(address: &str) -> Option<String> {
     listen.parse::<std::net::SocketAddr>().is_ok().then_some(listen)
 }
 
-fn public_url(host: &str) -> Option<String> {
+/// An address that is nothing but scheme, host and port.
+pub(super) fn address(host: &str) -> Option<String> {
     let host = host.trim_end_matches('/');
     let (scheme, rest) = host.split_once("://")?;
     let plain = |b: u8| b.is_ascii_alphanumeric() || b".-:[]".contains(&b);
@@ -85,6 +86,7 @@ fn tls(from: &Configuration, to: &mut Translation) {
         (Some(file), Some(key_file)) if !file.is_empty() && !key_file.is_empty() => {
             to.set("server.tls.certificate", file, certificate, "read again when it changes");
             to.set("server.tls.key", key_file, key, "");
+            client_certificates(from, to);
         }
         (None, None) => {}
         _ => {
@@ -95,6 +97,9 @@ fn tls(from: &Configuration, to: &mut Translation) {
             }
         }
     }
+}
+
+fn client_certificates(from: &Configuration, to: &mut Translation) {
     let path = "http.tls.clientcas";
     let files = from.get(path).and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
     let Some(first) = files.first().and_then(Value::as_str) else { return };

@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
 use plura_adopt::{Finding, Format, Outcome, Source, Tree};
-use plura_registry::{AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, database_path};
+use plura_registry::{
+    AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, Storage, database_path,
+};
 use serde_json::json;
 
 use crate::cli::AdoptArgs;
@@ -15,6 +17,9 @@ use crate::runtime::runtime;
 use crate::settings::Settings;
 use crate::table::{aligned, bytes, printable};
 use crate::wire;
+
+/// What to do where blobs are in a bucket.
+const OTHER_STORE: &str = "adopt it into an installation whose `storage.backend` is \"directory\"";
 
 /// How often to say how far it is.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -86,12 +91,17 @@ async fn rehearse(
     printer: &Printer,
 ) -> anyhow::Result<AdoptReport> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
-    if database_path(&settings.data).is_file() {
-        let registry = wire::registry_settings(settings)?;
-        plura_registry::backup(&settings.data, &registry, &database_path(scratch.path())).await?;
+    let mut registry = wire::registry_settings(settings)?;
+    if let Storage::Bucket(_) = registry.storage {
+        return Err(AdoptError::OtherStore(request.location)).hint(OTHER_STORE);
     }
-    let registry =
-        plura_registry::Settings { database: None, ..wire::registry_settings(settings)? };
+    if registry.database.is_some() {
+        printer.note("what the database server knows already is not looked at");
+    } else if database_path(&settings.data).is_file() {
+        let copy = database_path(scratch.path());
+        plura_registry::backup(&settings.data, &registry, &copy).await?;
+    }
+    registry.database = None;
     adopt(scratch.path(), registry, request, printer).await
 }
 
@@ -118,6 +128,7 @@ async fn adopt(
             Err(SaidNo(format!("{location} was handed over to plura: there is nothing to adopt")))
                 .hint("push to plura from now on")
         }
+        Err(error @ AdoptError::OtherStore(_)) => Err(error).hint(OTHER_STORE),
         Err(error @ AdoptError::NotAdopted(_)) => {
             Err(error).hint("`--moved-from` wants the whole path that the tree had then")
         }

@@ -15,16 +15,15 @@ pub(crate) async fn register_roots(
     connection: &mut Connection,
     blobs: &Blobs,
 ) -> Result<Option<plura_blob::Error>, Error> {
-    let roots = adopted_root::list(connection).await?;
-    for root in &roots {
-        register(blobs, root);
-    }
+    let mut roots = adopted_root::list(connection).await?;
+    roots.retain(|root| register(blobs, root));
     let away = |root: &AdoptedRoot| ForeignDirectory::open(Path::new(&root.location)).err();
     Ok(crate::blocking(move || roots.iter().find_map(away)).await)
 }
 
-pub(super) fn register(blobs: &Blobs, root: &AdoptedRoot) {
+/// Whether the store can read there.
+pub(super) fn register(blobs: &Blobs, root: &AdoptedRoot) -> bool {
     let directory = ForeignDirectory::at(Path::new(&root.location));
     let owned = root.state == State::Owned;
-    blobs.register_adopted(root.id, plura_blob::AdoptedRoot { directory, owned });
+    blobs.register_adopted(root.id, plura_blob::AdoptedRoot { directory, owned })
 }
