@@ -1,8 +1,8 @@
 use std::io::{self, Read};
 
 use super::{
-    Output, SPARE, corrupt,
-    input::Input,
+    CAPACITY, Output, SPARE, corrupt,
+    input::{Input, word},
     symbols::{
         DISTANCE_TEMPLATES, DISTANCES, FIXED_LITERALS, LENGTH_CODE_ORDER, LENGTH_CODE_TEMPLATES,
         LITERAL_TEMPLATES, LITERALS,
@@ -108,20 +108,18 @@ impl Codes {
         const DISTANCE_MASK: usize = (1 << DISTANCE_BITS) - 1;
         let (literals, distances) = (&*self.literals.entries, &*self.distances.entries);
         let limit = input.limit();
-        let bytes = &input.bytes[..];
-        let out = &mut output.bytes[..];
-        let last = out.len() - SPARE;
+        let bytes = &*input.bytes;
+        let out = &mut *output.bytes;
+        let last = CAPACITY - SPARE;
         let (mut at, mut bits, mut count) = (input.at, input.bits, input.count);
         let mut to = output.end;
         let mut ended = false;
 
         macro_rules! refill {
             () => {
-                if let Some(next) = bytes[at..].first_chunk() {
-                    bits |= u64::from_le_bytes(*next) << count;
-                    at += (63 - count as usize) >> 3;
-                    count |= 0x38;
-                }
+                bits |= word(bytes, at) << count;
+                at += (63 - count as usize) >> 3;
+                count |= 0x38;
             };
         }
         macro_rules! skip {
@@ -134,14 +132,15 @@ impl Codes {
         macro_rules! put {
             ($entry:expr) => {
                 // A literal's value has eight bits.
-                out[to] = (value($entry) & 0xff) as u8;
+                out[to & (CAPACITY - 1)] = (value($entry) & 0xff) as u8;
                 to += 1;
             };
         }
 
-        while at + 16 <= limit && to <= last {
-            refill!();
-            let mut entry = literals[bits as usize & LITERAL_MASK];
+        refill!();
+        // The next entry is looked up before the copy, so that neither waits for the other.
+        let mut entry = literals[bits as usize & LITERAL_MASK];
+        while at + 24 <= limit && to <= last {
             if entry & LITERAL != 0 {
                 skip!(code_bits(entry));
                 put!(entry);
@@ -159,6 +158,8 @@ impl Codes {
             skip!(code_bits(entry));
             if entry & LITERAL != 0 {
                 put!(entry);
+                refill!();
+                entry = literals[bits as usize & LITERAL_MASK];
                 continue;
             }
             if entry & SPECIAL != 0 {
@@ -171,13 +172,16 @@ impl Codes {
             let length = value(entry) + (bits & ((1 << extra_bits(entry)) - 1)) as usize;
             skip!(extra_bits(entry));
             refill!();
-            let mut entry = distances[bits as usize & DISTANCE_MASK];
-            if entry & SPECIAL != 0 && entry & LONGER != 0 {
-                skip!(code_bits(entry));
-                entry = distances[value(entry) + (bits & ((1 << extra_bits(entry)) - 1)) as usize];
-            }
+            entry = distances[bits as usize & DISTANCE_MASK];
             if entry & SPECIAL != 0 {
-                return Err(corrupt("a code of a distance"));
+                if entry & LONGER != 0 {
+                    skip!(code_bits(entry));
+                    let index = (bits & ((1 << extra_bits(entry)) - 1)) as usize;
+                    entry = distances[value(entry) + index];
+                }
+                if entry & SPECIAL != 0 {
+                    return Err(corrupt("a code of a distance"));
+                }
             }
             skip!(code_bits(entry));
             let distance = value(entry) + (bits & ((1 << extra_bits(entry)) - 1)) as usize;
@@ -185,6 +189,8 @@ impl Codes {
             if distance > to - output.member {
                 return Err(corrupt("a distance that leads in front of the beginning"));
             }
+            refill!();
+            entry = literals[bits as usize & LITERAL_MASK];
             copy(out, to, distance, length);
             to += length;
         }
@@ -197,15 +203,17 @@ impl Codes {
 /// Copies `length` bytes from `distance` before, which may overlap what they are copied to. May write
 /// beyond, where nothing is yet.
 #[inline]
-fn copy(out: &mut [u8], to: usize, distance: usize, length: usize) {
+fn copy(out: &mut [u8; CAPACITY + SPARE], to: usize, distance: usize, length: usize) {
     const PIECE: usize = 16;
+    const MASK: usize = CAPACITY - 1;
     let from = to - distance;
     if distance >= PIECE {
         let mut done = 0;
         while done < length {
+            let (from, to) = ((from + done) & MASK, (to + done) & MASK);
             let mut piece = [0; PIECE];
-            piece.copy_from_slice(&out[from + done..from + done + PIECE]);
-            out[to + done..to + done + PIECE].copy_from_slice(&piece);
+            piece.copy_from_slice(&out[from..from + PIECE]);
+            out[to..to + PIECE].copy_from_slice(&piece);
             done += PIECE;
         }
     } else if distance == 1 {
@@ -213,7 +221,7 @@ fn copy(out: &mut [u8], to: usize, distance: usize, length: usize) {
         out[to..to + length].fill(byte);
     } else {
         for index in 0..length {
-            out[to + index] = out[from + index];
+            out[(to + index) & MASK] = out[(from + index) & MASK];
         }
     }
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 pub(super) struct Input<R> {
     pub(super) source: R,
     /// What was read, and behind the end of the source zeros.
-    pub(super) bytes: Box<[u8]>,
+    pub(super) bytes: Box<[u8; SIZE]>,
     pub(super) at: usize,
     end: usize,
     ended: bool,
@@ -19,11 +19,26 @@ const CAPACITY: usize = 64 << 10;
 pub(super) const AHEAD: usize = 1024;
 /// Zeros behind the end, so that it can be passed by so much.
 const PADDING: usize = 2 * AHEAD;
+/// An offset that is masked to a power of two, with a word behind it, needs no other check.
+const SIZE: usize = MASK + 1 + size_of::<u64>();
+const MASK: usize = (128 << 10) - 1;
+
+/// The next eight bytes, of which there are so many up to the mask.
+#[inline]
+pub(super) fn word(bytes: &[u8; SIZE], at: usize) -> u64 {
+    let at = at & MASK;
+    let mut word = [0; 8];
+    word.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(word)
+}
 
 impl<R: Read> Input<R> {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "there is no other way into a box without unsafe"
+    )]
     pub(super) fn new(source: R) -> Self {
-        let bytes = vec![0; CAPACITY + PADDING].into_boxed_slice();
-        Self { source, bytes, at: 0, end: 0, ended: false, bits: 0, count: 0 }
+        Self { source, bytes: Box::new([0; SIZE]), at: 0, end: 0, ended: false, bits: 0, count: 0 }
     }
 
     /// Sees to it that enough is there to be read in one go, or else the end of the source.
@@ -68,11 +83,9 @@ impl<R: Read> Input<R> {
 
     /// Makes at least 56 bits available.
     pub(super) fn refill(&mut self) {
-        if let Some(next) = self.bytes[self.at..].first_chunk() {
-            self.bits |= u64::from_le_bytes(*next) << self.count;
-            self.at += (63 - self.count as usize) >> 3;
-            self.count |= 0x38;
-        }
+        self.bits |= word(&self.bytes, self.at) << self.count;
+        self.at += (63 - self.count as usize) >> 3;
+        self.count |= 0x38;
     }
 
     /// Takes bits, at most as many as are available.

@@ -18,7 +18,7 @@ mod table;
 use std::io::{self, Read};
 
 use block::Codes;
-use flate2::Crc;
+use crc32fast::Hasher;
 use input::Input;
 
 /// The members of a gzip stream, one after another.
@@ -28,12 +28,14 @@ pub(crate) struct GzipReader<R> {
     state: State,
     codes: Codes,
     last_block: bool,
-    crc: Crc,
+    crc: Hasher,
+    /// Bytes of the member, as far as its trailer counts.
+    length: u32,
 }
 
 /// What was decoded: history that may be copied from, then what was not taken yet.
 struct Output {
-    bytes: Box<[u8]>,
+    bytes: Box<[u8; CAPACITY + SPARE]>,
     /// What is in front of it was taken by the reader.
     taken: usize,
     end: usize,
@@ -56,6 +58,7 @@ enum State {
 }
 
 const HISTORY: usize = 32 << 10;
+/// A power of two: an offset that is masked with it needs no other check.
 const CAPACITY: usize = 256 << 10;
 /// The longest copy, with what a copy in pieces may write beyond it, and the literals of a step.
 const SPARE: usize = 512;
@@ -67,15 +70,20 @@ fn corrupt(what: &'static str) -> io::Error {
 }
 
 impl<R: Read> GzipReader<R> {
+    #[expect(
+        clippy::large_stack_arrays,
+        reason = "there is no other way into a box without unsafe"
+    )]
     pub(crate) fn new(source: R) -> Self {
-        let bytes = vec![0; CAPACITY].into_boxed_slice();
+        let bytes = Box::new([0; CAPACITY + SPARE]);
         Self {
             input: Input::new(source),
             output: Output { bytes, taken: 0, end: 0, summed: 0, member: 0 },
             state: State::Start,
             codes: Codes::new(),
             last_block: false,
-            crc: Crc::new(),
+            crc: Hasher::new(),
+            length: 0,
         }
     }
 
@@ -104,6 +112,7 @@ impl<R: Read> GzipReader<R> {
                 self.header()?;
                 self.output.member = self.output.end;
                 self.crc.reset();
+                self.length = 0;
                 self.state = State::Block;
             }
             State::Block => self.state = self.block()?,
@@ -193,7 +202,7 @@ impl<R: Read> GzipReader<R> {
             let bytes = [trailer[at], trailer[at + 1], trailer[at + 2], trailer[at + 3]];
             u32::from_le_bytes(bytes)
         };
-        if number(0) != self.crc.sum() || number(4) != self.crc.amount() {
+        if number(0) != self.crc.clone().finalize() || number(4) != self.length {
             return Err(corrupt("the checksum"));
         }
         self.state = State::Next;
@@ -201,14 +210,16 @@ impl<R: Read> GzipReader<R> {
     }
 
     fn sum(&mut self) {
-        self.crc.update(&self.output.bytes[self.output.summed..self.output.end]);
+        let bytes = &self.output.bytes[self.output.summed..self.output.end];
+        self.crc.update(bytes);
+        self.length = self.length.wrapping_add(bytes.len() as u32);
         self.output.summed = self.output.end;
     }
 }
 
 impl Output {
     fn has_room(&self) -> bool {
-        self.end + SPARE <= self.bytes.len()
+        self.end + SPARE <= CAPACITY
     }
 
     /// Keeps what may still be copied from. Everything else was taken.
@@ -223,7 +234,7 @@ impl Output {
     }
 
     fn copy_stored<R: Read>(&mut self, input: &mut Input<R>, most: usize) -> io::Result<usize> {
-        let room = self.bytes.len() - self.end;
+        let room = CAPACITY - self.end;
         let available = input.available();
         let amount = most.min(room).min(available.len());
         if amount == 0 && most > 0 {
