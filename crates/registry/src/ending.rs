@@ -14,6 +14,13 @@ use tracing::warn;
 
 use crate::{Error, Registry, blocking, uploads::Came};
 
+/// What a row says about a bucket's objects.
+pub(crate) fn parts_of(text: Option<&str>) -> Result<Option<Parts>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    // Parts that cannot be read are a session that cannot go on: the client starts again.
+    Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
+}
+
 impl Registry {
     /// Whether every upload has a row, as long as the store has something of it.
     pub(crate) fn keeps_rows(&self) -> bool {
@@ -21,13 +28,6 @@ impl Registry {
             Blobs::Directory(_) => false,
             Blobs::Bucket(_) => true,
         }
-    }
-
-    /// What a row says about a bucket's objects.
-    pub(crate) fn parts_of(&self, text: Option<&str>) -> Result<Option<Parts>, Error> {
-        let Some(text) = text else { return Ok(None) };
-        // Parts that cannot be read are a session that cannot go on: the client starts again.
-        Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
     }
 
     /// Ends a session that this request holds.
@@ -122,7 +122,7 @@ impl Registry {
                 let recorded =
                     self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
                 let recorded = recorded.ok_or(Error::UploadUnknown)?;
-                let parts = self.parts_of(recorded.parts.as_deref())?.unwrap_or_default();
+                let parts = parts_of(recorded.parts.as_deref())?.unwrap_or_default();
                 bucket.sweep(id, Some(&parts)).await?;
                 self.shared.uploads.note_settled(id);
                 Ok(())

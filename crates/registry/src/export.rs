@@ -118,21 +118,18 @@ impl Export<'_> {
         });
         let mut work = Work { layout: layout.await?, seen: BTreeSet::new(), entries: Vec::new() };
         for reference in wanted {
-            match reference {
-                Some(reference) => self.reference(name, reference, &mut work, report).await?,
-                None => {
-                    let mut after: Option<String> = None;
-                    loop {
-                        let page =
-                            tag::list(&mut self.connection, id, after.as_deref(), PAGE).await?;
-                        let Some(last) = page.last() else { break };
-                        after = Some(last.clone());
-                        for tag in page {
-                            let tag: Tag = tag.parse().map_err(|_| corrupt("tag.name", &tag))?;
-                            let reference = Reference::Tag(tag);
-                            self.reference(name, &reference, &mut work, report).await?;
-                        }
-                    }
+            if let Some(reference) = reference {
+                self.reference(name, reference, &mut work, report).await?;
+                continue;
+            }
+            let mut after: Option<String> = None;
+            loop {
+                let page = tag::list(&mut self.connection, id, after.as_deref(), PAGE).await?;
+                let Some(last) = page.last() else { break };
+                after = Some(last.clone());
+                for tag in page {
+                    let tag: Tag = tag.parse().map_err(|_| corrupt("tag.name", &tag))?;
+                    self.reference(name, &Reference::Tag(tag), &mut work, report).await?;
                 }
             }
         }

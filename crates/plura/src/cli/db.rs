@@ -78,15 +78,12 @@ impl FromStr for DatabasePlace {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         const EXPECTED: &str = "expected `sqlite:FILE` or a URL that begins with `postgres://`";
-        let location = match text.strip_prefix("sqlite:") {
-            Some(path) => {
-                let path = path.strip_prefix("//").unwrap_or(path);
-                Some(DatabaseLocation::File(PathBuf::from(path))).filter(|_| !path.is_empty())
-            }
-            None => {
-                let server = DatabaseServer::new(text).ok();
-                server.map(|server| DatabaseLocation::Server(Box::new(server)))
-            }
+        let location = if let Some(path) = text.strip_prefix("sqlite:") {
+            let path = path.strip_prefix("//").unwrap_or(path);
+            Some(DatabaseLocation::File(PathBuf::from(path))).filter(|_| !path.is_empty())
+        } else {
+            let server = DatabaseServer::new(text).ok();
+            server.map(|server| DatabaseLocation::Server(Box::new(server)))
         };
         location.map(Self).ok_or(EXPECTED)
     }

@@ -97,6 +97,8 @@ impl AdoptReport {
         self.added.manifests += added.manifests;
         self.added.tags += added.tags;
         self.tags_moved += tags_moved;
-        findings.into_iter().for_each(|finding| self.find(finding));
+        for finding in findings {
+            self.find(finding);
+        }
     }
 }

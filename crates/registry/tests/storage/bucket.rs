@@ -68,7 +68,7 @@ impl Bucket {
         self.own.as_ref().expect("an object store in this process")
     }
 
-    pub(crate) fn blobs_path(&self, directory: &Path) -> PathBuf {
+    pub(crate) fn blobs_path(directory: &Path) -> PathBuf {
         directory.join("s3").join(S3::BUCKET).join(PREFIX).join("blobs")
     }
 

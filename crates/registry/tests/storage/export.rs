@@ -22,7 +22,7 @@ async fn run(
 ) -> Result<ExportReport, Error> {
     let wanted = wanted.iter().map(|text| text.parse().unwrap()).collect();
     let request = ExportRequest { wanted, target: target.to_owned(), referrers };
-    export(store.path(), &store.settings(), request, &mut |_| {}).await
+    export(store.path(), store.settings(), request, &mut |_| {}).await
 }
 
 fn entries(layout: &Path) -> Vec<Value> {

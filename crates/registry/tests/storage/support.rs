@@ -337,7 +337,7 @@ impl Store {
     /// The directory that keys are below.
     pub(crate) fn blobs_path(&self) -> PathBuf {
         match &self.bucket {
-            Some(bucket) => bucket.blobs_path(self.path()),
+            Some(_) => Bucket::blobs_path(self.path()),
             None => self.path().join("blobs"),
         }
     }
@@ -359,7 +359,7 @@ impl Store {
 
     /// Bytes, as the engine writes them in a statement.
     pub(crate) fn bytes(&self, bytes: &[u8]) -> String {
-        let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
         if self.database.is_some() { format!("'\\x{hex}'") } else { format!("x'{hex}'") }
     }
 
