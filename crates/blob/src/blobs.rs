@@ -16,7 +16,7 @@ pub enum Storage {
     #[default]
     Directory,
     /// In a bucket of an object store.
-    Bucket(BucketOptions),
+    Bucket(Box<BucketOptions>),
 }
 
 /// The bytes of an installation. Cheap to clone.

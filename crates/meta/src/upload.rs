@@ -267,12 +267,12 @@ pub async fn stale(connection: &mut Connection, limit: Timestamp) -> Result<Vec<
 /// Whether there is a session of that name, in whatever repository.
 pub async fn exists(connection: &mut Connection, id: &UploadId) -> Result<bool, Error> {
     const SQL: &str = "select exists (select 1 from upload where id = $1)";
-    Ok(connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await?)
+    connection.query_scalar(SQL).bind(id.as_str()).fetch_one().await
 }
 
 /// How many sessions there are.
 pub async fn count(connection: &mut Connection) -> Result<i64, Error> {
-    Ok(connection.query_scalar("select count(*) from upload").fetch_one().await?)
+    connection.query_scalar("select count(*) from upload").fetch_one().await
 }
 
 impl TryFrom<Row> for Upload {

@@ -23,13 +23,6 @@ impl Registry {
         }
     }
 
-    /// What a row says about a bucket's objects.
-    pub(crate) fn parts_of(&self, text: Option<&str>) -> Result<Option<Parts>, Error> {
-        let Some(text) = text else { return Ok(None) };
-        // Parts that cannot be read are a session that cannot go on: the client starts again.
-        Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
-    }
-
     /// Ends a session that this request holds.
     pub(crate) async fn end_session(&self, id: &UploadId) -> Result<(), Error> {
         let upload = id.clone();
@@ -122,7 +115,7 @@ impl Registry {
                 let recorded =
                     self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
                 let recorded = recorded.ok_or(Error::UploadUnknown)?;
-                let parts = self.parts_of(recorded.parts.as_deref())?.unwrap_or_default();
+                let parts = parts_of(recorded.parts.as_deref())?.unwrap_or_default();
                 bucket.sweep(id, Some(&parts)).await?;
                 self.shared.uploads.note_settled(id);
                 Ok(())
@@ -188,4 +181,11 @@ impl Registry {
         let (directory, id) = (directory.clone(), id.clone());
         Ok(blocking(move || directory.remove_upload(&id)).await?)
     }
+}
+
+/// What a row says about a bucket's objects.
+pub(crate) fn parts_of(text: Option<&str>) -> Result<Option<Parts>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    // Parts that cannot be read are a session that cannot go on: the client starts again.
+    Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
 }

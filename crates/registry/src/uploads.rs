@@ -17,6 +17,7 @@ use crate::{
     check_quota,
     claims::{RowClaim, check_claim},
     detached,
+    ending::parts_of,
     limit::{is_too_large, limited},
 };
 
@@ -256,7 +257,7 @@ impl Registry {
         }
         // A hash state that cannot be continued is a session that cannot: the client starts again.
         let hasher = upload.hash.restore().ok_or(Error::UploadUnknown)?;
-        let parts = self.parts_of(upload.parts.as_deref())?;
+        let parts = parts_of(upload.parts.as_deref())?;
         let progress = Progress { offset: upload.offset, hasher, parts };
         if let Some(range) = claim.range {
             let empty = claim.length == Some(0);

@@ -359,12 +359,11 @@ fn parameter(query: &str, name: &str) -> Option<String> {
 fn list_unfinished(state: &State, query: &str) -> Answer {
     let prefix = parameter(query, "prefix").unwrap_or_default();
     let known = state.lock();
-    let uploads: String = known
-        .unfinished
-        .iter()
-        .filter(|(_, key)| key.starts_with(&prefix))
+    let found = known.unfinished.iter().filter(|(_, key)| key.starts_with(&prefix));
+    let uploads: Vec<String> = found
         .map(|(id, key)| format!("<Upload><Key>{key}</Key><UploadId>{id}</UploadId></Upload>"))
         .collect();
+    let uploads = uploads.concat();
     let xml = format!(
         "<ListMultipartUploadsResult><IsTruncated>false</IsTruncated>{uploads}\
          </ListMultipartUploadsResult>"

@@ -32,7 +32,7 @@ impl Bucket {
         let mut body = Gather::new(body);
         let (mut sending, progress) =
             Sending::receive(self, upload, progress, length, &mut body).await?;
-        if progress.received > 0 {
+        if progress.bytes > 0 {
             sending.keep_rest().await?;
         }
         sending.end(progress, body.interrupted).await
@@ -50,7 +50,7 @@ impl Bucket {
             Sending::receive(self, upload, progress, length, &mut body).await?;
         match body.interrupted {
             None => sending.send_rest().await?,
-            Some(_) if progress.received > 0 => sending.keep_rest().await?,
+            Some(_) if progress.bytes > 0 => sending.keep_rest().await?,
             Some(_) => {}
         }
         sending.end(progress, body.interrupted).await
@@ -60,7 +60,7 @@ impl Bucket {
 /// What has been received, and the hash over all of it.
 struct Received {
     offset: u64,
-    received: u64,
+    bytes: u64,
     hashing: Hashing,
 }
 
@@ -99,19 +99,16 @@ impl<'a> Sending<'a> {
             held: Held::nothing(),
             flying: JoinSet::new(),
         };
-        let mut received = Received {
-            offset: progress.offset,
-            received: 0,
-            hashing: Hashing::new(progress.hasher),
-        };
+        let mut received =
+            Received { offset: progress.offset, bytes: 0, hashing: Hashing::new(progress.hasher) };
         loop {
-            let left = length.and_then(|length| length.checked_sub(received.received));
+            let left = length.and_then(|length| length.checked_sub(received.bytes));
             sending.make_room(left).await;
             let Some(piece) = body.next_piece().await else { break };
-            if received.received == 0 {
+            if received.bytes == 0 {
                 sending.take_tail_back().await?;
             }
-            received.received += piece.len() as u64;
+            received.bytes += piece.len() as u64;
             received.hashing.update(piece.clone()).await?;
             sending.gathered += piece.len() as u64;
             sending.pieces.push_back(piece);
@@ -239,9 +236,9 @@ impl<'a> Sending<'a> {
         while !self.flying.is_empty() {
             self.land_one().await?;
         }
-        let Received { offset, received, hashing } = received;
+        let Received { offset, bytes, hashing } = received;
         let hasher = hashing.finish().await?;
-        let offset = offset + received;
+        let offset = offset + bytes;
         if self.parts.length() != offset {
             return Err(inconsistent(offset, self.parts.length()));
         }
@@ -289,7 +286,7 @@ impl<'a> Sending<'a> {
 
 /// The hash of a body, by a thread of its own as soon as it is worth one.
 enum Hashing {
-    Small(Hasher, Vec<Bytes>, usize),
+    Small(Box<Hasher>, Vec<Bytes>, usize),
     Thread(mpsc::Sender<Bytes>, JoinHandle<Hasher>),
 }
 
@@ -300,7 +297,7 @@ const TINY: usize = 16 << 10;
 
 impl Hashing {
     fn new(hasher: Hasher) -> Self {
-        Self::Small(hasher, Vec::new(), 0)
+        Self::Small(Box::new(hasher), Vec::new(), 0)
     }
 
     async fn update(&mut self, piece: Bytes) -> Result<(), Error> {
@@ -309,7 +306,7 @@ impl Hashing {
                 *length += piece.len();
                 pieces.push(piece);
                 if *length > SHORT {
-                    let (sender, thread) = spawn_hasher(hasher.clone());
+                    let (sender, thread) = spawn_hasher(Hasher::clone(hasher));
                     for piece in std::mem::take(pieces) {
                         sender.send(piece).await.map_err(lost)?;
                     }
@@ -325,8 +322,10 @@ impl Hashing {
         match self {
             Self::Small(mut hasher, pieces, length) => {
                 let hash = move || {
-                    pieces.iter().for_each(|piece| hasher.update(piece));
-                    hasher
+                    for piece in pieces {
+                        hasher.update(&piece);
+                    }
+                    *hasher
                 };
                 Ok(if length <= TINY { hash() } else { blocking(hash).await })
             }

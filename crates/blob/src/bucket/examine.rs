@@ -193,8 +193,13 @@ impl Bucket {
                 "the clocks of this machine and of the object store differ too much".to_owned(),
                 "set this machine's clock, best by NTP",
             ),
-            Some("AuthorizationHeaderMalformed" | "PermanentRedirect" | "TemporaryRedirect")
-            | Some("IllegalLocationConstraintException" | "InvalidRegion") => (
+            Some(
+                "AuthorizationHeaderMalformed"
+                | "PermanentRedirect"
+                | "TemporaryRedirect"
+                | "IllegalLocationConstraintException"
+                | "InvalidRegion",
+            ) => (
                 format!("the bucket is not in the region `{region}`"),
                 "correct `storage.s3.region`",
             ),

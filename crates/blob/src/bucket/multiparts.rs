@@ -86,7 +86,7 @@ impl Bucket {
         Ok(Some(found))
     }
 
-    /// ListMultipartUploads; nothing, where the object store has no such request, or not for us.
+    /// `ListMultipartUploads`; nothing, where the object store has no such request, or not for us.
     async fn page_of_multiparts(
         &self,
         prefix: &str,
@@ -102,7 +102,7 @@ impl Bucket {
         if let Some((key, id)) = marker {
             query = format!("key-marker={}&", escape(&key));
             if !id.is_empty() {
-                query += &format!("upload-id-marker={}&", escape(&id));
+                query = format!("{query}upload-id-marker={}&", escape(&id));
             }
         }
         let query = format!("{query}prefix={}&uploads=", escape(prefix));
@@ -152,12 +152,15 @@ fn unescape(text: &str) -> String {
 
 /// As a query of a signed request is written: everything but unreserved characters is escaped.
 fn escape(text: &str) -> String {
+    use std::fmt::Write;
+
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             escaped.push(char::from(byte));
         } else {
-            escaped.push_str(&format!("%{byte:02X}"));
+            // Writing to a string cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
         }
     }
     escaped

@@ -63,7 +63,7 @@ pub enum Encryption {
     Kms(Option<String>),
 }
 
-/// How often what failed is tried again. 503 SlowDown is tried again as every other 5xx.
+/// How often what failed is tried again. 503 `SlowDown` is tried again as every other 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retries {
     /// How many times after the first.
@@ -85,7 +85,7 @@ impl fmt::Debug for AccessKeys {
 
 impl Default for Retries {
     fn default() -> Self {
-        Self { count: 6, pause: Duration::from_millis(100), silence: Duration::from_secs(60) }
+        Self { count: 6, pause: Duration::from_millis(100), silence: Duration::from_mins(1) }
     }
 }
 

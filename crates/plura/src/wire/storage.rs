@@ -13,7 +13,7 @@ use crate::settings::{self, Settings};
 pub(crate) fn storage(settings: &Settings) -> anyhow::Result<Storage> {
     match settings.storage.backend {
         settings::Backend::Directory => Ok(Storage::Directory),
-        settings::Backend::S3 => Ok(Storage::Bucket(bucket(&settings.storage.s3)?)),
+        settings::Backend::S3 => Ok(Storage::Bucket(Box::new(bucket(&settings.storage.s3)?))),
     }
 }
 

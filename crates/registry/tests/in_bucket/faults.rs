@@ -18,7 +18,7 @@ async fn impatient() -> Store {
     let options = store.bucket().unwrap().options();
     let retries = Retries { silence: Duration::from_millis(300), count: 1, ..options.retries };
     let options = BucketOptions { retries, ..options };
-    store.reopen_with(Settings { storage: Storage::Bucket(options), ..settings() }).await;
+    store.reopen_with(Settings { storage: Storage::Bucket(Box::new(options)), ..settings() }).await;
     store
 }
 

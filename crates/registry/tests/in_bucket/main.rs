@@ -1,7 +1,7 @@
 //! The tests of `tests/storage` with the bytes in a bucket, and what only a bucket can do wrong.
 //!
-//! The object store is one in this process, or the one that PLURA_TEST_S3_ENDPOINT, _REGION, _BUCKET,
-//! _ACCESS_KEY and _SECRET_KEY name. Wherever a test ends, nothing may be in the bucket that metadata
+//! The object store is one in this process, or the one that `PLURA_TEST_S3_ENDPOINT` and the like name.
+//! Wherever a test ends, nothing may be in the bucket that metadata
 //! does not know.
 #![expect(clippy::print_stderr, reason = "seeds and progress are for whoever reads a failure")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]

@@ -44,7 +44,9 @@ async fn chunks_of_any_size_make_the_same_blob() {
         let mut store = Store::new(settings()).await;
         let options = store.bucket().unwrap().options();
         let options = plura_blob::BucketOptions { uniform_parts: uniform, ..options };
-        store.reopen_with(Settings { storage: Storage::Bucket(options), ..settings() }).await;
+        store
+            .reopen_with(Settings { storage: Storage::Bucket(Box::new(options)), ..settings() })
+            .await;
         for chunks in [
             &[0][..],
             &[1],
@@ -92,7 +94,7 @@ async fn many_uploads_share_little_memory() {
     let mut store = Store::new(settings()).await;
     let options = store.bucket().unwrap().options();
     let options = plura_blob::BucketOptions { upload_memory: 24 << 20, ..options };
-    store.reopen_with(Settings { storage: Storage::Bucket(options), ..settings() }).await;
+    store.reopen_with(Settings { storage: Storage::Bucket(Box::new(options)), ..settings() }).await;
     let mut pushes = JoinSet::new();
     for number in 0..24_u64 {
         let registry = store.registry().clone();

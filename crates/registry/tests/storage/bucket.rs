@@ -39,7 +39,7 @@ impl Bucket {
     }
 
     pub(crate) fn storage(&self) -> Storage {
-        Storage::Bucket(self.options.clone())
+        Storage::Bucket(Box::new(self.options.clone()))
     }
 
     /// The bucket in words that [`Bucket::storage_at`] understands in another process.
@@ -55,7 +55,7 @@ impl Bucket {
             prefix: prefix.to_owned(),
             ..options()
         };
-        Storage::Bucket(options)
+        Storage::Bucket(Box::new(options))
     }
 
     /// How the bucket is used; for changes.
@@ -68,7 +68,7 @@ impl Bucket {
         self.own.as_ref().expect("an object store in this process")
     }
 
-    pub(crate) fn blobs_path(&self, directory: &Path) -> PathBuf {
+    pub(crate) fn blobs_path(directory: &Path) -> PathBuf {
         directory.join("s3").join(S3::BUCKET).join(PREFIX).join("blobs")
     }
 

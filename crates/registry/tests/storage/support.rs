@@ -324,7 +324,7 @@ impl Store {
     /// The directory that keys are below.
     pub(crate) fn blobs_path(&self) -> PathBuf {
         match &self.bucket {
-            Some(bucket) => bucket.blobs_path(self.path()),
+            Some(_) => Bucket::blobs_path(self.path()),
             None => self.path().join("blobs"),
         }
     }
