@@ -12,26 +12,28 @@ pub(crate) const PIECE: usize = 256 << 10;
 /// The body as pieces of a useful size.
 pub(crate) struct Gather<S> {
     body: S,
+    /// A body is not asked again once it has ended.
+    ended: bool,
     /// Why the body ended before its end.
     pub(crate) interrupted: Option<io::Error>,
 }
 
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Gather<S> {
     pub(crate) fn new(body: S) -> Self {
-        Self { body, interrupted: None }
+        Self { body, ended: false, interrupted: None }
     }
 
     pub(crate) async fn next_frame(&mut self) -> Option<Bytes> {
-        if self.interrupted.is_some() {
+        if self.ended {
             return None;
         }
-        match self.body.next().await? {
-            Ok(frame) => Some(frame),
-            Err(error) => {
-                self.interrupted = Some(error);
-                None
-            }
+        match self.body.next().await {
+            Some(Ok(frame)) => return Some(frame),
+            Some(Err(error)) => self.interrupted = Some(error),
+            None => {}
         }
+        self.ended = true;
+        None
     }
 
     /// Large frames pass as they are; small ones are copied together.

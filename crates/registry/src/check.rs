@@ -179,6 +179,7 @@ impl Check<'_> {
         rehash: bool,
         progress: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(), Error> {
+        self.mounted().await?;
         progress("removals");
         self.removals().await?;
         progress("blobs");

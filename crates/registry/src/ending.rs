@@ -189,3 +189,10 @@ impl Registry {
         Ok(blocking(move || directory.remove_upload(&id)).await?)
     }
 }
+
+/// What a row says about a bucket's objects.
+pub(crate) fn parts_of(text: Option<&str>) -> Result<Option<Parts>, Error> {
+    let Some(text) = text else { return Ok(None) };
+    // Parts that cannot be read are a session that cannot go on: the client starts again.
+    Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
+}

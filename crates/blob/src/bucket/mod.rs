@@ -192,6 +192,13 @@ impl Bucket {
         }
     }
 
+    /// Whether there is no object at all below the prefix.
+    pub async fn is_empty(&self) -> Result<bool, Error> {
+        let below = self.below("blobs");
+        let first = self.0.store.list(Some(&below)).try_next().await;
+        Ok(first.map_err(|error| failed("list", below.as_ref(), error))?.is_none())
+    }
+
     pub(crate) async fn walk(&self) -> Result<Vec<StoredFile>, Error> {
         self.list(None, None, |_| false).await
     }

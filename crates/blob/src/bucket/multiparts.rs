@@ -154,6 +154,8 @@ fn unescape(text: &str) -> String {
 
 /// As a query of a signed request is written: everything but unreserved characters is escaped.
 fn escape(text: &str) -> String {
+    use std::fmt::Write;
+
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

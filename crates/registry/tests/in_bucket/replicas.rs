@@ -41,6 +41,12 @@ impl Replicas {
         Behind::server(&self.database.url()).await
     }
 
+    /// Waits until a request has claimed the session that there is.
+    async fn claimed(&self) {
+        const SQL: &str = "select '', '', id from upload where claim is not null";
+        eventually(async || (self.behind().await.select(SQL).await.len() == 1).then_some(())).await;
+    }
+
     async fn end(self) {
         let Self { one, other, bucket, database, .. } = self;
         one.close().await;
@@ -101,11 +107,9 @@ async fn one_request_at_a_time_writes_to_a_session() {
         let (registry, app, id) = (replicas.one.clone(), app.clone(), id.clone());
         tokio::spawn(async move { registry.append_upload(&app, &id, body).await })
     };
-    let busy = eventually(async || {
-        let second = replicas.other.append_upload(&app, &id, chunk(b"")).await;
-        matches!(second, Err(Error::UploadBusy)).then_some(second)
-    });
-    assert_refused!(busy.await, Error::UploadBusy);
+    replicas.claimed().await;
+    let second = replicas.other.append_upload(&app, &id, chunk(b"0")).await;
+    assert_refused!(second, Error::UploadBusy);
     assert_refused!(replicas.other.cancel_upload(&app, &id).await, Error::UploadBusy);
     sender.send(Bytes::from_static(b"0123")).unwrap();
     drop(sender);
@@ -144,11 +148,7 @@ async fn who_lost_the_claim_changes_nothing() {
         let digest = Digest::sha256(b"late");
         tokio::spawn(async move { registry.finish_upload(&app, &id, &digest, body).await })
     };
-    eventually(async || {
-        let claimed = "select '', '', id from upload where claim is not null";
-        (replicas.behind().await.select(claimed).await.len() == 1).then_some(())
-    })
-    .await;
+    replicas.claimed().await;
     replicas.behind().await.execute("update upload set claimed_until = 1").await;
     assert_eq!(replicas.other.append_upload(&app, &id, chunk(b"0123")).await.unwrap(), 4);
     sender.send(Bytes::from_static(b"late")).unwrap();

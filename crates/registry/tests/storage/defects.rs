@@ -349,7 +349,7 @@ async fn rows_that_point_at_nothing_cannot_be_mended() {
 #[tokio::test]
 async fn a_store_that_is_not_mounted_is_no_empty_store() {
     let Prepared { store, .. } = prepared().await;
-    fs::rename(store.path().join("blobs"), store.path().join("elsewhere")).unwrap();
+    fs::rename(store.blobs_path(), store.path().join("elsewhere")).unwrap();
     let before = store.snapshot().await;
     for repair in [false, true] {
         let options = CheckOptions { rehash: false, repair };
