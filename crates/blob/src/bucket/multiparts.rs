@@ -1,7 +1,5 @@
 //! Ends of multipart uploads, and a list of them, which the library has no function for.
 
-use std::fmt::Write as _;
-
 use object_store::{
     aws::AwsAuthorizer,
     client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector},

@@ -1,10 +1,12 @@
 /// What headers in front of an entry say about it that its own block cannot hold.
 #[derive(Default)]
 pub(super) struct Extensions {
-    /// A name in GNU's own form, which goes before all others.
+    /// The name of a sparse file, which goes before all others.
+    sparse_name: Option<Vec<u8>>,
+    /// A name in GNU's own form, which goes before that of pax.
     pub(super) long_name: Option<Vec<u8>>,
     /// The `path` of pax.
-    pub(super) path: Option<Vec<u8>>,
+    path: Option<Vec<u8>>,
     /// The `size` of pax: how much data follows.
     pub(super) size: Option<u64>,
     /// The longest target of a link that was named.
@@ -14,8 +16,17 @@ pub(super) struct Extensions {
 }
 
 impl Extensions {
-    /// Takes in `length key=value\n` records. Says no if they are not such.
+    /// The name, if one of these headers has it.
+    pub(super) fn name(&self) -> Option<&[u8]> {
+        let name = self.sparse_name.as_deref().or(self.long_name.as_deref());
+        name.or(self.path.as_deref())
+    }
+
+    /// Takes in `length key=value\n` records in place of those of an earlier header. Says no if they
+    /// are not such.
     pub(super) fn read_pax(&mut self, mut records: &[u8]) -> bool {
+        let (long_name, link_bytes) = (self.long_name.take(), self.link_bytes);
+        *self = Self { long_name, link_bytes, ..Self::default() };
         while !records.is_empty() {
             let Some((record, rest)) = split_record(records) else { return false };
             records = rest;
@@ -30,6 +41,7 @@ impl Extensions {
 
     fn take(&mut self, key: &[u8], value: &[u8]) -> bool {
         match key {
+            b"path" | b"linkpath" if memchr::memchr(0, value).is_some() => return false,
             // An empty value takes a record back.
             b"path" => self.path = (!value.is_empty()).then(|| value.to_vec()),
             b"linkpath" => self.link_bytes = self.link_bytes.max(value.len()),
@@ -39,7 +51,7 @@ impl Extensions {
                 self.size = Some(size);
             }
             b"GNU.sparse.name" => {
-                self.path = Some(value.to_vec());
+                self.sparse_name = Some(value.to_vec());
                 self.sparse = true;
             }
             _ if key.starts_with(b"GNU.sparse.") => self.sparse = true,

@@ -48,7 +48,9 @@ impl Header<'_> {
 
     /// The part of the path in front of the name, which only POSIX archives have here.
     pub(super) fn prefix(&self) -> &[u8] {
-        if self.0[257..263] == *b"ustar\0" { until_zero(&self.0[345..500]) } else { b"" }
+        // The variant called star has times behind a shorter one.
+        let end = if self.0[508..] == *b"tar\0" { 476 } else { 500 };
+        if self.0[257..263] == *b"ustar\0" { until_zero(&self.0[345..end]) } else { b"" }
     }
 
     /// Whether another block about the holes of a sparse file follows.

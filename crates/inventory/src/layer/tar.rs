@@ -159,9 +159,10 @@ impl<'a, R: Read> Walker<'a, R> {
                 self.read_extension(header.kind_byte(), size, extensions)?;
                 Ok(Step::Extension)
             }
-            // Global records: engines do not apply them.
+            // Global records: engines do not apply them, and forget what stands in front of them.
             b'g' => {
                 self.extension(size)?;
+                *extensions = Extensions::default();
                 Ok(Step::Extension)
             }
             _ => self.begin_entry(&header, size, extensions).map(|()| Step::Entry),
@@ -261,7 +262,7 @@ impl<'a, R: Read> Walker<'a, R> {
         extensions: &Extensions,
     ) -> Result<(), LayerError> {
         self.entry.path.clear();
-        if extensions.long_name.is_none() && extensions.path.is_none() {
+        if extensions.name().is_none() {
             push_path(&mut self.entry.path, header.prefix());
         }
         push_path(&mut self.entry.path, name(header, extensions));
@@ -295,8 +296,7 @@ impl<'a, R: Read> Walker<'a, R> {
 
 /// The path, or the part of it that is behind the prefix.
 fn name<'b>(header: &'b Header<'_>, extensions: &'b Extensions) -> &'b [u8] {
-    let extended = extensions.long_name.as_deref().or(extensions.path.as_deref());
-    extended.unwrap_or_else(|| header.name())
+    extensions.name().unwrap_or_else(|| header.name())
 }
 
 fn padding(size: u64) -> u64 {

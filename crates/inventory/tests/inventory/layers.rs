@@ -146,6 +146,21 @@ fn global_records_do_not_rename_anything() {
 }
 
 #[test]
+fn only_the_header_right_in_front_of_an_entry_describes_it() {
+    let record = b"10 path=x\n";
+    let global = |archive: Archive| archive.header(Header::new(b'g', "g", 10)).data(record);
+    let npm = Header::new(b'0', "package.json", NPM.len() as u64);
+    let archive = global(Archive::default().pax(&[("path", "hidden")]));
+    let archive = archive.header(npm).data(NPM.as_bytes());
+    assert_eq!(facts(archive).evidence[0].path, "package.json");
+
+    let npm = Header::new(b'0', "package.json", NPM.len() as u64);
+    let archive = Archive::default().pax(&[("path", "hidden")]).pax(&[("mtime", "1")]);
+    let archive = archive.header(npm).data(NPM.as_bytes());
+    assert_eq!(facts(archive).evidence[0].path, "package.json");
+}
+
+#[test]
 fn the_last_of_two_entries_with_one_path_counts() {
     let other = NPM.replace("1.3.0", "2.0.0");
     let archive = Archive::default().file("package.json", NPM).file("./package.json", other);
