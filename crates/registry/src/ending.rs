@@ -14,13 +14,6 @@ use tracing::warn;
 
 use crate::{Error, Registry, blocking, uploads::Came};
 
-/// What a row says about a bucket's objects.
-pub(crate) fn parts_of(text: Option<&str>) -> Result<Option<Parts>, Error> {
-    let Some(text) = text else { return Ok(None) };
-    // Parts that cannot be read are a session that cannot go on: the client starts again.
-    Parts::from_text(text).map(Some).ok_or(Error::UploadUnknown)
-}
-
 impl Registry {
     /// Whether every upload has a row, as long as the store has something of it.
     pub(crate) fn keeps_rows(&self) -> bool {
