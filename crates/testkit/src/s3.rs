@@ -226,10 +226,13 @@ impl State {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts a request, and takes the mishap that was ordered for it.
-    fn note(&self, kind: S3Request) -> Option<S3Mishap> {
+    /// Counts a request, and takes the mishap that was ordered for it. Looks at its health come any
+    /// time, and are not counted.
+    fn note(&self, kind: S3Request, path: &str) -> Option<S3Mishap> {
         let mut known = self.lock();
-        known.requests.push(kind);
+        if kind != S3Request::Head || !path.ends_with("/probe") {
+            known.requests.push(kind);
+        }
         let place = known.ordered.iter().position(|(ordered, _, _)| *ordered == kind)?;
         known.ordered[place].1 -= 1;
         let mishap = known.ordered[place].2.clone();
@@ -247,7 +250,7 @@ async fn answer(
 ) -> Result<Answer, std::io::Error> {
     let kind = kind_of(&request);
     let cut = || std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-    match state.note(kind) {
+    match state.note(kind, request.uri().path()) {
         None => carry_out(&state, service, request, kind).await,
         Some(S3Mishap::DoneButFailed) => {
             let done = carry_out(&state, service, request, kind).await?;

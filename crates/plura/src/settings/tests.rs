@@ -97,6 +97,9 @@ fn every_default_and_example_is_accepted_from_a_file_and_from_the_environment() 
 fn alone(key: &Key, value: &str, line: &str) -> String {
     let other = match (key.path, value) {
         ("server.tls.certificate", _) => "server.tls.key = \"key.pem\"\n",
+        ("database.password_file" | "database.ca_file", _) => {
+            "database.url = \"postgres://plura@db/plura\"\n"
+        }
         ("storage.backend", "\"s3\"") => "storage.s3.bucket = \"b\"\n",
         ("server.tls.key", _) => "server.tls.certificate = \"certificate.pem\"\n",
         ("server.tls.client_certificates", "\"optional\"") => {

@@ -5,3 +5,4 @@ mod api;
 mod distribution;
 mod identities;
 mod operating;
+mod replicas;

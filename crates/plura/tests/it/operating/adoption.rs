@@ -144,8 +144,8 @@ async fn check_image(repository: &Repository, tag: &str, image: &Image) {
     }
     for blob in &image.blobs {
         repository.get_blob(&blob.digest()).await.expect(200).expect_body(&blob.bytes);
-        let part = repository.blob(Method::GET, &blob.digest()).header("range", "bytes=1-3");
-        part.await.expect(206).expect_body(&blob.bytes.slice(1..4));
+        let part = repository.blob(Method::GET, &blob.digest()).header("range", "bytes=1-");
+        part.await.expect(206).expect_body(&blob.bytes.slice(1..));
     }
 }
 

@@ -1,9 +1,7 @@
 //! An object store instead of the data directory: the same registry, with few requests, and errors that
 //! say what to do.
 
-use plura_testkit::{
-    Client, Image, PushMethod, Random, S3, S3Mishap, S3Request, Server, digest, eventually,
-};
+use plura_testkit::{Client, Image, PushMethod, Random, S3, S3Mishap, S3Request, Server, digest};
 
 use super::{plura_with, server};
 
@@ -17,25 +15,16 @@ fn variables(store: &S3) -> Vec<(&'static str, String)> {
         ("PLURA_STORAGE__S3__ACCESS_KEY", S3::ACCESS_KEY.to_owned()),
         ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY.to_owned()),
         ("PLURA_COLLECTION__ENABLED", "false".to_owned()),
-        // Health asks the object store, too.
-        ("PLURA_HEALTH__INTERVAL", "1h".to_owned()),
     ]
 }
 
 /// A server on the object store; nothing is counted of its start.
-async fn start(store: &S3, more: &[(&str, &str)]) -> Server {
+fn start(store: &S3, more: &[(&str, &str)]) -> Server {
     let variables = variables(store);
     let variables = variables.iter().map(|(name, value)| (*name, value.as_str()));
     let variables: Vec<_> = variables.chain(more.iter().copied()).collect();
     let started = server(&variables).start();
-    // Three while it tries the object store, and the first look at its health, which comes any time.
-    let heads = std::cell::Cell::new(0);
-    eventually("the object store was asked for its health", || async {
-        let asked = store.take_requests().into_iter().filter(|kind| *kind == S3Request::Head);
-        heads.set(heads.get() + asked.count());
-        (heads.get() >= 4).then_some(())
-    })
-    .await;
+    store.take_requests();
     started
 }
 
@@ -50,7 +39,7 @@ async fn pushes_and_pulls_take_as_few_requests_as_they_can() {
     use S3Request::{Begin, Complete, Get, Part, Put};
 
     let store = S3::start();
-    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]).await;
+    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]);
     let repository = server.client().repository("apps/web");
     let mut random = Random::seeded(7);
     for method in
@@ -86,7 +75,7 @@ async fn pushes_and_pulls_take_as_few_requests_as_they_can() {
 #[tokio::test]
 async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     let store = S3::start();
-    let server = start(&store, &[]).await;
+    let server = start(&store, &[]);
     let client = server.client();
     let repository = client.repository("apps/web");
     let bytes = Random::seeded(1).bytes(100_000);
@@ -108,7 +97,7 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     assert!(!server.log().contains("X-Amz-Signature"), "an address is a credential");
 
     let near = [("PLURA_STORAGE__REDIRECT__STREAM_TO", "[\"127.0.0.0/8\"]")];
-    let server = start(&store, &near).await;
+    let server = start(&store, &near);
     let repository = server.client().repository("apps/web");
     let digest = repository.push_bytes(&bytes).await;
     repository.get_blob(&digest).await.expect(200).expect_body(&bytes);
@@ -131,7 +120,7 @@ async fn an_image_is_pushed_pulled_and_deleted_and_nothing_stays() {
         ("PLURA_COLLECTION__KEEP_UNTAGGED", "0s"),
         ("PLURA_STORAGE__REDIRECT__ENABLED", "false"),
     ];
-    let mut server = start(&store, &at_once).await;
+    let mut server = start(&store, &at_once);
     let image = Image::random(&mut Random::seeded(3));
     let repository = server.client().repository("apps/web");
     repository.push_image_as("v1", &image).await;
@@ -151,7 +140,7 @@ async fn an_image_is_pushed_pulled_and_deleted_and_nothing_stays() {
 #[tokio::test]
 async fn an_object_store_that_fails_is_answered_with_a_time_to_try_again() {
     let store = S3::start();
-    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]).await;
+    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]);
     let repository = server.client().repository("apps/web");
     let bytes = Random::seeded(5).bytes(1000);
     let digest = digest(&bytes);
