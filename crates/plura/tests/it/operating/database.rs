@@ -111,8 +111,11 @@ async fn an_outage_is_answered_with_later_and_ends_without_a_restart() {
     let password = secrets.path().join("password");
     fs::write(&password, PASSWORD).expect("the password is written");
     let url = database.tcp_url(proxy.port());
-    let environment =
-        [("PLURA_DATABASE__URL", url.as_str()), ("PLURA_DATABASE__PASSWORD_FILE", text(&password))];
+    let environment = [
+        ("PLURA_DATABASE__URL", url.as_str()),
+        ("PLURA_DATABASE__PASSWORD_FILE", text(&password)),
+        ("PLURA_ACCESS__CREATE_PROJECTS", "true"),
+    ];
     let builder = server(&environment).administrator("root", "correct horse battery");
     let server = tokio::task::spawn_blocking(move || builder.start()).await.expect("it starts");
     let client = server.client().basic("root", "correct horse battery");
