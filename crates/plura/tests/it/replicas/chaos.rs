@@ -15,7 +15,7 @@ use super::cluster::{Cluster, answered, path_of};
 fn span() -> Duration {
     let seconds = std::env::var("PLURA_CHAOS_SECONDS").ok();
     let seconds = seconds.map(|text| text.parse().expect("PLURA_CHAOS_SECONDS is a number"));
-    Duration::from_secs(seconds.unwrap_or(12))
+    Duration::from_secs(seconds.unwrap_or(8))
 }
 
 /// Clients that push, pull and delete, each in a repository of its own.
@@ -104,7 +104,7 @@ impl Worker {
         let start = format!("/v2/{}/blobs/uploads/", self.repository);
         let started = answered(self.any().post(&start).body(Bytes::new()), &[202]).await;
         let Some(started) = started else { return false };
-        let location = path_of(&started.header("location"));
+        let location = path_of(started.header("location"));
         let mut offset = 0;
         for _ in 0..50 {
             let flow = if offset < bytes.len() {
@@ -129,12 +129,9 @@ impl Worker {
         let chunk = bytes.slice(*offset..*offset + length);
         let range = format!("{offset}-{}", *offset + length - 1);
         let request = self.any().patch(location).header("content-range", &range).body(chunk);
-        match answered(request, &[202, 416]).await.map(|answer| answer.status) {
-            Some(202) => {
-                *offset += length;
-                return ControlFlow::Continue(());
-            }
-            Some(_) | None => {}
+        if answered(request, &[202, 416]).await.is_some_and(|answer| answer.status == 202) {
+            *offset += length;
+            return ControlFlow::Continue(());
         }
         let Some(progress) = answered(self.any().get(location), &[204, 404]).await else {
             return ControlFlow::Continue(());
@@ -154,9 +151,8 @@ impl Worker {
 
     async fn finish(&mut self, location: &str, digest: &str) -> ControlFlow<bool> {
         let request = self.any().put(location).query("digest", digest).body(Bytes::new());
-        match answered(request, &[201, 404]).await.map(|answer| answer.status) {
-            Some(201) => return ControlFlow::Break(true),
-            Some(_) | None => {}
+        if answered(request, &[201, 404]).await.is_some_and(|answer| answer.status == 201) {
+            return ControlFlow::Break(true);
         }
         // The answer may have been lost after the commit.
         let path = format!("/v2/{}/blobs/{digest}", self.repository);
