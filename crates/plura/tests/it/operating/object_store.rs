@@ -50,7 +50,7 @@ async fn pushes_and_pulls_take_as_few_requests_as_they_can() {
             (4 << 20, vec![Put]),
             (12 << 20, vec![Put]),
             (20 << 20, vec![Begin, Complete, Part, Part]),
-            (30 << 20, vec![Begin, Complete, Part, Part, Part]),
+            (30 << 20, vec![Begin, Complete, Part, Part, Part, Part]),
         ] {
             let bytes = random.bytes(size);
             let digest = digest(&bytes);
