@@ -265,7 +265,7 @@ def settings(values, objects, plura):
             secret.write_text(stand_in(secret.name))
         file = Path(directory, "plura.toml")
         file.write_text(text.replace(SECRETS, directory))
-        run = subprocess.run([plura, "config", "check", "--config", file], capture_output=True, text=True, timeout=30)
+        run = subprocess.run([plura, "config", "check", "--offline", "--config", file], capture_output=True, text=True, timeout=30)
         assert run.returncode == 0, f"{text}\n{run.stdout}{run.stderr}"
         shown = [plura, "config", "show", "--json", "--config", file]
         shown = subprocess.run(shown, capture_output=True, text=True, timeout=30, check=True).stdout

@@ -48,7 +48,7 @@ impl RowClaim {
 impl Registry {
     /// Claims a session that has a row.
     pub(crate) async fn claim(&self, id: &UploadId) -> Result<RowClaim, Error> {
-        if !self.settings().is_shared() {
+        if !self.settings().shares_uploads() {
             return Ok(RowClaim::default());
         }
         let value = uuid::Uuid::new_v4().simple().to_string();

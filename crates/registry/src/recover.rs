@@ -13,7 +13,7 @@ impl Registry {
         match self.blobs() {
             Blobs::Directory(directory) => self.clear_files(directory).await,
             // Among several, claims tell whose session was left how.
-            Blobs::Bucket(_) if self.settings().is_shared() => Ok(()),
+            Blobs::Bucket(_) if self.settings().shares_uploads() => Ok(()),
             Blobs::Bucket(_) => {
                 // What it was writing, nobody knows.
                 for id in upload::all(&mut self.db().read().await?).await? {

@@ -77,9 +77,10 @@ impl Settings {
         }
     }
 
-    /// Whether other processes may use the same database.
-    pub(crate) fn is_shared(&self) -> bool {
-        self.database.is_some()
+    /// Whether other processes may write to the same uploads: they use the same database, and bytes
+    /// are not in a directory, which one process has for itself.
+    pub(crate) fn shares_uploads(&self) -> bool {
+        self.database.is_some() && matches!(self.storage, plura_blob::Storage::Bucket(_))
     }
 
     /// How long after losing its last tag a manifest is reviewed; never, if it is kept anyway.

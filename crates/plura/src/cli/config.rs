@@ -20,7 +20,7 @@ pub(crate) enum ConfigCommand {
     ///
     /// The answer is the exit status: 0 when they are valid, 1 when they are not.
     #[command(after_help = CHECK_HELP)]
-    Check(ShowArgs),
+    Check(CheckSettingsArgs),
 
     /// Print every setting: what it does, its type, its default, its environment variable
     #[command(after_help = REFERENCE_HELP)]
@@ -59,6 +59,20 @@ pub(crate) struct ShowArgs {
     pub(crate) output: OutputArgs,
 }
 
+/// Which settings, and how far to look.
+#[derive(Debug, Args)]
+pub(crate) struct CheckSettingsArgs {
+    /// Look at the settings only, and ask no object store
+    #[arg(long)]
+    pub(crate) offline: bool,
+
+    #[command(flatten)]
+    pub(crate) installation: InstallationArgs,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
 const SHOW_HELP: &str = "\
 Examples:
   plura config show
@@ -68,6 +82,7 @@ Examples:
 const CHECK_HELP: &str = "\
 Examples:
   plura config check --config /etc/plura/plura.toml
+  plura config check --offline      Before the object store is there
   plura config check --json         The problems as data";
 
 const IMPORT_HELP: &str = "\

@@ -32,7 +32,7 @@ pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
 pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
-pub(crate) use self::config::{ConfigCommand, ImportArgs, ShowArgs};
+pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{

@@ -8,7 +8,7 @@ use serde::Serialize;
 use toml::Value;
 
 use self::object_store::Store;
-use crate::cli::{ConfigCommand, OutputArgs, ShowArgs};
+use crate::cli::{CheckSettingsArgs, ConfigCommand, OutputArgs, ShowArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::settings::{
@@ -84,9 +84,10 @@ struct Checked {
     object_store: Option<Store>,
 }
 
-fn check(args: &ShowArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+fn check(args: &CheckSettingsArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let sources = super::sources(&args.installation, args.installation.flags())?;
     let (problems, object_store) = match resolve(&sources) {
+        Ok(_) if args.offline => (Vec::new(), None),
         Ok(resolved) => (Vec::new(), object_store::examine(&resolved.settings)?),
         Err(Problems(problems)) => (problems, None),
     };

@@ -37,6 +37,9 @@ fn help_that_was_asked_for_is_data() {
     Usage: plura config check [OPTIONS]
 
     Options:
+          --offline
+              Look at the settings only, and ask no object store
+
           --data <DIR>
               The directory that holds the installation; sets `data`, as `PLURA_DATA` does
 
@@ -63,6 +66,7 @@ fn help_that_was_asked_for_is_data() {
 
     Examples:
       plura config check --config /etc/plura/plura.toml
+      plura config check --offline      Before the object store is there
       plura config check --json         The problems as data
     --- stderr
     ");

@@ -164,6 +164,7 @@ async fn die(operation: &str, test: &str, point: &str, pass: u32) -> bool {
     let said = String::from_utf8_lossy(&child.stderr).into_owned();
     assert!(died || child.status.success(), "{operation} at {point}: {said}");
 
+    store.pass_time().await;
     store.reopen().await;
     let place = format!("{operation} at pass {pass} of {point}");
     store.assert_sound().await;

@@ -170,9 +170,14 @@ impl Store {
     /// Lets go of the registry without closing anything, and opens the directory again.
     pub(crate) async fn crash(&mut self) {
         drop(self.registry.take());
-        // As it is when some time has passed: what it held alone is free.
-        self.execute("delete from lease").await;
+        self.pass_time().await;
         self.reopen().await;
+    }
+
+    /// As it is when some time has passed after a process died: what it held alone is free.
+    pub(crate) async fn pass_time(&self) {
+        self.execute("delete from lease").await;
+        self.execute("update upload set claimed_until = 0 where claim is not null").await;
     }
 
     /// Opens the directory again; another clone may still be on its way out.
@@ -188,7 +193,7 @@ impl Store {
 
     /// Opens the directory again with other settings.
     pub(crate) async fn reopen_with(&mut self, settings: Settings) {
-        self.settings = settings;
+        self.settings = Settings { database: self.settings.database.clone(), ..settings };
         self.reopen().await;
     }
 
@@ -329,7 +334,10 @@ impl Store {
         if self.bucket.is_none() {
             return self.path().join("uploads").join(&self.files("uploads")[0]);
         }
-        let tail = "select '', '', json_extract(parts, '$.tail.key') from upload";
+        let tail = match self.database {
+            Some(_) => "select '', '', parts::json -> 'tail' ->> 'key' from upload",
+            None => "select '', '', json_extract(parts, '$.tail.key') from upload",
+        };
         let (_, _, key) = self.select(tail).await.pop().expect("a session with a tail");
         self.blobs_path().join(key)
     }
