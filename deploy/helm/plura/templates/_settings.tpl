@@ -83,7 +83,9 @@ ca_file: /run/secrets/plura/s3-ca/ca.crt
 {{- end }}
 {{- end }}
 bucket: {{ .bucket | quote }}
+{{- if .prefix }}
 prefix: {{ .prefix | quote }}
+{{- end }}
 {{- if .existingSecret }}
 access_key_file: /run/secrets/plura/s3/access_key
 secret_key_file: /run/secrets/plura/s3/secret_key
