@@ -2,7 +2,9 @@ use std::fmt;
 
 /// How much of a layer is read, and how much of what was read is kept.
 ///
-/// Layers come from whoever may push. Reading one costs at most these numbers, whatever it claims.
+/// Layers come from whoever may push. Reading one costs at most these numbers, whatever it claims: of
+/// memory, a few mebibytes, [`Self::held_file_bytes`], [`Self::archive_expanded_bytes`] and
+/// [`Self::kept_bytes`] at worst, and a few mebibytes for what is usual.
 #[derive(Clone, Debug)]
 pub struct Limits {
     /// Entries of the archive.
@@ -61,7 +63,7 @@ impl Default for Limits {
             searched_file_bytes: 256 << 10,
             archive_depth: 4,
             archive_entries: 200_000,
-            archive_expanded_bytes: 256 * MIB,
+            archive_expanded_bytes: 128 * MIB,
             packages: 200_000,
             kept_bytes: 64 * MIB,
             findings: 1000,

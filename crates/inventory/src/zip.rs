@@ -55,6 +55,11 @@ pub fn visit<'a>(
 }
 
 impl<'a> Member<'a> {
+    /// Whether its data is in the archive as it is.
+    pub fn is_stored(&self) -> bool {
+        self.method == STORED
+    }
+
     /// Its data, if that is at most `most` bytes, whatever it claims.
     pub fn data(&self, most: u64) -> Result<Cow<'a, [u8]>, Unreadable> {
         let outside = Unreadable("a member lies outside of it");

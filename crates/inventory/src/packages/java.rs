@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use super::{Found, Unreadable};
 use crate::{Limits, Package, PackageKind, zip};
 
@@ -67,7 +69,7 @@ fn archive(
     let mut read = Ok(());
     for inner in &contents.archives {
         let inner_read = budget
-            .take(inner, u64::MAX)
+            .archive(inner)
             .and_then(|data| archive(&inner.name, &data, depth - 1, budget, found));
         read = read.and(inner_read);
     }
@@ -100,11 +102,16 @@ pub(crate) fn is_archive(name: &str) -> bool {
 }
 
 impl Budget {
+    /// An archive that is stored as it is takes no memory, and what is in it is paid for itself.
+    fn archive<'a>(&mut self, member: &zip::Member<'a>) -> Result<Cow<'a, [u8]>, Unreadable> {
+        if member.is_stored() { member.data(u64::MAX) } else { self.take(member, u64::MAX) }
+    }
+
     fn take<'a>(
         &mut self,
         member: &zip::Member<'a>,
         most: u64,
-    ) -> Result<std::borrow::Cow<'a, [u8]>, Unreadable> {
+    ) -> Result<Cow<'a, [u8]>, Unreadable> {
         let data = member.data(most.min(self.expanded))?;
         self.expanded -= data.len() as u64;
         Ok(data)
