@@ -3,7 +3,9 @@ use std::path::PathBuf;
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
-use crate::{Entry, Error, Finding, FindingKind, Item, Listing, Tree, distribution, layout};
+use crate::{
+    Entry, EntryKind, Error, Finding, FindingKind, Item, Listing, Tree, distribution, layout,
+};
 
 /// How the files of a tree are arranged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +104,24 @@ impl Output {
     /// The next entries of a list.
     pub(crate) async fn page(&self, listing: &mut Listing) -> Result<Option<Vec<Entry>>, Stop> {
         Ok(self.readable(listing.page().await).await?.flatten())
+    }
+
+    /// The directories below `path` that are named after an algorithm of digests; another is a finding.
+    pub(crate) async fn algorithms(&self, tree: &Tree, path: &str) -> Result<Vec<String>, Stop> {
+        let mut listing = self.list(tree, path).await?;
+        let mut known = Vec::new();
+        while let Some(page) = self.page(&mut listing).await? {
+            for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
+                if matches!(entry.name.as_str(), "sha256" | "sha512") {
+                    known.push(entry.name);
+                    continue;
+                }
+                let path = format!("{path}/{}", entry.name);
+                let detail = "an algorithm that plura does not compute; left out";
+                self.finding(Finding::lost(FindingKind::UnsupportedDigest, path, detail)).await?;
+            }
+        }
+        Ok(known)
     }
 
     /// What was read; an object that cannot be read is a finding, and then nothing.

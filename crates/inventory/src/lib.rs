@@ -11,7 +11,6 @@ mod configuration;
 mod error;
 mod evidence;
 mod executable;
-mod inflate;
 mod json;
 mod layer;
 mod limits;
@@ -44,7 +43,6 @@ pub use secrets::{Finding, Rule};
 pub mod parse {
     //! The readers of single files, as fuzz targets and tests call them.
     pub use crate::executable::packages as executable;
-    pub use crate::inflate::gunzip;
     pub use crate::packages::parse_for_tests::*;
     pub use crate::zip::visit as zip;
 }

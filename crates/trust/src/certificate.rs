@@ -112,24 +112,24 @@ fn check_length(length: usize) -> Result<(), Refusal> {
 
 fn parse(der: &[u8]) -> Result<Certificate, Malformed> {
     let mut outer = Reader::only(der, tag::SEQUENCE)?.inner();
-    let to_be_signed = outer.expect(tag::SEQUENCE)?;
-    outer.expect(tag::SEQUENCE)?;
-    outer.expect(tag::BIT_STRING)?.bits()?;
+    let to_be_signed = outer.read(tag::SEQUENCE)?;
+    outer.read(tag::SEQUENCE)?;
+    outer.read(tag::BIT_STRING)?.bits()?;
     outer.end()?;
 
     let mut fields = to_be_signed.inner();
     // Version 3 is written as 2; older ones have no extensions.
-    if fields.expect(tag::context(0))?.value != [tag::INTEGER, 1, 2] {
+    if fields.read(tag::context(0))?.value != [tag::INTEGER, 1, 2] {
         return Err(Malformed);
     }
-    let serial = fields.expect(tag::INTEGER)?.value.to_vec();
-    fields.expect(tag::SEQUENCE)?;
-    let issuer = fields.expect(tag::SEQUENCE)?.whole.to_vec();
+    let serial = fields.read(tag::INTEGER)?.value.to_vec();
+    fields.read(tag::SEQUENCE)?;
+    let issuer = fields.read(tag::SEQUENCE)?.whole.to_vec();
     let mut validity = fields.sequence()?;
     let (not_before, not_after) = (validity.next()?.time()?, validity.next()?.time()?);
     validity.end()?;
-    let subject = fields.expect(tag::SEQUENCE)?.whole.to_vec();
-    let spki = fields.expect(tag::SEQUENCE)?.whole.to_vec();
+    let subject = fields.read(tag::SEQUENCE)?.whole.to_vec();
+    let spki = fields.read(tag::SEQUENCE)?.whole.to_vec();
     // The unique identifiers of issuer and subject, which nobody uses.
     fields.optional(0x81)?;
     fields.optional(0x82)?;
@@ -156,9 +156,9 @@ fn extensions_of(bytes: &[u8]) -> Result<Vec<Extension>, Malformed> {
     let mut extensions: Vec<Extension> = Vec::new();
     while !list.is_empty() {
         let mut fields = list.sequence()?;
-        let oid = fields.expect(tag::OID)?.value.to_vec();
+        let oid = fields.read(tag::OID)?.value.to_vec();
         fields.optional(tag::BOOLEAN)?;
-        let value = fields.expect(tag::OCTET_STRING)?.value.to_vec();
+        let value = fields.read(tag::OCTET_STRING)?.value.to_vec();
         fields.end()?;
         // RFC 5280, 4.2: at most one of a kind; two readers could see two of them.
         if extensions.iter().any(|known| known.oid == oid) {
@@ -173,8 +173,8 @@ fn extensions_without(bytes: &[u8], oid: &[u8]) -> Result<Vec<u8>, Malformed> {
     let mut list = Reader::only(bytes, tag::SEQUENCE)?.inner();
     let mut kept = Vec::with_capacity(bytes.len());
     while !list.is_empty() {
-        let extension = list.expect(tag::SEQUENCE)?;
-        if extension.inner().expect(tag::OID)?.value != oid {
+        let extension = list.read(tag::SEQUENCE)?;
+        if extension.inner().read(tag::OID)?.value != oid {
             kept.extend_from_slice(extension.whole);
         }
     }

@@ -74,7 +74,7 @@ impl<'a> Reader<'a> {
     /// The one element that the bytes are.
     pub(crate) fn only(bytes: &'a [u8], tag: u8) -> Result<Element<'a>, Malformed> {
         let mut reader = Self::new(bytes);
-        let element = reader.expect(tag)?;
+        let element = reader.read(tag)?;
         reader.end()?;
         Ok(element)
     }
@@ -101,7 +101,8 @@ impl<'a> Reader<'a> {
         Ok(Element { tag, value, whole: &all[..all.len() - rest.len()] })
     }
 
-    pub(crate) fn expect(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
+    /// The next element, which must have the tag.
+    pub(crate) fn read(&mut self, tag: u8) -> Result<Element<'a>, Malformed> {
         let element = self.next()?;
         if element.tag == tag { Ok(element) } else { Err(Malformed) }
     }
@@ -112,7 +113,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn sequence(&mut self) -> Result<Reader<'a>, Malformed> {
-        Ok(self.expect(tag::SEQUENCE)?.inner())
+        Ok(self.read(tag::SEQUENCE)?.inner())
     }
 }
 

@@ -110,10 +110,10 @@ fn subject(extension: &[u8]) -> Result<String, Malformed> {
 }
 
 fn other_name(mut fields: Reader<'_>) -> Result<String, Malformed> {
-    if fields.expect(tag::OID)?.value != [FULCIO, &[OTHER_NAME]].concat() {
+    if fields.read(tag::OID)?.value != [FULCIO, &[OTHER_NAME]].concat() {
         return Err(Malformed);
     }
-    let value = fields.expect(tag::context(0))?.value;
+    let value = fields.read(tag::context(0))?.value;
     fields.end()?;
     text(value)
 }

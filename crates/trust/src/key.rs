@@ -185,10 +185,10 @@ impl PublicKey {
 fn parse(spki: &[u8]) -> Result<Option<(KeyKind, &[u8])>, Malformed> {
     let mut outer = Reader::only(spki, tag::SEQUENCE)?.inner();
     let mut algorithm = outer.sequence()?;
-    let bytes = outer.expect(tag::BIT_STRING)?.bits()?;
+    let bytes = outer.read(tag::BIT_STRING)?.bits()?;
     outer.end()?;
-    let kind = match algorithm.expect(tag::OID)?.value {
-        oid::EC => match algorithm.expect(tag::OID)?.value {
+    let kind = match algorithm.read(tag::OID)?.value {
+        oid::EC => match algorithm.read(tag::OID)?.value {
             oid::P256 => KeyKind::EcdsaP256,
             oid::P384 => KeyKind::EcdsaP384,
             oid::P521 => KeyKind::EcdsaP521,
@@ -203,7 +203,7 @@ fn parse(spki: &[u8]) -> Result<Option<(KeyKind, &[u8])>, Malformed> {
 
 /// RFC 8017, A.1.1.
 fn modulus_bits(key: &[u8]) -> Result<usize, Malformed> {
-    let modulus = Reader::only(key, tag::SEQUENCE)?.inner().expect(tag::INTEGER)?.value;
+    let modulus = Reader::only(key, tag::SEQUENCE)?.inner().read(tag::INTEGER)?.value;
     let modulus = modulus.strip_prefix(&[0]).unwrap_or(modulus);
     let leading = modulus.first().ok_or(Malformed)?.leading_zeros() as usize;
     Ok(modulus.len() * 8 - leading)

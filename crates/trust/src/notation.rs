@@ -266,10 +266,10 @@ fn attributes(name: &[u8]) -> Result<BTreeMap<&'static str, String>, Malformed> 
     let mut parts = Reader::only(name, tag::SEQUENCE)?.inner();
     let mut attributes = BTreeMap::new();
     while !parts.is_empty() {
-        let mut set = parts.expect(tag::SET)?.inner();
+        let mut set = parts.read(tag::SET)?.inner();
         let mut attribute = set.sequence()?;
         set.end()?;
-        let short = match attribute.expect(tag::OID)?.value {
+        let short = match attribute.read(tag::OID)?.value {
             [0x55, 4, 3] => "CN",
             [0x55, 4, 6] => "C",
             [0x55, 4, 7] => "L",

@@ -143,10 +143,10 @@ fn kind(pkcs8: &[u8]) -> Result<Kind, Malformed> {
     use crate::key::oid;
 
     let mut fields = Reader::only(pkcs8, tag::SEQUENCE)?.inner();
-    fields.expect(tag::INTEGER)?;
+    fields.read(tag::INTEGER)?;
     let mut algorithm = fields.sequence()?;
-    match algorithm.expect(tag::OID)?.value {
-        oid::EC => match algorithm.expect(tag::OID)?.value {
+    match algorithm.read(tag::OID)?.value {
+        oid::EC => match algorithm.read(tag::OID)?.value {
             oid::P256 => Ok(Kind::Ecdsa(&ECDSA_P256_SHA256_ASN1_SIGNING)),
             oid::P384 => Ok(Kind::Ecdsa(&ECDSA_P384_SHA384_ASN1_SIGNING)),
             _ => Err(Malformed),

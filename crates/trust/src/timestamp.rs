@@ -93,21 +93,21 @@ struct Signer<'a> {
 impl<'a> Token<'a> {
     fn read(response: &'a [u8]) -> Result<Self, Malformed> {
         let mut content = content_of(response)?;
-        if content.expect(tag::OID)?.value != oid::SIGNED_DATA {
+        if content.read(tag::OID)?.value != oid::SIGNED_DATA {
             return Err(Malformed);
         }
-        let mut data = content.expect(tag::context(0))?.inner().sequence()?;
-        data.expect(tag::INTEGER)?;
-        data.expect(tag::SET)?;
+        let mut data = content.read(tag::context(0))?.inner().sequence()?;
+        data.read(tag::INTEGER)?;
+        data.read(tag::SET)?;
         let mut encapsulated = data.sequence()?;
-        if encapsulated.expect(tag::OID)?.value != oid::TST_INFO {
+        if encapsulated.read(tag::OID)?.value != oid::TST_INFO {
             return Err(Malformed);
         }
-        let info = encapsulated.expect(tag::context(0))?.value;
+        let info = encapsulated.read(tag::context(0))?.value;
         let info = Reader::only(info, tag::OCTET_STRING)?.value;
         let embedded = certificates(data.optional(tag::context(0))?)?;
         data.optional(tag::context(1))?;
-        let signer = Signer::read(data.expect(tag::SET)?)?;
+        let signer = Signer::read(data.read(tag::SET)?)?;
         let (imprint, time) = read_info(info)?;
         Ok(Self { info, time, imprint, embedded, signer })
     }
@@ -168,21 +168,21 @@ impl<'a> Signer<'a> {
         let mut signers = signers.inner();
         let mut fields = signers.sequence()?;
         signers.end()?;
-        fields.expect(tag::INTEGER)?;
+        fields.read(tag::INTEGER)?;
         let identifier = fields.next()?;
         let (issuer_and_serial, key_identifier) = match identifier.tag {
             tag::SEQUENCE => {
                 let mut parts = identifier.inner();
-                let issuer = parts.expect(tag::SEQUENCE)?.whole;
-                (Some((issuer, parts.expect(tag::INTEGER)?.value)), None)
+                let issuer = parts.read(tag::SEQUENCE)?.whole;
+                (Some((issuer, parts.read(tag::INTEGER)?.value)), None)
             }
             0x80 => (None, Some(identifier.value)),
             _ => return Err(Malformed),
         };
-        let digest = algorithm(fields.sequence()?.expect(tag::OID)?.value)?;
-        let attributes = fields.expect(tag::context(0))?;
-        fields.expect(tag::SEQUENCE)?;
-        let signature = fields.expect(tag::OCTET_STRING)?.value;
+        let digest = algorithm(fields.sequence()?.read(tag::OID)?.value)?;
+        let attributes = fields.read(tag::context(0))?;
+        fields.read(tag::SEQUENCE)?;
+        let signature = fields.read(tag::OCTET_STRING)?.value;
         // They are stored with a tag of the context and signed as the set they are.
         let attributes = element(tag::SET, attributes.value);
         Ok(Self { issuer_and_serial, key_identifier, digest, attributes, signature })
@@ -212,10 +212,10 @@ impl<'a> Signer<'a> {
             let mut certificates = Reader::only(&attribute, tag::SEQUENCE)?.inner().sequence()?;
             let mut first = certificates.sequence()?;
             let hash = match first.optional(tag::SEQUENCE)? {
-                Some(named) => algorithm(named.inner().expect(tag::OID)?.value)?,
+                Some(named) => algorithm(named.inner().read(tag::OID)?.value)?,
                 None => &digest::SHA256,
             };
-            let expected = first.expect(tag::OCTET_STRING)?.value;
+            let expected = first.read(tag::OCTET_STRING)?.value;
             Ok(digest::digest(hash, &certificate.der).as_ref() == expected)
         };
         hash().unwrap_or(false)
@@ -226,10 +226,10 @@ impl<'a> Signer<'a> {
         let mut list = Reader::only(&self.attributes, tag::SET).ok()?.inner();
         let mut found = None;
         while let Ok(mut fields) = list.sequence() {
-            if fields.expect(tag::OID).ok()?.value != oid {
+            if fields.read(tag::OID).ok()?.value != oid {
                 continue;
             }
-            let mut values = fields.expect(tag::SET).ok()?.inner();
+            let mut values = fields.read(tag::SET).ok()?.inner();
             let value = values.next().ok()?;
             // RFC 5652, section 11.2: one of a kind with one value.
             if !values.is_empty() || found.is_some() {
@@ -250,7 +250,7 @@ fn content_of(response: &[u8]) -> Result<Reader<'_>, Malformed> {
     }
     let mut outer = outer;
     let mut status = outer.sequence()?;
-    if !matches!(status.expect(tag::INTEGER)?.value, [0 | 1]) {
+    if !matches!(status.read(tag::INTEGER)?.value, [0 | 1]) {
         return Err(Malformed);
     }
     outer.sequence()
@@ -261,15 +261,15 @@ type Imprint<'a> = (&'static digest::Algorithm, &'a [u8]);
 /// The `TSTInfo` of RFC 3161, section 2.4.2.
 fn read_info(info: &[u8]) -> Result<(Imprint<'_>, Timestamp), Malformed> {
     let mut fields = Reader::only(info, tag::SEQUENCE)?.inner();
-    if fields.expect(tag::INTEGER)?.value != [1] {
+    if fields.read(tag::INTEGER)?.value != [1] {
         return Err(Malformed);
     }
-    fields.expect(tag::OID)?;
+    fields.read(tag::OID)?;
     let mut imprint = fields.sequence()?;
-    let hash = algorithm(imprint.sequence()?.expect(tag::OID)?.value)?;
-    let hashed = imprint.expect(tag::OCTET_STRING)?.value;
-    fields.expect(tag::INTEGER)?;
-    let time = fields.expect(tag::GENERALIZED_TIME)?.time()?;
+    let hash = algorithm(imprint.sequence()?.read(tag::OID)?.value)?;
+    let hashed = imprint.read(tag::OCTET_STRING)?.value;
+    fields.read(tag::INTEGER)?;
+    let time = fields.read(tag::GENERALIZED_TIME)?.time()?;
     Ok(((hash, hashed), time))
 }
 

@@ -8,7 +8,7 @@ use crate::{EntryKind, Finding, FindingKind, FoundBlob, Item, Place, scan::Stop}
 impl Scanner {
     pub(super) async fn layers(&mut self, repository: &Repository) -> Result<(), Stop> {
         let above = format!("{}/_layers", repository.path);
-        for algorithm in self.algorithms(&above).await? {
+        for algorithm in self.output.algorithms(&self.tree, &above).await? {
             let path = format!("{above}/{algorithm}");
             let mut listing = self.output.list(&self.tree, &path).await?;
             while let Some(page) = self.output.page(&mut listing).await? {

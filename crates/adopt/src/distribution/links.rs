@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use plura_oci::{Digest, ParseDigestError};
 
 use super::Scanner;
-use crate::{EntryKind, Finding, FindingKind, scan::Stop};
+use crate::{Finding, FindingKind, scan::Stop};
 
 /// A link holds a digest; anything much longer is none.
 const LINK_LIMIT: u64 = 1024;
@@ -34,24 +34,6 @@ pub(super) enum Content {
 }
 
 impl Scanner {
-    /// The links below a directory, a page of names at a time.
-    pub(super) async fn algorithms(&self, path: &str) -> Result<Vec<String>, Stop> {
-        let mut listing = self.output.list(&self.tree, path).await?;
-        let mut known = Vec::new();
-        while let Some(page) = self.output.page(&mut listing).await? {
-            for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
-                if matches!(entry.name.as_str(), "sha256" | "sha512") {
-                    known.push(entry.name);
-                    continue;
-                }
-                let path = format!("{path}/{}", entry.name);
-                let detail = "an algorithm that plura does not compute; left out";
-                self.tell(Finding::lost(FindingKind::UnsupportedDigest, path, detail)).await?;
-            }
-        }
-        Ok(known)
-    }
-
     /// The link below a directory that is named after a digest; none, where it was deleted, and where
     /// the name is no digest.
     pub(super) async fn link(

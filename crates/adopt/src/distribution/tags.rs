@@ -65,7 +65,7 @@ impl Scanner {
         let history = format!("{above}/index");
         let mut newest: Option<(SystemTime, Digest)> = None;
         let mut unclear = false;
-        for algorithm in self.algorithms(&history).await? {
+        for algorithm in self.output.algorithms(&self.tree, &history).await? {
             let mut listing =
                 self.output.list(&self.tree, &format!("{history}/{algorithm}")).await?;
             while let Some(page) = self.output.page(&mut listing).await? {

@@ -8,7 +8,7 @@ use crate::{EntryKind, Finding, FindingKind, Item, scan::Stop};
 impl Scanner {
     pub(super) async fn verify(&mut self) -> Result<(), Stop> {
         let above = format!("{}blobs", self.base);
-        for algorithm in self.algorithms(&above).await? {
+        for algorithm in self.output.algorithms(&self.tree, &above).await? {
             let path = format!("{above}/{algorithm}");
             let mut shards = self.output.list(&self.tree, &path).await?;
             while let Some(page) = self.output.page(&mut shards).await? {

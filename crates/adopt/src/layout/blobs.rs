@@ -3,14 +3,12 @@
 use plura_oci::{Digest, Manifest};
 
 use super::{Layout, Scanner};
-use crate::{
-    EntryKind, Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat, scan::Stop,
-};
+use crate::{Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat, scan::Stop};
 
 impl Scanner {
     /// All files that have content.
     pub(super) async fn content(&mut self, layout: &Layout) -> Result<(), Stop> {
-        for algorithm in self.algorithms(layout).await? {
+        for algorithm in self.output.algorithms(&self.tree, &layout.below("blobs")).await? {
             let path = layout.below(&format!("blobs/{algorithm}"));
             let mut listing = self.output.list(&self.tree, &path).await?;
             while let Some(page) = self.output.page(&mut listing).await? {
@@ -26,24 +24,6 @@ impl Scanner {
             }
         }
         Ok(())
-    }
-
-    async fn algorithms(&self, layout: &Layout) -> Result<Vec<String>, Stop> {
-        let path = layout.below("blobs");
-        let mut known = Vec::new();
-        let mut listing = self.output.list(&self.tree, &path).await?;
-        while let Some(page) = self.output.page(&mut listing).await? {
-            for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
-                if matches!(entry.name.as_str(), "sha256" | "sha512") {
-                    known.push(entry.name);
-                    continue;
-                }
-                let path = format!("{path}/{}", entry.name);
-                let detail = "an algorithm that plura does not compute; left out";
-                self.tell(Finding::lost(FindingKind::UnsupportedDigest, path, detail)).await?;
-            }
-        }
-        Ok(known)
     }
 
     async fn file(&mut self, layout: &Layout, digest: Digest, path: String) -> Result<(), Stop> {

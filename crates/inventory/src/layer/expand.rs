@@ -1,9 +1,10 @@
 use std::io::{self, Read};
 
+use flate2::bufread::MultiGzDecoder;
 use zstd::stream::read::Decoder as ZstdDecoder;
 
 use super::metered::Metered;
-use crate::{LayerError, Limit, Limits, Place, inflate::GzipReader};
+use crate::{LayerError, Limit, Limits, Place};
 
 /// The archive inside a layer, uncompressed, through a window that can be looked at in place.
 pub(super) struct Expanded<'a, R: Read> {
@@ -21,7 +22,7 @@ pub(super) struct Expanded<'a, R: Read> {
 
 enum Decoder<R: Read> {
     Plain(Metered<R>),
-    Gzip(GzipReader<Metered<R>>),
+    Gzip(Box<MultiGzDecoder<Metered<R>>>),
     Zstd(ZstdDecoder<'static, Metered<R>>),
 }
 
@@ -32,7 +33,7 @@ impl<'a, R: Read> Expanded<'a, R> {
     pub(super) fn new(source: R, limits: &'a Limits) -> Result<Self, LayerError> {
         let mut source = Metered::new(source);
         let decoder = match source.magic().map_err(LayerError::Read)? {
-            [0x1f, 0x8b, ..] => Decoder::Gzip(GzipReader::new(source)),
+            [0x1f, 0x8b, ..] => Decoder::Gzip(Box::new(MultiGzDecoder::new(source))),
             // A frame, or one that is to be skipped, as seekable variants begin with.
             [0x28, 0xb5, 0x2f, 0xfd] | [0x50..=0x5f, 0x2a, 0x4d, 0x18] => {
                 let mut decoder = ZstdDecoder::with_buffer(source).map_err(LayerError::Read)?;
