@@ -186,6 +186,10 @@ impl From<Error> for ApiError {
             Error::ManifestInvalid(_) => {
                 caused(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
             }
+            Error::Signatures(refusal) => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
+                    .with_detail(json!(refusal))
+            }
             Error::ManifestReferences { missing } => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::ManifestBlobUnknown)
                     .with_detail(json!({ "missing": missing }))

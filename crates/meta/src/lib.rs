@@ -13,6 +13,7 @@ pub mod copy;
 pub mod credential;
 mod db;
 mod error;
+pub mod evidence;
 pub mod lease;
 pub mod manifest;
 pub mod membership;
@@ -28,6 +29,7 @@ pub mod tag;
 mod time;
 pub mod total;
 pub mod trust;
+pub mod trust_policy;
 pub mod upload;
 mod writer;
 

@@ -5,6 +5,7 @@ use plura_oci::{Digest, Reference, RepositoryName};
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
     db::{json_array, parse},
+    evidence,
 };
 
 /// A manifest as it is answered.
@@ -187,6 +188,8 @@ pub async fn insert(
         .await?;
     let Some(id) = id else { return Ok(false) };
     insert_references(tx, id, repository, &manifest.references).await?;
+    let about = [Some(&manifest.digest), manifest.subject.as_ref()];
+    evidence::ask(tx, repository, about.into_iter().flatten()).await?;
     Ok(true)
 }
 
@@ -196,17 +199,22 @@ pub async fn delete(
     repository: RepositoryId,
     digest: &Digest,
 ) -> Result<Option<Deleted>, Error> {
-    const FIND: &str = "select id from manifest where repository_id = $1 and digest = $2";
+    const FIND: &str = "select id, subject from manifest where repository_id = $1 and digest = $2";
     const REFERENCES: &str =
         "delete from manifest_reference where manifest_id = $1 returning digest";
-    let id: Option<i64> =
-        tx.query_scalar(FIND).bind(repository).bind(digest.to_string()).fetch_optional().await?;
-    let Some(id) = id else { return Ok(None) };
+    let found: Option<(i64, Option<String>)> =
+        tx.query_as(FIND).bind(repository).bind(digest.to_string()).fetch_optional().await?;
+    let Some((id, subject)) = found else { return Ok(None) };
+    evidence::forget(tx, repository, digest).await?;
     let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
     tx.query("delete from manifest where id = $1").bind(id).execute().await?;
-    let references: Result<_, Error> =
+    let references: Result<Vec<Digest>, Error> =
         references.iter().map(|digest| parse("manifest_reference.digest", digest)).collect();
-    Ok(Some(Deleted { references: references? }))
+    let references = references?;
+    let subject = subject.map(|subject| parse("manifest.subject", &subject)).transpose()?;
+    // What it said about its subject, and what its children had from it, is said no more.
+    evidence::ask(tx, repository, references.iter().chain(&subject)).await?;
+    Ok(Some(Deleted { references }))
 }
 
 /// Those of `digests` that are no manifests of the repository.

@@ -2,7 +2,7 @@
 
 use plura_oci::{Digest, Tag};
 
-use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse, project};
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse, evidence, project};
 
 /// Points the tag at a manifest; returns the digest it pointed at before.
 pub async fn set(
@@ -25,6 +25,7 @@ pub async fn set(
             .bind(now)
             .execute()
             .await?;
+        ask_for_subject(tx, repository, tag).await?;
     }
     if before.is_none() {
         project::add_tags(tx, repository, 1).await?;
@@ -67,6 +68,7 @@ pub async fn delete(
         tx.query_scalar(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
     if digest.is_some() {
         project::add_tags(tx, repository, -1).await?;
+        ask_for_subject(tx, repository, tag).await?;
     }
     digest.map(|digest| parse("tag.digest", &digest)).transpose()
 }
@@ -84,7 +86,20 @@ pub async fn delete_all_of(
         let gone = i64::try_from(names.len()).unwrap_or(i64::MAX);
         project::add_tags(tx, repository, -gone).await?;
     }
-    names.iter().map(|name| parse("tag.name", name)).collect()
+    let names: Result<Vec<Tag>, Error> = names.iter().map(|name| parse("tag.name", name)).collect();
+    let names = names?;
+    for name in &names {
+        ask_for_subject(tx, repository, name).await?;
+    }
+    Ok(names)
+}
+
+/// What stands under a tag of a manifest's name says something about it.
+async fn ask_for_subject(tx: &mut Tx, repository: RepositoryId, tag: &Tag) -> Result<(), Error> {
+    match tag.attachment() {
+        Some(attachment) => evidence::ask(tx, repository, [&attachment.subject]).await,
+        None => Ok(()),
+    }
 }
 
 /// The tags of a repository behind `after`, by name in byte order; at most `limit`.

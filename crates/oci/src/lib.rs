@@ -26,7 +26,7 @@ pub use media_type::{MediaType, ParseMediaTypeError};
 pub use name::{ParseNameError, RepositoryName};
 pub use page::Page;
 pub use range::{ByteRange, ContentRange, RangeError};
-pub use reference::{ParseTagError, Reference, Tag};
+pub use reference::{Attachment, AttachmentKind, ParseTagError, Reference, Tag};
 pub use upload_id::UploadId;
 
 pub mod media_types {

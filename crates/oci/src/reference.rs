@@ -30,6 +30,59 @@ impl Tag {
         let hex = subject.hex();
         Self(format!("{}-{}", subject.algorithm(), &hex[..64]).into())
     }
+
+    /// The tag of what is attached to a subject; none where the digest is too long for one.
+    pub fn of_attachment(subject: &Digest, kind: AttachmentKind) -> Option<Self> {
+        format!("{}-{}.{}", subject.algorithm(), subject.hex(), kind.as_str()).parse().ok()
+    }
+
+    /// What the tag says that it is attached to, if it is the name of such a thing.
+    pub fn attachment(&self) -> Option<Attachment> {
+        let (name, kind) = self.0.rsplit_once('.')?;
+        let (algorithm, hex) = name.split_once('-')?;
+        let kind = AttachmentKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        let subject = format!("{algorithm}:{hex}").parse().ok()?;
+        Some(Attachment { subject, kind })
+    }
+}
+
+/// Something that stands under a tag of another manifest's name, `sha256-<hex>.sig`: how cosign 1 and 2
+/// attach signatures (sigstore/cosign, `SIGNATURE_SPEC.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attachment {
+    /// What it is attached to.
+    pub subject: Digest,
+    /// What it is.
+    pub kind: AttachmentKind,
+}
+
+/// What is attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttachmentKind {
+    /// Signatures, one in each layer.
+    Signatures,
+    /// Signed statements, one in each layer.
+    Attestations,
+    /// A bill of materials.
+    Sbom,
+}
+
+impl AttachmentKind {
+    const ALL: [Self; 3] = [Self::Signatures, Self::Attestations, Self::Sbom];
+
+    /// The end of its tag.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Signatures => "sig",
+            Self::Attestations => "att",
+            Self::Sbom => "sbom",
+        }
+    }
+
+    /// Whether several write it, each adding what is theirs.
+    pub fn is_merged(self) -> bool {
+        matches!(self, Self::Signatures | Self::Attestations)
+    }
 }
 
 impl FromStr for Tag {
@@ -121,6 +174,28 @@ mod tests {
         let too_long = "x".repeat(129);
         for tag in ["", ".a", "-a", "a b", "a+b", "a/b", "é", "a\n", too_long.as_str()] {
             assert_eq!(tag.parse::<Tag>(), Err(ParseTagError), "{tag:?}");
+        }
+    }
+
+    #[test]
+    fn tags_of_attachments_name_their_subject() {
+        let subject = Digest::sha256(b"");
+        for kind in AttachmentKind::ALL {
+            let tag = Tag::of_attachment(&subject, kind).unwrap();
+            assert_eq!(tag.attachment(), Some(Attachment { subject, kind }));
+        }
+        let long = Digest::of(Algorithm::Sha512, b"");
+        assert_eq!(Tag::of_attachment(&long, AttachmentKind::Signatures), None);
+        let hex = Digest::sha256(b"").hex();
+        for other in [
+            "1.0.sig".to_owned(),
+            format!("sha256-{hex}"),
+            format!("sha256-{hex}.sigs"),
+            format!("sha256-{}.sig", &hex[1..]),
+            format!("sha256-{}.sig", hex.to_uppercase()),
+            format!("md5-{hex}.sig"),
+        ] {
+            assert_eq!(other.parse::<Tag>().unwrap().attachment(), None, "{other}");
         }
     }
 

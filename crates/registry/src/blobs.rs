@@ -1,5 +1,7 @@
-use std::ops::Range;
+use std::{ops::Range, os::unix::fs::FileExt as _};
 
+use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt as _;
 use plura_blob::{BlobKey, BlobObject, ObjectStream, Opened};
 use plura_meta::{
     Timestamp, blob,
@@ -7,7 +9,7 @@ use plura_meta::{
 };
 use plura_oci::{Digest, RepositoryName};
 
-use crate::{Error, Registry};
+use crate::{Error, Registry, blocking};
 
 /// A blob that a repository links: known from metadata alone, opened only when its bytes are wanted.
 #[derive(Clone, Debug)]
@@ -17,6 +19,17 @@ pub struct BlobContent {
     /// Its length in bytes.
     pub size: u64,
     key: BlobKey,
+}
+
+/// What there is to read of a blob that should be small.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SmallBlob {
+    /// All of it.
+    Bytes(Bytes),
+    /// Nothing: it has this many bytes.
+    TooLarge(u64),
+    /// Nothing: the repository does not link it.
+    Unknown,
 }
 
 impl Registry {
@@ -66,6 +79,58 @@ impl Registry {
         match object.read(range).await {
             Err(error) => Err(self.missing_or(content, error).await?),
             Ok(stream) => Ok(stream),
+        }
+    }
+
+    /// The whole of a blob that has at most `limit` bytes, for plura's own use: nobody is told that it is
+    /// there, so that its review stays as it is. The bytes are what the digest says.
+    pub async fn small_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: u64,
+    ) -> Result<SmallBlob, Error> {
+        let linked = blob::find_linked(&mut self.db().read().await?, repository, digest).await?;
+        let Some(linked) = linked else { return Ok(SmallBlob::Unknown) };
+        let size = linked.blob.size;
+        if size > limit {
+            return Ok(SmallBlob::TooLarge(size));
+        }
+        let key = stored_key(linked.blob.storage_key)?;
+        let content = BlobContent { digest: *digest, size, key };
+        let bytes = match self.open_blob(&content).await {
+            Err(Error::BlobUnknown(_)) => return Ok(SmallBlob::Unknown),
+            Err(error) => return Err(error),
+            Ok(opened) => self.read_whole(&content, opened).await?,
+        };
+        if Digest::of(digest.algorithm(), &bytes) == *digest {
+            return Ok(SmallBlob::Bytes(bytes));
+        }
+        let damage = plura_meta::Error::Corrupt(format!("the bytes of {digest} are others"));
+        Err(damage.into())
+    }
+
+    async fn read_whole(&self, content: &BlobContent, opened: Opened) -> Result<Bytes, Error> {
+        let length = usize::try_from(content.size).unwrap_or(usize::MAX);
+        match opened {
+            Opened::File(file) => {
+                let read = blocking(move || {
+                    let mut bytes = vec![0; length];
+                    file.file.read_exact_at(&mut bytes, 0)?;
+                    Ok(bytes)
+                });
+                let read: std::io::Result<Vec<u8>> = read.await;
+                Ok(read.map_err(Error::reading(content.key.as_str()))?.into())
+            }
+            Opened::Object(_) if content.size == 0 => Ok(Bytes::new()),
+            Opened::Object(object) => {
+                let mut stream = self.read_object(content, &object, 0..content.size).await?;
+                let mut bytes = BytesMut::with_capacity(length);
+                while let Some(frame) = stream.next().await {
+                    bytes.extend_from_slice(&frame.map_err(Error::reading(content.key.as_str()))?);
+                }
+                Ok(bytes.freeze())
+            }
         }
     }
 

@@ -67,6 +67,9 @@ pub enum Error {
         /// What is missing, in the manifest's order.
         missing: Vec<Digest>,
     },
+    /// What was pushed under a tag for signatures cannot be added to what is there.
+    #[error("{0}")]
+    Signatures(#[from] Box<plura_trust::Refusal>),
     /// The project would hold more than it may.
     #[error(
         "project {} may hold {} {}, and would hold {}; delete what is not needed, or have its quota \
@@ -104,6 +107,12 @@ impl From<plura_blob::Error> for Error {
     }
 }
 
+impl From<plura_trust::Refusal> for Error {
+    fn from(refusal: plura_trust::Refusal) -> Self {
+        Self::Signatures(refusal.into())
+    }
+}
+
 impl plura_meta::Failure for Error {
     fn of_database(&self) -> Option<&plura_meta::Error> {
         match self {
@@ -114,6 +123,12 @@ impl plura_meta::Failure for Error {
 }
 
 impl Error {
+    /// What a failed read of stored bytes says.
+    pub(crate) fn reading(key: &str) -> impl FnOnce(io::Error) -> Self {
+        let path = PathBuf::from(key);
+        move |source| Self::Blobs(plura_blob::Error::Io { action: "read", path, source })
+    }
+
     /// What an armed fault point says.
     pub(crate) fn fault(source: io::Error) -> Self {
         Self::Directory { path: PathBuf::new(), source }

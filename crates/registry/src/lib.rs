@@ -20,6 +20,7 @@ mod limit;
 mod lists;
 mod manifests;
 mod mount;
+mod push;
 mod quota;
 mod recover;
 mod referrers;
@@ -34,7 +35,7 @@ use plura_oci::RepositoryName;
 
 pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
 pub use backup::{backup, restore};
-pub use blobs::BlobContent;
+pub use blobs::{BlobContent, SmallBlob};
 pub use cache::CachedManifest;
 pub use check::{CheckOptions, CheckReport, Finding, FindingKind, check};
 pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
@@ -42,7 +43,6 @@ pub use databases::copy_database;
 pub use error::Error;
 pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use lists::{Names, Readable};
-pub use manifests::{PushedManifest, PutManifest};
 pub use mount::MountFrom;
 pub use plura_blob::{
     AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
@@ -56,6 +56,7 @@ pub use plura_meta::{
     project::OverQuota,
     total::Totals,
 };
+pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
@@ -81,6 +82,8 @@ struct Shared {
     uploads: ActiveUploads,
     /// Held by the collection that is running; there is one at a time.
     collecting: tokio::sync::Mutex<()>,
+    /// Told when evidence may have been asked for.
+    evidence_asked: tokio::sync::Notify,
     /// What other processes on the same database know this one by.
     process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
@@ -108,6 +111,7 @@ impl Registry {
             caches: Caches::default(),
             uploads: ActiveUploads::default(),
             collecting: tokio::sync::Mutex::default(),
+            evidence_asked: tokio::sync::Notify::default(),
             process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
@@ -130,6 +134,16 @@ impl Registry {
     /// Closes the database once everything that was accepted is done.
     pub async fn close(self) {
         self.shared.db.clone().close().await;
+    }
+
+    /// Returns when this process may have asked for evidence to be gathered.
+    pub async fn evidence_asked(&self) {
+        self.shared.evidence_asked.notified().await;
+    }
+
+    /// Lets [`Registry::evidence_asked`] return.
+    pub fn ask_for_evidence(&self) {
+        self.shared.evidence_asked.notify_one();
     }
 
     /// The settings that the registry was opened with.

@@ -4,33 +4,9 @@ use plura_meta::{
     review::{self, Kind},
     tag,
 };
-use plura_oci::{Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag};
+use plura_oci::{Digest, Reference, RepositoryName, Tag};
 
-use crate::{Audit, CachedManifest, Error, Registry, Sparse, check_quota, detached};
-
-/// A manifest to be pushed.
-#[derive(Clone, Debug)]
-pub struct PutManifest {
-    /// The repository.
-    pub repository: RepositoryName,
-    /// The tag or digest it is pushed as.
-    pub reference: Reference,
-    /// Further tags.
-    pub tags: Vec<Tag>,
-    /// The `Content-Type` it came with.
-    pub content_type: Option<String>,
-    /// The bytes.
-    pub bytes: bytes::Bytes,
-}
-
-/// A manifest that was pushed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PushedManifest {
-    /// Its digest.
-    pub digest: Digest,
-    /// What it is about, if it is about something.
-    pub subject: Option<Digest>,
-}
+use crate::{CachedManifest, Error, Registry, detached};
 
 impl Registry {
     /// The manifest that a tag points at, or of a digest.
@@ -135,44 +111,6 @@ impl Registry {
         Ok(full.before(grace / 2))
     }
 
-    /// Stores a manifest and points tags at it.
-    pub async fn put_manifest(&self, put: PutManifest) -> Result<PushedManifest, Error> {
-        let algorithm = match &put.reference {
-            Reference::Digest(digest) => digest.algorithm(),
-            Reference::Tag(_) => plura_oci::Algorithm::default(),
-        };
-        let digest = Digest::of(algorithm, &put.bytes);
-        let mut tags = put.tags;
-        match put.reference {
-            Reference::Tag(tag) => tags.push(tag),
-            Reference::Digest(expected) if expected != digest => {
-                return Err(Error::DigestMismatch { expected, computed: digest.into() });
-            }
-            Reference::Digest(_) => {}
-        }
-        let parsed = Manifest::parse(&put.bytes, put.content_type.as_deref())?;
-        let subject = parsed.subject.as_ref().map(|subject| subject.digest);
-        let push = Push {
-            repository: put.repository.clone(),
-            wanted: self.wanted(&parsed),
-            manifest: new_manifest(digest, parsed, &put.bytes),
-            tags: tags.clone(),
-            now: Timestamp::now(),
-            untagged_review: self.settings().untagged_review(),
-            audit: self.audit_push(&put.repository, &digest, &tags),
-        };
-        let registry = self.clone();
-        // A client that goes away must not leave the commit without what follows it.
-        detached(async move {
-            registry
-                .change_manifests(move |tx| Box::pin(async move { push.run(tx).await }))
-                .await?;
-            registry.shared.caches.forget(&put.repository, &tags, None);
-            Ok(PushedManifest { digest, subject })
-        })
-        .await
-    }
-
     /// Deletes a tag, or a manifest with all its tags.
     pub async fn delete_manifest(
         &self,
@@ -222,17 +160,6 @@ impl Registry {
         .await
     }
 
-    /// The manifest, and each tag that points at it from now on.
-    fn audit_push(&self, name: &RepositoryName, digest: &Digest, tags: &[Tag]) -> Vec<Audit> {
-        let digest = digest.to_string();
-        let tags = tags.iter().map(|tag| {
-            let mut audit = self.audit("tag.set", name, tag.as_str());
-            audit.event.detail = serde_json::json!({ "digest": digest }).to_string();
-            audit
-        });
-        std::iter::once(self.audit("manifest.push", name, &digest)).chain(tags).collect()
-    }
-
     /// Changes what the cache may hold copies of.
     pub(crate) async fn change_manifests<T, F>(&self, work: F) -> Result<T, Error>
     where
@@ -243,89 +170,8 @@ impl Registry {
         if let Err(Error::Metadata(_)) = changed {
             self.shared.caches.forget_all();
         }
+        self.ask_for_evidence();
         changed
-    }
-
-    /// What must be in the repository before the manifest can be.
-    fn wanted(&self, manifest: &Manifest) -> Wanted {
-        let digests = |descriptors: &[plura_oci::Descriptor]| {
-            descriptors.iter().map(|descriptor| descriptor.digest).collect()
-        };
-        let sparse = self.settings().sparse;
-        Wanted {
-            blobs: match sparse {
-                Sparse::All => Vec::new(),
-                Sparse::None | Sparse::Index => {
-                    manifest.required_blobs().map(|descriptor| descriptor.digest).collect()
-                }
-            },
-            manifests: match sparse {
-                Sparse::None => digests(&manifest.manifests),
-                Sparse::Index | Sparse::All => Vec::new(),
-            },
-        }
-    }
-}
-
-struct Wanted {
-    blobs: Vec<Digest>,
-    manifests: Vec<Digest>,
-}
-
-/// Everything that the transaction of a push needs.
-struct Push {
-    repository: RepositoryName,
-    wanted: Wanted,
-    manifest: manifest::NewManifest,
-    tags: Vec<Tag>,
-    now: Timestamp,
-    untagged_review: Option<std::time::Duration>,
-    audit: Vec<Audit>,
-}
-
-impl Push {
-    async fn run(self, tx: &mut Tx) -> Result<(), Error> {
-        let repository = repository::find_or_create(tx, &self.repository, self.now).await?;
-        let mut missing = Vec::new();
-        if !self.wanted.blobs.is_empty() {
-            missing = blob::missing(tx, repository, &self.wanted.blobs).await?;
-        }
-        if !self.wanted.manifests.is_empty() {
-            missing.extend(manifest::missing(tx, repository, &self.wanted.manifests).await?);
-        }
-        if !missing.is_empty() {
-            missing.dedup();
-            return Err(Error::ManifestReferences { missing });
-        }
-        manifest::insert(tx, repository, &self.manifest, self.now).await?;
-        let mut left = Vec::new();
-        for name in &self.tags {
-            let digest = &self.manifest.digest;
-            let before = tag::set(tx, repository, name, digest, self.now).await?;
-            left.extend(before.filter(|before| before != digest));
-        }
-        if self.tags.is_empty() {
-            left.push(self.manifest.digest);
-        }
-        check_quota(tx, repository).await?;
-        for audit in &self.audit {
-            audit.record(tx, self.now).await?;
-        }
-        self.review(tx, repository, &left).await
-    }
-
-    /// What has no tag, or lost one, is looked at again when its time is up.
-    async fn review(
-        &self,
-        tx: &mut Tx,
-        repository: RepositoryId,
-        digests: &[Digest],
-    ) -> Result<(), Error> {
-        if let (Some(keep), false) = (self.untagged_review, digests.is_empty()) {
-            let due_at = self.now.after(keep);
-            review::schedule_all(tx, Kind::Manifest, Some(repository), digests, due_at).await?;
-        }
-        Ok(())
     }
 }
 
@@ -407,31 +253,6 @@ pub(crate) async fn kept_by(
         references.iter().copied().filter(|digest| !missing.contains(digest)).collect()
     };
     Ok(Kept { links: except(&unlinked), manifests: except(&unknown) })
-}
-
-/// Everything that a manifest keeps in its repository: configuration, layers, children.
-fn references(manifest: &Manifest) -> Vec<Digest> {
-    let pointed_at = match manifest.kind {
-        ManifestKind::Image => &manifest.layers,
-        ManifestKind::Index => &manifest.manifests,
-    };
-    manifest.config.iter().chain(pointed_at).map(|descriptor| descriptor.digest).collect()
-}
-
-pub(crate) fn new_manifest(
-    digest: Digest,
-    parsed: Manifest,
-    bytes: &[u8],
-) -> manifest::NewManifest {
-    manifest::NewManifest {
-        digest,
-        references: references(&parsed),
-        media_type: parsed.media_type.to_string(),
-        artifact_type: parsed.effective_artifact_type().map(ToOwned::to_owned),
-        subject: parsed.subject.map(|subject| subject.digest),
-        annotations: serde_json::to_string(&parsed.annotations).unwrap_or_default(),
-        bytes: bytes.to_vec(),
-    }
 }
 
 /// The manifest, if its bytes are what its digest says.

@@ -49,7 +49,7 @@ pub use identity::{Identity, extension_names};
 pub use key::{KeyKind, PublicKey};
 pub use log::{LogEntry, Logged};
 pub use matcher::Matcher;
-pub use merge::{MAX_LAYERS, Merged, merge};
+pub use merge::{MAX_LAYERS, Merged, merge, signature_identities, signature_identity};
 pub use notation::JwsAlgorithm;
 pub use open_vex::{OpenVex, Product, VexStatement, VexStatus, Vulnerability};
 pub use policy::{

@@ -1,8 +1,9 @@
 use std::collections::HashSet;
 
+use plura_oci::Digest;
 use serde_json::{Map, Value};
 
-use crate::{Reason, Refusal, json};
+use crate::{Reason, Refusal, annotations::SIGNATURE, json};
 
 /// The most bytes of a manifest.
 const MAX_SIZE: usize = 4 * 1024 * 1024;
@@ -52,7 +53,33 @@ pub fn merge(stored: &[u8], pushed: &[u8]) -> Result<Merged, Refusal> {
     }
     new.insert("layers".to_owned(), Value::Array(all));
     // A value that was read is always JSON.
-    Ok(Merged::New(serde_json::to_vec(&new).unwrap_or_default()))
+    let merged = serde_json::to_vec(&new).unwrap_or_default();
+    if merged.len() > MAX_SIZE {
+        let observed = format!("{} bytes of signatures on one digest", merged.len());
+        return Err(Refusal::new(Reason::TooManySignatures, observed)
+            .requiring(format!("at most {MAX_SIZE} bytes")));
+    }
+    Ok(Merged::New(merged))
+}
+
+/// What tells the signatures of a `.sig` or `.att` manifest apart, whichever version of it they are in:
+/// what was signed and the signature. None where it is no such manifest.
+pub fn signature_identities(manifest: &[u8]) -> Vec<Digest> {
+    let Ok(manifest) = json::read::<Map<String, Value>>("manifest", manifest, MAX_SIZE) else {
+        return Vec::new();
+    };
+    let described = layers(&manifest).into_iter().flatten().take(MAX_LAYERS);
+    described
+        .map(|layer| {
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            signature_identity(&text(&layer["digest"]), &text(&layer["annotations"][SIGNATURE]))
+        })
+        .collect()
+}
+
+/// The same of one layer, by its digest and the annotation with its signature.
+pub fn signature_identity(digest: &str, signature: &str) -> Digest {
+    Digest::sha256(format!("{digest} {signature}").as_bytes())
 }
 
 fn layers(manifest: &Map<String, Value>) -> Result<&Vec<Value>, Refusal> {

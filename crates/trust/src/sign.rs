@@ -129,7 +129,9 @@ pub struct Verifier<'a> {
 /// `https://slsa.dev/verification_summary/v1`.
 pub fn verification_summary(verdict: &Verdict, verifier: &Verifier<'_>) -> Box<RawValue> {
     let hex = |digest: &Digest| json!({ digest.algorithm().to_string(): digest.hex() });
-    let inputs = verdict.facts.iter().filter_map(|found| found.place.parse::<Digest>().ok());
+    // A place is a manifest, and which of its layers.
+    let manifest = |place: &str| place.split('#').next().unwrap_or_default().parse::<Digest>().ok();
+    let inputs = verdict.facts.iter().filter_map(|found| manifest(&found.place));
     let inputs: Vec<Value> =
         inputs.map(|digest| json!({ "uri": digest.to_string(), "digest": hex(&digest) })).collect();
     let result = if verdict.verified { "PASSED" } else { "FAILED" };

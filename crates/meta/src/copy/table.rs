@@ -30,6 +30,12 @@ pub const TABLES: &[(&str, &str)] = &[
     ("adopted_root", "id"),
     ("lease", "name"),
     ("signing_key", "kid"),
+    ("trust_policy", "name"),
+    ("trust_root", "id"),
+    ("evidence", "repository_id, digest"),
+    ("evidence_review", "repository_id, digest"),
+    ("evidence_walk", "id"),
+    ("signature_arrival", "repository_id, subject, signature"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -19,7 +19,11 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
     ("plura-adopt", &["plura-blob", "plura-oci"]),
-    ("plura-registry", &["plura-adopt", "plura-blob", "plura-meta", "plura-oci", "plura-fault"]),
+    // `plura-trust` only for how signatures under one tag are put together.
+    (
+        "plura-registry",
+        &["plura-adopt", "plura-blob", "plura-meta", "plura-trust", "plura-oci", "plura-fault"],
+    ),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),

@@ -17,7 +17,7 @@ use super::{
     report::{AdoptReport, Committed, Counts},
     timestamp,
 };
-use crate::{Error, Settings, manifests::new_manifest};
+use crate::{Error, Settings, push::new_manifest};
 
 /// Things in one transaction: few enough that it is short, many enough that its sync is worth it.
 const ITEMS: usize = 256;

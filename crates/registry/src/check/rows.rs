@@ -10,10 +10,7 @@ use plura_meta::{
 use plura_oci::{Digest, Manifest};
 
 use super::{Check, FindingKind};
-use crate::{
-    Error, Sparse,
-    manifests::{self, Delete},
-};
+use crate::{Error, Sparse, manifests::Delete, push};
 
 impl Check<'_> {
     /// Every manifest against what is recorded of it. In an installation that is in use, this takes one
@@ -76,7 +73,7 @@ impl Check<'_> {
         parsed: &Manifest,
     ) -> Result<(), Error> {
         let Ok(digest) = row.digest.parse() else { return Ok(()) };
-        let mut wanted = manifests::new_manifest(digest, parsed.clone(), &row.bytes);
+        let mut wanted = push::new_manifest(digest, parsed.clone(), &row.bytes);
         // Bytes that name no media type were pushed with one, which only the row knows.
         if Manifest::parse(&row.bytes, Some(&row.media_type)).is_ok() {
             wanted.media_type.clone_from(&row.media_type);
