@@ -48,7 +48,7 @@ impl Evidence {
         if let Some(current) = current(&known, &trusted.basis(repository), Timestamp::now()) {
             return Ok(current);
         }
-        let renewed = self.find_out(repository, known, &trusted).await?;
+        let renewed = self.find_out(repository, &known, &trusted).await?;
         let evidence = renewed.evidence.clone();
         self.keep(vec![renewed]).await?;
         Ok(evidence)
@@ -97,7 +97,7 @@ impl Evidence {
     pub(crate) async fn find_out(
         &self,
         repository: &RepositoryName,
-        known: Known,
+        known: &Known,
         trusted: &Arc<Trusted>,
     ) -> Result<Renewed, Error> {
         let _permit = self.shared.gathering.acquire().await;
@@ -107,7 +107,7 @@ impl Evidence {
     fn look_into<'a>(
         &'a self,
         repository: &'a RepositoryName,
-        known: Known,
+        known: &'a Known,
         trusted: &'a Arc<Trusted>,
         depth: usize,
     ) -> BoxFuture<'a, Result<Renewed, Error>> {
@@ -151,7 +151,7 @@ impl Evidence {
         if let Some(current) = current(&known, &trusted.basis(repository), Timestamp::now()) {
             return Ok(Some(current));
         }
-        Ok(Some(self.look_into(repository, known, trusted, depth).await?.evidence))
+        Ok(Some(self.look_into(repository, &known, trusted, depth).await?.evidence))
     }
 
     /// Keeps what was found out, in one transaction with its events.

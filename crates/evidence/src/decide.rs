@@ -42,8 +42,7 @@ pub(crate) fn decide(
             if own.verified { own } else { inherited(&own, indexes).unwrap_or(own) }
         })
         .collect();
-    let verified =
-        (!verdicts.is_empty()).then(|| verdicts.iter().all(|verdict| verdict.verified));
+    let verified = (!verdicts.is_empty()).then(|| verdicts.iter().all(|verdict| verdict.verified));
     let until = until(&gathered.presented, &verdicts, now);
     let evidence = ManifestEvidence {
         repository: repository.clone(),
@@ -101,10 +100,9 @@ fn statements(digest: Digest, gathered: &Gathered, verdicts: &[Verdict]) -> Vec<
         }
     }
     let bare = gathered.bare.iter().map(|Bare { place, what }| match what {
-        Said::Statement(statement) => FoundStatement {
-            signed: false,
-            ..found_statement(place, statement, &[], gathered)
-        },
+        Said::Statement(statement) => {
+            FoundStatement { signed: false, ..found_statement(place, statement, &[], gathered) }
+        }
         Said::Of(predicate_type) => FoundStatement {
             place: place.clone(),
             kind: plura_trust::PredicateKind::of(predicate_type),

@@ -6,11 +6,13 @@ use plura_trust::{Form, PredicateKind, Provenance, Refusal, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// What is known of a manifest of a repository.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ManifestEvidence {
     /// The repository.
+    #[schema(value_type = String)]
     pub repository: RepositoryName,
     /// The manifest.
+    #[schema(value_type = String)]
     pub digest: Digest,
     /// Whether every trust policy for the repository is met; nothing where there is none.
     pub verified: Option<bool>,
@@ -22,11 +24,12 @@ pub struct ManifestEvidence {
     /// What is said about the manifest, signed or not.
     pub statements: Vec<FoundStatement>,
     /// When this was found out.
+    #[schema(value_type = String)]
     pub gathered_at: Timestamp,
 }
 
 /// A signature as it was found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FoundSignature {
     /// Where: the manifest or tag, and which of its layers.
     pub place: String,
@@ -34,6 +37,7 @@ pub struct FoundSignature {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub form: Option<Form>,
     /// Since when it is here.
+    #[schema(value_type = String)]
     pub arrived: Timestamp,
     /// Why it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,7 +45,7 @@ pub struct FoundSignature {
 }
 
 /// Something that is said about the manifest.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct FoundStatement {
     /// Where it was found.
     pub place: String,

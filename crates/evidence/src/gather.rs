@@ -148,8 +148,7 @@ impl Gathering<'_> {
             (AttachmentKind::Sbom, Form::Sbom),
         ] {
             let Some(tag) = Tag::of_attachment(&self.subject, kind) else { continue };
-            let attached =
-                evidence::tagged(&mut self.connection().await?, self.id, &tag).await?;
+            let attached = evidence::tagged(&mut self.connection().await?, self.id, &tag).await?;
             if let Some(attached) = attached {
                 self.note(form, tag.as_str(), &attached);
             }

@@ -50,8 +50,11 @@ impl Evidence {
             return self.walk().await;
         }
         let names = self.names(&reviews).await?;
-        let renewed: Vec<Option<Renewed>> = futures_util::stream::iter(&reviews)
-            .map(|review| self.renew(review, names.get(&review.repository)))
+        let renewed: Vec<Option<Renewed>> = futures_util::stream::iter(reviews)
+            .map(|review| {
+                let name = names.get(&review.repository).cloned();
+                self.renew(review, name)
+            })
             .buffered(AT_A_TIME)
             .collect()
             .await;
@@ -94,13 +97,13 @@ impl Evidence {
     }
 
     /// What is known of a manifest now; nothing where it could not be found out, which is logged.
-    async fn renew(&self, review: &Review, name: Option<&RepositoryName>) -> Option<Renewed> {
+    async fn renew(&self, review: Review, name: Option<RepositoryName>) -> Option<Renewed> {
         let reference = Reference::Digest(review.digest);
         let renewed = async {
             let name = name.ok_or_else(|| Error::ManifestUnknown(reference.clone()))?;
             let trusted = self.trusted().await?;
-            let known = self.known(name, &reference).await?;
-            self.find_out(name, known, &trusted).await
+            let known = self.known(&name, &reference).await?;
+            self.find_out(&name, &known, &trusted).await
         };
         let digest = review.digest;
         match renewed.await {

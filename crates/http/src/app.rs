@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
 use plura_access::{Access, Event};
+use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry};
 use tower::ServiceExt;
 use tracing::{debug, error, info};
@@ -69,6 +70,7 @@ impl Redirect {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) registry: Registry,
+    pub(crate) evidence: Evidence,
     pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -106,15 +108,16 @@ impl State {
 }
 
 impl App {
-    /// An application over a registry and its access control.
+    /// An application over a registry, what is known of its manifests, and its access control.
     pub fn new(
         registry: Registry,
+        evidence: Evidence,
         access: Access,
         health: Arc<Health>,
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
-        let state = Arc::new(State { registry, access, health, metrics, options });
+        let state = Arc::new(State { registry, evidence, access, health, metrics, options });
         Self { router: api::router(Arc::clone(&state)), state }
     }
 

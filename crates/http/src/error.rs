@@ -208,6 +208,21 @@ impl From<Error> for ApiError {
     }
 }
 
+impl From<plura_evidence::Error> for ApiError {
+    fn from(error: plura_evidence::Error) -> Self {
+        use plura_evidence::Error as E;
+        let text = error.to_string();
+        match error {
+            E::ManifestUnknown(reference) => Error::ManifestUnknown(reference).into(),
+            E::PolicyUnknown(_) => Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, text),
+            E::Refused(refusal) => Self::new(StatusCode::BAD_REQUEST, ErrorCode::Invalid, text)
+                .with_detail(json!(refusal)),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+        }
+    }
+}
+
 impl From<access::Error> for ApiError {
     fn from(error: access::Error) -> Self {
         use access::Error as E;

@@ -231,7 +231,14 @@ pub async fn waiting(connection: &mut Connection, limit: u32) -> Result<Vec<Revi
     const SQL: &str = "
         select repository_id, digest, asked from evidence_review
         order by claimed_until limit $1";
-    connection.query_as(SQL).bind(i64::from(limit)).fetch_all().await?.into_iter().map(review).collect()
+    connection
+        .query_as(SQL)
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?
+        .into_iter()
+        .map(review)
+        .collect()
 }
 
 /// Takes reviews that nobody has taken, for as long as `until`; at most `limit`.
@@ -252,9 +259,7 @@ pub async fn take(
     query.fetch_all().await?.into_iter().map(review).collect()
 }
 
-fn review(
-    (repository, digest, asked): (RepositoryId, String, i64),
-) -> Result<Review, Error> {
+fn review((repository, digest, asked): (RepositoryId, String, i64)) -> Result<Review, Error> {
     let digest = parse("evidence_review.digest", &digest)?;
     Ok(Review { repository, digest, asked })
 }

@@ -10,6 +10,7 @@ use plura_access::{
     oidc::{ClientSecret, LoginProvider},
     rate::Rate,
 };
+use plura_evidence::Evidence;
 use plura_http::{App, AppOptions, Health, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
 use tokio::net::TcpListener;
@@ -28,6 +29,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     options: listen::Options,
     registry: Registry,
+    evidence: Evidence,
     access: Access,
     health: Arc<Health>,
     app: App,
@@ -58,8 +60,15 @@ impl Server {
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
-        let app = App::new(registry.clone(), access.clone(), Arc::clone(&health), app_options);
-        Ok(Self { listener, options, registry, access, health, app, settings })
+        let evidence = Evidence::new(registry.clone());
+        let app = App::new(
+            registry.clone(),
+            evidence.clone(),
+            access.clone(),
+            Arc::clone(&health),
+            app_options,
+        );
+        Ok(Self { listener, options, registry, evidence, access, health, app, settings })
     }
 
     /// Where it will accept connections.
@@ -79,17 +88,19 @@ impl Server {
 
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, options, registry, access, health, app, settings } = self;
+        let Self { listener, options, registry, evidence, access, health, app, settings } = self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
         let denials = access.clone();
         let counting = async move { denials.watch_denials().await };
+        let gathering = async move { evidence.watch().await };
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
             tokio::spawn(tend(access.clone())),
             tokio::spawn(counting),
+            tokio::spawn(gathering),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {

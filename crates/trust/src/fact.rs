@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::{Form, Identity, Logged, statement::PredicateKind};
 
 /// A signature that was verified: who said what, when, about which digest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = VerifiedSignature)]
 pub struct Fact {
     /// What was signed.
+    #[schema(value_type = String)]
     pub digest: Digest,
     /// The form that the signature has.
     pub form: Form,
@@ -26,8 +28,9 @@ pub struct Fact {
 }
 
 /// Who signed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
+#[schema(as = Signer)]
 pub enum Who {
     /// The holder of a key.
     Key {
@@ -37,6 +40,7 @@ pub enum Who {
         #[serde(skip_serializing_if = "Option::is_none")]
         region: Option<String>,
         /// The SHA-256 of the key.
+        #[schema(value_type = String)]
         fingerprint: Digest,
     },
     /// An identity that an authority vouched for.
@@ -46,6 +50,7 @@ pub enum Who {
         /// Who it is.
         identity: Identity,
         /// The SHA-256 of its certificate.
+        #[schema(value_type = String)]
         certificate: Digest,
         /// The certificate log that has it.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,6 +63,7 @@ pub enum Who {
         /// The leaf's subject.
         subject: String,
         /// The SHA-256 of the leaf.
+        #[schema(value_type = String)]
         certificate: Digest,
     },
 }
@@ -74,17 +80,20 @@ impl Who {
 }
 
 /// When something was signed, at the latest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SigningTime)]
 pub struct When {
     /// The time.
+    #[schema(value_type = String)]
     pub time: Timestamp,
     /// What proves it.
     pub evidence: Evidence,
 }
 
 /// What proves a time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case", tag = "by", content = "name")]
+#[schema(as = SigningTimeProof)]
 pub enum Evidence {
     /// A log's promise.
     Log(String),

@@ -8,7 +8,8 @@ use crate::{
 };
 
 /// Who a certificate says somebody is. Only as true as the certificate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = SignerIdentity)]
 pub struct Identity {
     /// Who vouched for the subject: the OIDC issuer.
     pub issuer: String,

@@ -40,7 +40,8 @@ pub(crate) struct InclusionProof {
 }
 
 /// That a signature is in a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = LogEntry)]
 pub struct Logged {
     /// The log.
     pub log: String,
@@ -48,6 +49,7 @@ pub struct Logged {
     pub index: i64,
     /// When the log took it, if it promised that.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub time: Option<Timestamp>,
     /// Whether a proof leads from the entry to the tree's signed root.
     pub proved: bool,

@@ -41,8 +41,9 @@ pub struct TrustPolicy {
 }
 
 /// Whether evidence must be there. What is there must hold, always.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = LogDemand)]
 pub enum Demand {
     /// It must.
     #[default]
@@ -89,8 +90,9 @@ pub struct TrustedNotation {
 }
 
 /// A policy as it is written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = NewTrustPolicy)]
 pub struct PolicyDocument {
     /// What it is called.
     pub name: String,
@@ -120,8 +122,9 @@ pub struct PolicyDocument {
 }
 
 /// A key of a policy as it is written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TrustedKey)]
 pub struct KeyDocument {
     /// Who holds it.
     pub name: String,
@@ -132,15 +135,18 @@ pub struct KeyDocument {
     pub pem: String,
     /// Signatures count from then on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub start: Option<Timestamp>,
     /// Signatures count until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub end: Option<Timestamp>,
 }
 
 /// An identity of a policy as it is written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TrustedIdentity)]
 pub struct IdentityDocument {
     /// What it is called here.
     pub name: String,
@@ -165,8 +171,9 @@ pub struct IdentityDocument {
 }
 
 /// An authority of a policy as it is written.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = TrustedNotation)]
 pub struct NotationDocument {
     /// What it is called here.
     pub name: String,

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::{Refusal, Statement, dsse::MAX_ENVELOPE, json, statement::predicate_types};
 
 /// How something was built, whichever version of SLSA says it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Provenance {
     /// The type of the predicate that it was read from.
     pub predicate_type: String,
@@ -33,7 +33,8 @@ pub struct Provenance {
 }
 
 /// Where the source is.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = BuildSource)]
 pub struct Source {
     /// The repository, without `git+` in front and a revision behind.
     pub repository: String,
@@ -46,7 +47,8 @@ pub struct Source {
 }
 
 /// Something that went into a build.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = BuildDependency)]
 pub struct Dependency {
     /// Where it is from.
     #[serde(default)]

@@ -3,8 +3,21 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// Why something is not believed. Each way to deceive has its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = TrustReason)]
 pub enum Reason {
     /// It is not what it says it is.
     Malformed,
@@ -81,8 +94,11 @@ pub enum Reason {
 }
 
 /// Something that is not believed: what was seen, what was wanted, and what to do about it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error, utoipa::ToSchema,
+)]
 #[error("{observed}; expected {required}")]
+#[schema(as = TrustRefusal)]
 pub struct Refusal {
     /// Which kind of wrong it is.
     pub reason: Reason,

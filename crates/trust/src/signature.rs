@@ -31,8 +31,9 @@ pub struct Signature {
 }
 
 /// The forms that tools write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schema(as = SignatureForm)]
 pub enum Form {
     /// A payload with annotations: `.sig` of cosign 1 and 2.
     SimpleSigning,

@@ -32,7 +32,19 @@ pub struct Subject {
 }
 
 /// The kinds of statements that mean something here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum PredicateKind {
     /// Nothing but that it was signed: what cosign 3 writes as a signature.

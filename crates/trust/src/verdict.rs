@@ -22,9 +22,10 @@ pub struct Presented {
 }
 
 /// What is true of a digest under a policy, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Verdict {
     /// What it is about.
+    #[schema(value_type = String)]
     pub digest: Digest,
     /// Whether the policy is met.
     pub verified: bool,
@@ -45,11 +46,12 @@ pub struct Verdict {
     pub inputs: Inputs,
     /// The index that the verdict is about, where the digest is a child of it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub inherited_from: Option<Digest>,
 }
 
 /// Something with the place it was found in.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Found<T> {
     /// The place.
     pub place: String,
@@ -59,14 +61,18 @@ pub struct Found<T> {
 }
 
 /// What a verdict was decided from; another of these needs another verdict.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[schema(as = VerdictInputs)]
 pub struct Inputs {
     /// The policy's SHA-256.
+    #[schema(value_type = String)]
     pub policy: Digest,
     /// The trust root's SHA-256, if it was read from something.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub root: Option<Digest>,
     /// What time it was.
+    #[schema(value_type = String)]
     pub now: Timestamp,
 }
 

@@ -114,8 +114,7 @@ async fn what_nobody_signed_is_there_and_counts_for_nothing() {
     here.put("multi", &index).await;
 
     let evidence = here.of(image).await;
-    let told: Vec<_> =
-        evidence.statements.iter().map(|said| (said.kind, said.signed)).collect();
+    let told: Vec<_> = evidence.statements.iter().map(|said| (said.kind, said.signed)).collect();
     assert_eq!(
         told,
         [

@@ -211,6 +211,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "project" => ("The project", schema::ProjectName::name()),
         "robot" => ("The robot", schema::RobotName::name()),
         "trust" => ("The trust entry", schema::TrustName::name()),
+        "trust_policy" => ("The trust policy", schema::TrustName::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };
@@ -268,6 +269,11 @@ fn describe_need(need: Need) -> Option<String> {
         Need::Installation(permission) => everywhere(permission),
         Need::SeeProject => "a role in the project, or that it is public".to_owned(),
         Need::Project(permission) => format!("`{permission}` in the project"),
+        Need::Repository(permission) => {
+            format!(
+                "`{permission}` in each repository that is named, or that its project is public"
+            )
+        }
         Need::Robots | Need::NewRobot => {
             format!("`manage-robots` in the robot's project; without a project, {administer}")
         }
@@ -285,7 +291,9 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     let any_of = all.map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []));
     match need {
         Need::Nothing => Vec::new(),
-        Need::SeeProject => [SecurityRequirement::default()].into_iter().chain(any_of).collect(),
+        Need::SeeProject | Need::Repository(_) => {
+            [SecurityRequirement::default()].into_iter().chain(any_of).collect()
+        }
         _ => any_of.into(),
     }
 }

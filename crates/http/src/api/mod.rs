@@ -9,6 +9,7 @@ mod audit;
 mod authorise;
 mod call;
 mod describe;
+mod evidence;
 mod key;
 mod keys;
 mod members;
@@ -21,6 +22,7 @@ mod route;
 mod site;
 mod tokens;
 mod trust;
+mod trust_policies;
 mod users;
 
 use std::sync::Arc;
@@ -70,6 +72,8 @@ fn all() -> Vec<Route> {
         members::routes,
         robots::routes,
         trust::routes,
+        trust_policies::routes,
+        evidence::routes,
         keys::routes,
         audit::routes,
         openapi::routes,

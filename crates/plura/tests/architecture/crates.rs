@@ -24,14 +24,26 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         "plura-registry",
         &["plura-adopt", "plura-blob", "plura-meta", "plura-trust", "plura-oci", "plura-fault"],
     ),
+    ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
-    ("plura-http", &["plura-access", "plura-registry", "plura-policy", "plura-blob", "plura-oci"]),
+    (
+        "plura-http",
+        &[
+            "plura-access",
+            "plura-evidence",
+            "plura-registry",
+            "plura-policy",
+            "plura-blob",
+            "plura-oci",
+        ],
+    ),
     (
         "plura",
         &[
             "plura-http",
             "plura-access",
+            "plura-evidence",
             "plura-registry",
             "plura-adopt",
             "plura-policy",
