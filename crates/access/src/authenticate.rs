@@ -326,6 +326,7 @@ impl Access {
         };
         principal.method = Method::Bearer;
         principal.credential.clone_from(&claims.credential);
+        principal.build.clone_from(&claims.build);
         principal.rights.ceiling = claims.ceiling();
         principal.until = Some(ends(claims));
         Ok(principal)

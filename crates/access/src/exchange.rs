@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plura_meta::{Connection, Timestamp, Tx, audit::Event, trust};
+use plura_meta::{Connection, Timestamp, Tx, audit::Event, build::Build, trust};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -74,6 +74,7 @@ impl Access {
         noted.map_err(|error| RefusedExchange::of_signed(error, &claims))?;
         // Changing the entry ends the tokens that it has led to.
         principal.credential = Some(entry.mark());
+        principal.build = build_of(entry.kind(), &claims).map(Arc::new);
         let token = self.mint(&principal, None, entry.token_seconds).await?;
         Ok(Exchanged {
             token,
@@ -211,4 +212,28 @@ impl Access {
         let rights = rights::of_trust(connection, name).await?;
         Ok(Principal::without_credential(identity, Method::Bearer, rights))
     }
+}
+
+/// The run of a build that a token was given to: what those kinds of issuers say of it. Provenance
+/// names the same.
+fn build_of(kind: TrustKind, claims: &Claims) -> Option<Build> {
+    let text = |name: &str| match claims.get(name) {
+        Some(serde_json::Value::String(text)) => Some(text.clone()),
+        Some(serde_json::Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let (repository, run) = match kind {
+        TrustKind::GitHub => (text("repository")?, text("run_id")?),
+        // The job that pushes may be another than the one that built, which provenance names.
+        TrustKind::GitLab => (text("project_path")?, String::new()),
+        TrustKind::Kubernetes | TrustKind::Generic => return None,
+    };
+    let host = match kind {
+        // What runs on github.com has an issuer of its own; elsewhere it is a path of the server.
+        TrustKind::GitHub => {
+            claims.issuer.strip_suffix("/_services/token").unwrap_or("https://github.com")
+        }
+        _ => claims.issuer.trim_end_matches('/'),
+    };
+    Some(Build { source: format!("{host}/{repository}"), revision: text("sha")?, run })
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plura_meta::{Timestamp, account::AccountId, audit::Origin};
+use plura_meta::{Timestamp, account::AccountId, audit::Origin, build::Build};
 use plura_policy::{AccountName, Rights};
 use serde::Serialize;
 
@@ -21,6 +21,8 @@ pub struct Principal {
     pub rights: Rights,
     /// The credential that was shown, where there is one that can be ended.
     pub credential: Option<String>,
+    /// The run of a build that it is, where its issuer names one.
+    pub build: Option<Arc<Build>>,
     /// When what was shown ends by itself: what is got with it ends no later.
     pub until: Option<Timestamp>,
     /// Until when all of this is believed.
@@ -158,8 +160,8 @@ impl Principal {
 
     pub(crate) fn without_credential(identity: Identity, method: Method, rights: Rights) -> Self {
         let freshness = Freshness::default();
-        let (groups, credential, until) = (Vec::new(), None, None);
-        Self { identity, method, groups, rights, credential, until, freshness }
+        let (groups, credential, build, until) = (Vec::new(), None, None, None);
+        Self { identity, method, groups, rights, credential, build, until, freshness }
     }
 
     /// Where a request came from, with this as who sent it.
@@ -169,6 +171,7 @@ impl Principal {
             actor: self.identity.name().to_owned(),
             subject: self.identity.subject(),
             method: self.method.as_str().to_owned(),
+            build: self.build.clone(),
             ..request.clone()
         }
     }

@@ -175,6 +175,7 @@ impl Access {
             access: entries,
             kind: principal.identity.kind().to_owned(),
             credential: principal.credential.clone(),
+            build: principal.build.clone(),
         };
         self.sign(&claims).await
     }

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use plura_meta::Timestamp;
+use plura_meta::{Timestamp, build::Build};
 use plura_oci::{Digest, RepositoryName};
 use plura_trust::{
-    Content, Fact, Presented, Pushed, Question, Reason, Statement, Verdict, Who, cross_check, judge,
+    Content, Fact, Identity, Presented, Provenance, Pushed, Question, Reason, Refusal, Statement,
+    Verdict, Who, cross_check, judge,
 };
 
 use crate::{
@@ -137,8 +138,7 @@ fn found_statement(
             Who::Identity { identity, .. } => Some(identity),
             _ => None,
         });
-        let pushed = Pushed { revision: gathered.revision.as_deref(), ..Pushed::default() };
-        contradictions.extend(cross_check(provenance, identity, &pushed));
+        contradictions.extend(contradictions_of(provenance, identity, gathered));
     }
     FoundStatement {
         place: place.to_owned(),
@@ -151,8 +151,28 @@ fn found_statement(
     }
 }
 
+/// Where provenance contradicts what is known. Of several builds that pushed the same, it is that of one.
+fn contradictions_of(
+    provenance: &Provenance,
+    identity: Option<&Identity>,
+    gathered: &Gathered,
+) -> Vec<Refusal> {
+    let revision = gathered.revision.as_deref();
+    let by = |build: Option<&Build>| {
+        let pushed = Pushed {
+            revision,
+            commit: build.map(|build| build.revision.as_str()),
+            repository: build.map(|build| build.source.as_str()),
+            run: build.map(|build| build.run.as_str()).filter(|run| !run.is_empty()),
+        };
+        cross_check(provenance, identity, &pushed)
+    };
+    let all = gathered.builds.iter().map(|build| by(Some(build)));
+    all.min_by_key(Vec::len).unwrap_or_else(|| by(None))
+}
+
 /// Provenance without what would make a row of it that is long to read.
-fn shortened(mut provenance: plura_trust::Provenance) -> plura_trust::Provenance {
+fn shortened(mut provenance: Provenance) -> Provenance {
     if length(&provenance.parameters) > MAX_PROVENANCE {
         provenance.parameters = serde_json::Value::Null;
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use plura_meta::{
     Connection, RepositoryId, Timestamp,
+    build::{self, Build},
     evidence::{self, Attached},
     manifest,
 };
@@ -30,6 +31,8 @@ const PAGE: u32 = 16;
 const MAX_BYTES: u64 = 96 * 1024 * 1024;
 /// The most bytes of an image's configuration.
 const MAX_CONFIGURATION: u64 = 4 * 1024 * 1024;
+/// The most builds that may have pushed it and are compared.
+const MAX_BUILDS: u32 = 64;
 /// The most indexes that a manifest is looked for in.
 pub(crate) const MAX_INDEXES: u32 = 16;
 
@@ -50,6 +53,8 @@ pub(crate) struct Gathered {
     pub(crate) bare: Vec<Bare>,
     /// The commit that the image says it was built from.
     pub(crate) revision: Option<String>,
+    /// The builds that pushed it.
+    pub(crate) builds: Vec<Build>,
 }
 
 /// A statement that nobody signed.
@@ -119,6 +124,9 @@ impl Gathering<'_> {
         self.found.children = view.manifests().iter().map(|child| child.digest).collect();
         self.found.is_attached = view.subject.is_some() || Form::of_referrer(None, &view).is_some();
         self.found.revision = self.revision(&view).await?;
+        let mut connection = self.connection().await?;
+        self.found.builds =
+            build::list(&mut connection, self.id, &self.subject, MAX_BUILDS).await?;
         Ok(())
     }
 

@@ -213,8 +213,9 @@ impl From<plura_evidence::Error> for ApiError {
         use plura_evidence::Error as E;
         let text = error.to_string();
         match error {
-            E::ManifestUnknown(reference) => Error::ManifestUnknown(reference).into(),
-            E::PolicyUnknown(_) => Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, text),
+            E::ManifestUnknown(_) | E::PolicyUnknown(_) => {
+                Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, text)
+            }
             E::Refused(refusal) => Self::new(StatusCode::BAD_REQUEST, ErrorCode::Invalid, text)
                 .with_detail(json!(refusal)),
             E::Registry(error) => error.into(),

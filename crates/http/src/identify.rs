@@ -166,6 +166,7 @@ impl Sender {
             subject: identity.subject(),
             method: self.principal.method.as_str().to_owned(),
             address: self.address.to_string(),
+            build: self.principal.build.clone(),
         }
     }
 }

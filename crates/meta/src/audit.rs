@@ -1,8 +1,10 @@
 //! The audit: what was done and what was refused, by whom, from where. Rows are only ever added.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
-use crate::{Connection, Error, Timestamp, Tx};
+use crate::{Connection, Error, Timestamp, Tx, build::Build};
 
 /// Who does something, and from where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,6 +22,9 @@ pub struct Origin {
     pub method: String,
     /// The client's address; empty for what plura does by itself.
     pub address: String,
+    /// The run of a build that it is, where its token named one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub build: Option<Arc<Build>>,
 }
 
 impl Origin {
@@ -32,6 +37,7 @@ impl Origin {
             subject: String::new(),
             method: "none".into(),
             address: String::new(),
+            build: None,
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod account;
 pub mod adopted_root;
 pub mod audit;
 pub mod blob;
+pub mod build;
 pub mod check;
 pub mod copy;
 pub mod credential;

@@ -1,7 +1,7 @@
 //! Pushing manifests.
 
 use plura_meta::{
-    RepositoryId, Timestamp, Tx, blob, evidence, manifest, repository,
+    RepositoryId, Timestamp, Tx, blob, build, evidence, manifest, repository,
     review::{self, Kind},
     tag,
 };
@@ -120,6 +120,9 @@ impl Push {
         let pushed = self.manifest.digest;
         manifest::insert(tx, repository, &self.manifest, self.now).await?;
         self.pushed.record(tx, self.now).await?;
+        if let Some(build) = &self.pushed.origin.build {
+            build::note(tx, repository, &pushed, build, self.now).await?;
+        }
         let (mut left, mut is_tagged) = (Vec::new(), false);
         for (name, audit) in &self.tags {
             let digest = self.target(tx, repository, name).await?;

@@ -75,9 +75,14 @@ fn same_commit(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
 }
 
-/// Runs are named by a URL or by a number in it: `.../actions/runs/42/attempts/1`.
+/// Runs are named by a URL or by the number in it that says which: `.../actions/runs/42/attempts/1`.
 fn same_run(invocation: &str, run: &str) -> bool {
-    invocation == run || (!run.is_empty() && invocation.split('/').any(|part| part == run))
+    let parts: Vec<_> = invocation.split('/').collect();
+    let named = parts.windows(2).find(|pair| matches!(pair[0], "runs" | "jobs" | "pipelines"));
+    match named {
+        Some(pair) => pair[1] == run || invocation == run,
+        None => invocation == run || (!run.is_empty() && parts.contains(&run)),
+    }
 }
 
 #[cfg(test)]
@@ -129,7 +134,9 @@ mod tests {
     fn what_contradicts_is_named() {
         check(&Pushed { revision: Some("c0ff"), ..Pushed::default() }, &[Reason::OtherCommit]);
         check(&Pushed { commit: Some("beef"), ..Pushed::default() }, &[Reason::OtherPusher]);
-        check(&Pushed { run: Some("4"), ..Pushed::default() }, &[Reason::OtherPusher]);
+        for run in ["4", "1", "runs"] {
+            check(&Pushed { run: Some(run), ..Pushed::default() }, &[Reason::OtherPusher]);
+        }
         let repository = Some("https://github.com/evil/web");
         check(&Pushed { repository, ..Pushed::default() }, &[Reason::OtherPusher]);
     }

@@ -1,7 +1,9 @@
 //! What a token says, and what is expected of it.
 
+use std::sync::Arc;
+
 use jsonwebtoken::errors::ErrorKind;
-use plura_meta::Timestamp;
+use plura_meta::{Timestamp, build::Build};
 use serde::{Deserialize, Serialize};
 
 /// Seconds that another machine's clock may be ahead of ours.
@@ -32,6 +34,9 @@ pub struct TokenClaims {
     /// The id of the stored credential that it was made from, which ends with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<String>,
+    /// The run of a build that it was given to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Arc<Build>>,
 }
 
 /// One entry of `access`, as in Docker's token protocol.

@@ -75,6 +75,7 @@ fn claims(now: Timestamp) -> TokenClaims {
         }]),
         kind: "user".to_owned(),
         credential: None,
+        build: None,
     }
 }
 

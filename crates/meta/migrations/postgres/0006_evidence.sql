@@ -43,3 +43,13 @@ create table signature_arrival (
     arrived_at bigint not null,
     primary key (repository_id, subject, signature)
 );
+
+create table manifest_build (
+    repository_id bigint not null,
+    digest text collate "C" not null,
+    source text collate "C" not null,
+    revision text collate "C" not null,
+    run text collate "C" not null,
+    pushed_at bigint not null,
+    primary key (repository_id, digest, source, revision, run)
+);

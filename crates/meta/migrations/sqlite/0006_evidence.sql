@@ -52,3 +52,14 @@ create table signature_arrival (
     arrived_at bigint not null,
     primary key (repository_id, subject, signature)
 ) without rowid;
+
+-- The builds that pushed a manifest, as their tokens named them.
+create table manifest_build (
+    repository_id bigint not null,
+    digest text not null,
+    source text not null,
+    revision text not null,
+    run text not null,
+    pushed_at bigint not null,
+    primary key (repository_id, digest, source, revision, run)
+) without rowid;

@@ -36,6 +36,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("evidence_review", "repository_id, digest"),
     ("evidence_walk", "id"),
     ("signature_arrival", "repository_id, subject, signature"),
+    ("manifest_build", "repository_id, digest, source, revision, run"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -64,6 +64,15 @@ async fn fill(location: &Location) {
         "insert into adopted_root values (4, '/srv', 'read', 1)".to_owned(),
         "insert into lease values ('l', 'h', 1)".to_owned(),
         "insert into signing_key values ('k', 'p', 1, 2)".to_owned(),
+        "insert into trust_policy values ('release', '{}', 1)".to_owned(),
+        "insert into trust_root values (1, '{}', 1)".to_owned(),
+        "insert into evidence values (3, 'sha256:1', 'b', null, '{}', 1, null),
+            (3, 'sha256:2', 'b', 1, '{}', 1, 2)"
+            .to_owned(),
+        "insert into evidence_review values (3, 'sha256:1', 2, 0)".to_owned(),
+        "insert into evidence_walk values (1, 7)".to_owned(),
+        "insert into signature_arrival values (3, 'sha256:1', 'sha256:2', 1)".to_owned(),
+        "insert into manifest_build values (3, 'sha256:1', 's', 'c', '', 1)".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

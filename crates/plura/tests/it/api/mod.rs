@@ -1,6 +1,7 @@
 //! `/api/v1` as programs meet it: what it answers, what it refuses, and what it remembers of that.
 
 mod accounts;
+mod evidence;
 mod forms;
 mod projects;
 mod records;

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use plura_testkit::{Answer, Client, Image, Mishap, Random, eventually};
+use plura_testkit::{Answer, Client, Image, Manifest, Mishap, Random, eventually};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -457,5 +457,80 @@ async fn a_token_that_is_good_once_is_no_password() {
         closed.client.bearer(&token).get(TAGS).await.expect_error(401, "UNAUTHORIZED");
         // It was not used up by that.
         exchange(&closed.client, &token).await.expect(200);
+    }
+}
+
+/// What is known of an image whose provenance names the run of [`Platform::claims`], pushed by a job
+/// whose token says something else.
+async fn known_of_a_push(claim: &str, value: Value) -> Value {
+    let platform = Platform::new("github").await;
+    let closed = trusting(&platform).await;
+    let client = exchanged(&closed, &platform.token_with(claim, value)).await;
+    // Container clients ask for tokens of their own with it, which are still the job's.
+    let scope = ["repository:apps/job:pull,push"];
+    let docker = closed.client.bearer(&docker_token(&client, &scope).await);
+    let web = docker.repository("apps/job");
+    let image = Image::random(&mut Random::printed());
+    web.push_image(&image).await;
+    let statement = provenance(&image.digest(), &platform.claims()).to_string();
+    let (layer, config) = (web.push_bytes(statement.as_bytes()).await, web.push_bytes(b"{}").await);
+    let about = Manifest::of(
+        "application/vnd.oci.image.manifest.v1+json",
+        &json!({
+            "schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": IN_TOTO,
+            "config": { "mediaType": "application/vnd.oci.empty.v1+json", "digest": config, "size": 2 },
+            "layers": [{ "mediaType": IN_TOTO, "digest": layer, "size": statement.len() }],
+            "subject": image.manifest.descriptor(),
+        }),
+    );
+    web.put_manifest(&about.digest(), &about).await.expect(201);
+    let asked = client.get("/api/v1/evidence").query("repository", "apps/job");
+    asked.query("reference", &image.digest()).await.expect(200).json()
+}
+
+const IN_TOTO: &str = "application/vnd.in-toto+json";
+
+/// Provenance of an image that a run of GitHub's built.
+fn provenance(digest: &str, claims: &Value) -> Value {
+    let text = |claim: &str| claims[claim].as_str().expect("a claim");
+    let repository = format!("https://github.com/{}", text("repository"));
+    json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{ "name": "job", "digest": { "sha256": digest.trim_start_matches("sha256:") } }],
+        "predicateType": "https://slsa.dev/provenance/v1",
+        "predicate": {
+            "buildDefinition": {
+                "buildType": "https://actions.github.io/buildtypes/workflow/v1",
+                "externalParameters": {},
+                "resolvedDependencies": [{
+                    "uri": format!("git+{repository}@refs/heads/main"),
+                    "digest": { "gitCommit": text("sha") },
+                }],
+            },
+            "runDetails": {
+                "builder": { "id": "https://github.com/actions/runner/github-hosted" },
+                "metadata": {
+                    "invocationId":
+                        format!("{repository}/actions/runs/{}/attempts/1", text("run_id")),
+                },
+            },
+        },
+    })
+}
+
+#[tokio::test]
+async fn provenance_that_names_another_build_than_the_one_that_pushed_is_found_out() {
+    for (claim, value, contradictions) in [
+        ("actor", json!("octocat"), 0),
+        ("sha", json!("0000000000000000000000000000000000000000"), 1),
+        ("run_id", json!("1"), 1),
+        ("repository", json!("mallory/web"), 1),
+    ] {
+        let known = known_of_a_push(claim, value).await;
+        let found = known["statements"][0]["contradictions"].as_array();
+        let found = found.map_or(&[][..], Vec::as_slice);
+        assert_eq!(found.len(), contradictions, "{claim}: {known}");
+        assert!(found.iter().all(|one| one["reason"] == "other-pusher"), "{claim}: {found:?}");
     }
 }
