@@ -13,6 +13,9 @@ pub(crate) const WITHOUT_LOGIN: &str = "plura without login";
 /// The column of a plura beside which there is no other replica.
 pub(crate) const ONE_REPLICA: &str = "one replica";
 
+/// What is compared with, where evidence is not gathered as things arrive.
+pub(crate) const WITHOUT_EVIDENCE: &str = "plura without evidence";
+
 /// The measurements of one scenario.
 #[derive(Serialize)]
 pub(crate) struct Report {

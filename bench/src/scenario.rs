@@ -5,6 +5,7 @@ mod blob_get;
 mod blob_push;
 mod collect;
 mod database;
+mod evidence;
 mod listing;
 mod machine;
 mod manifest_get;
@@ -54,6 +55,8 @@ pub(crate) enum Scenario {
     ObjectStore,
     /// Manifests read with the metadata in PostgreSQL
     Database,
+    /// What is known of images, verified and asked
+    Evidence,
 }
 
 /// How much is moved and stored.
@@ -159,6 +162,7 @@ impl Scenario {
             Self::Collect => "collect",
             Self::ObjectStore => "object-store",
             Self::Database => "database",
+            Self::Evidence => "evidence",
         }
     }
 
@@ -175,6 +179,7 @@ impl Scenario {
             Self::Collect => "Collection of dead blobs",
             Self::ObjectStore => "Blobs in an object store (Garage)",
             Self::Database => "Manifest GET with the metadata in PostgreSQL, 32 connections",
+            Self::Evidence => "What is known of images",
         }
     }
 
@@ -193,6 +198,7 @@ impl Scenario {
             Self::Collect => collect::run(bench, &mut report),
             Self::ObjectStore => object_store::run(bench, &mut report),
             Self::Database => database::run(bench, &mut report),
+            Self::Evidence => evidence::run(bench, &mut report),
         };
         report.failure = result.err().map(|error| format!("{error:#}"));
         report

@@ -3,6 +3,7 @@ use std::{
     time::Duration,
 };
 
+use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry as Images, Timestamp};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -22,6 +23,7 @@ pub struct Metrics {
     collected_at: Gauge<i64, AtomicI64>,
     connections: Connections,
     storage: Storage,
+    evidence_waiting: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -74,6 +76,7 @@ impl Default for Metrics {
             collected_at: Gauge::default(),
             connections: Connections::default(),
             storage: Storage::default(),
+            evidence_waiting: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -99,7 +102,7 @@ impl Metrics {
     /// Everything in the text format of Prometheus.
     pub(crate) async fn render(
         &self,
-        images: &Images,
+        (images, evidence): (&Images, &Evidence),
         ready: bool,
         connections: &listen::Metrics,
     ) -> String {
@@ -121,6 +124,9 @@ impl Metrics {
             storage.collected_blobs.set(totals.collected_blobs);
             storage.collected_bytes.set(totals.collected_bytes);
         }
+        if let Ok(waiting) = evidence.waiting().await {
+            self.evidence_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -129,6 +135,8 @@ impl Metrics {
 
     fn register(&mut self) {
         let Self { registry, connections, storage, .. } = self;
+        let help = "Manifests whose evidence is to be gathered";
+        registry.register("evidence_waiting", help, self.evidence_waiting.clone());
         registry.register("requests", "Requests by action and status", self.requests.clone());
         let help = "Seconds until the head of the response, by action";
         registry.register("request_duration_seconds", help, self.durations.clone());

@@ -94,7 +94,7 @@ impl Server {
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
         let denials = access.clone();
         let counting = async move { denials.watch_denials().await };
-        let gathering = async move { evidence.watch().await };
+        let gathering = gather(evidence, settings.evidence.clone());
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -284,6 +284,13 @@ async fn tend(access: Access) {
 
 async fn watch_health(health: Arc<Health>, registry: Registry, settings: settings::Health) {
     health.watch(&registry, settings.interval.duration(), settings.failures.get().into()).await;
+}
+
+/// Gathers evidence as it is asked for, for ever.
+async fn gather(evidence: Evidence, settings: settings::Evidence) {
+    if settings.gather {
+        evidence.watch().await;
+    }
 }
 
 /// Collects at every interval, for ever. What failed is tried again with the next.

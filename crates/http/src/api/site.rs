@@ -57,7 +57,8 @@ async fn metrics(call: Call) -> Answer {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let state = &call.state;
     let ready = state.health.problem().is_none();
-    let text = state.metrics.render(&state.registry, ready, &state.options.connections).await;
+    let figures = (&state.registry, &state.evidence);
+    let text = state.metrics.render(figures, ready, &state.options.connections).await;
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
 }
 

@@ -296,6 +296,18 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "evidence",
+        about: "What is known of images: who signed them, how they were built.",
+        keys: &[Key {
+            path: "evidence.gather",
+            kind: BOOLEAN,
+            default: Some("true"),
+            example: "false",
+            about: "Whether this process gathers evidence as things arrive. Otherwise another \
+                    replica does, or else whoever asks first waits for it.",
+        }],
+    },
+    Section {
         name: "health",
         about: "When the server calls itself unhealthy.",
         keys: &[

@@ -50,6 +50,7 @@ pub(crate) struct Settings {
     pub(crate) limits: Limits,
     pub(crate) registry: Registry,
     pub(crate) collection: Collection,
+    pub(crate) evidence: Evidence,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -156,6 +157,13 @@ pub(crate) struct Collection {
     pub(crate) interval: PositiveSpan,
     pub(crate) grace: Span,
     pub(crate) keep_untagged: Keep,
+}
+
+/// What is known of images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Evidence {
+    pub(crate) gather: bool,
 }
 
 /// When the server calls itself unhealthy.
