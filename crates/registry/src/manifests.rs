@@ -435,7 +435,7 @@ pub(crate) fn new_manifest(
 }
 
 /// The manifest, if its bytes are what its digest says.
-fn whole(found: manifest::StoredManifest) -> Result<manifest::StoredManifest, Error> {
+pub(crate) fn whole(found: manifest::StoredManifest) -> Result<manifest::StoredManifest, Error> {
     if Digest::of(found.digest.algorithm(), &found.bytes) == found.digest {
         return Ok(found);
     }

@@ -5,12 +5,12 @@
 
 use http::StatusCode;
 use plura_access::{Event, ExplainAs, Identity, Outcome};
-use plura_oci::ErrorCode;
+use plura_oci::{ErrorCode, Reference, RepositoryName};
 use plura_policy::{AccountName, Asked, Decision, Permission, ProjectName};
 use serde_json::json;
 
 use super::call::Call;
-use crate::{error::ApiError, v2::authorise::denied};
+use crate::{auth::bad_request, error::ApiError, v2::authorise::denied};
 
 /// What a route needs of who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Need {
     SeeProject,
     /// A permission on the project in the path.
     Project(Permission),
+    /// A permission on each repository that the query names; what it names need not be there.
+    Repository(Permission),
     /// To manage the robots of the project that the robot's name or the query names. Robots of no
     /// project are the administrators'.
     Robots,
@@ -45,6 +47,7 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     match need {
         Need::Nothing => Ok(()),
         Need::SeeProject => see(call, &call.parameter("project")?).await,
+        Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
         _ if call.caller.principal.is_anonymous() => Err(login_required()),
         // The handler asks `robots` when it has read the body.
@@ -103,6 +106,45 @@ async fn project(call: &Call, permission: Permission, name: &ProjectName) -> Res
     }
     let refusal = refuse(call, Some(name), &decision).await;
     if sees(call, name).await? { Err(refusal) } else { Err(no_project(name)) }
+}
+
+/// The parameters of queries that name repositories.
+const REPOSITORIES: [&str; 2] = ["repository", "to_repository"];
+
+async fn repositories(call: &Call, permission: Permission) -> Result<(), ApiError> {
+    let mut named = false;
+    for parameter in REPOSITORIES {
+        if let Some(name) = call.asked::<RepositoryName>(parameter)? {
+            repository(call, permission, &name).await?;
+            named = true;
+        }
+    }
+    if named { Ok(()) } else { Err(bad_request("repository: expected the name of a repository")) }
+}
+
+/// As `/v2` decides: whether there is such a repository makes no difference.
+async fn repository(
+    call: &Call,
+    permission: Permission,
+    name: &RepositoryName,
+) -> Result<(), ApiError> {
+    // The project is looked at only where the answer can depend on it.
+    if decide(call, permission, Asked::Repository { name, public: false }).is_allowed() {
+        return Ok(());
+    }
+    let public = permission == Permission::Pull && call.access().is_public(name).await?;
+    let decision = decide(call, permission, Asked::Repository { name, public });
+    if decision.is_allowed() {
+        return Ok(());
+    }
+    if call.caller.principal.is_anonymous() {
+        return Err(login_required());
+    }
+    let reference = call.asked::<Reference>("reference").ok().flatten();
+    let reference = reference.map(|reference| reference.to_string()).unwrap_or_default();
+    let event = Event::in_repository(call.action, name.as_str(), &reference);
+    call.access().record(&call.caller.origin, refused(event, &decision)).await?;
+    Err(denied(&decision))
 }
 
 async fn see(call: &Call, name: &ProjectName) -> Result<(), ApiError> {
@@ -194,14 +236,18 @@ pub(super) async fn record(
     project: Option<&ProjectName>,
     decision: &Decision,
 ) -> Result<(), ApiError> {
-    let event = Event {
+    let event = Event::done(call.action, call.target())
+        .of_project(project.map(ProjectName::as_str).unwrap_or_default());
+    Ok(call.access().record(&call.caller.origin, refused(event, decision)).await?)
+}
+
+fn refused(event: Event, decision: &Decision) -> Event {
+    Event {
         outcome: Outcome::Denied,
         rule: decision.rule.clone(),
         detail: json!({ "reason": decision.reason }).to_string(),
-        ..Event::done(call.action, call.target())
-            .of_project(project.map(ProjectName::as_str).unwrap_or_default())
-    };
-    Ok(call.access().record(&call.caller.origin, event).await?)
+        ..event
+    }
 }
 
 fn login_required() -> ApiError {

@@ -85,6 +85,17 @@ impl Description {
         self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
     }
 
+    /// Answers 200 with bytes that plura did not write, and their digest.
+    pub(crate) fn gives_bytes(self) -> Self {
+        let text = "The digest of the bytes";
+        let answer = Response::builder().description("Done, as it was pushed");
+        let answer = answer.content("application/octet-stream", Content::default());
+        self.answer(
+            StatusCode::OK,
+            answer.header("Docker-Content-Digest", header(String::schema(), text)),
+        )
+    }
+
     /// Answers 200 with JSON of this form, or with a line of JSON for each entry.
     pub(crate) fn gives_or_streams<T: ToSchema, L: ToSchema>(mut self) -> Self {
         let (page, line) = (self.content::<T>(), self.content::<L>());
@@ -268,6 +279,11 @@ fn describe_need(need: Need) -> Option<String> {
         Need::Installation(permission) => everywhere(permission),
         Need::SeeProject => "a role in the project, or that it is public".to_owned(),
         Need::Project(permission) => format!("`{permission}` in the project"),
+        Need::Repository(permission) => {
+            format!(
+                "`{permission}` in each repository that is named, or that its project is public"
+            )
+        }
         Need::Robots | Need::NewRobot => {
             format!("`manage-robots` in the robot's project; without a project, {administer}")
         }
@@ -285,7 +301,9 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     let any_of = all.map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []));
     match need {
         Need::Nothing => Vec::new(),
-        Need::SeeProject => [SecurityRequirement::default()].into_iter().chain(any_of).collect(),
+        Need::SeeProject | Need::Repository(_) => {
+            [SecurityRequirement::default()].into_iter().chain(any_of).collect()
+        }
         _ => any_of.into(),
     }
 }

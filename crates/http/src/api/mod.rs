@@ -9,6 +9,7 @@ mod audit;
 mod authorise;
 mod call;
 mod describe;
+mod images;
 mod key;
 mod keys;
 mod members;
@@ -71,6 +72,7 @@ fn all() -> Vec<Route> {
         robots::routes,
         trust::routes,
         keys::routes,
+        images::routes,
         audit::routes,
         openapi::routes,
     ]
