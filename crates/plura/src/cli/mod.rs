@@ -42,7 +42,7 @@ pub(crate) use self::groups::{
 };
 pub(crate) use self::health::HealthArgs;
 pub(crate) use self::image::{
-    DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, WhichArgs,
+    BadName, DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, WhichArgs,
 };
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};

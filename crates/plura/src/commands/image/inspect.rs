@@ -35,7 +35,7 @@ const CONFIG: &[Column] = &[
 ];
 
 const CHILDREN: &[Column] = &[
-    ("PLATFORM", |child| platform(child)),
+    ("PLATFORM", platform),
     ("DIGEST", |child| cell(&child["digest"])),
     ("SIZE", |child| bytes(&child["content_size"])),
     ("LAYERS", |child| cell(&child["layers"])),

@@ -5,13 +5,15 @@ mod inspect;
 mod tree;
 
 use anyhow::anyhow;
-use plura_oci::Reference;
+use plura_oci::{Reference, RepositoryName};
 use reqwest::Method;
 use serde_json::Value;
 
 use super::answers;
 use crate::api_client::{ApiClient, Ask};
-use crate::cli::{HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, ServerArgs, WhichArgs};
+use crate::cli::{
+    BadName, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, ServerArgs, WhichArgs,
+};
 use crate::exit::{ExitStatus, Hint, SaidNo};
 use crate::printer::Printer;
 use crate::runtime::runtime;
@@ -60,14 +62,14 @@ const LAYERS: &[Column] = &[
 const HISTORY: &[Column] = &[
     ("CREATED", |step| time(&step["created"])),
     ("LAYER", |step| layer_of(step, short)),
-    ("SIZE", |step| size_of(step)),
+    ("SIZE", size_of),
     ("CREATED BY", |step| shortened(&step["created_by"])),
 ];
 
 const WHOLE_HISTORY: &[Column] = &[
     ("CREATED", |step| cell(&step["created"])),
     ("LAYER", |step| layer_of(step, cell)),
-    ("SIZE", |step| size_of(step)),
+    ("SIZE", size_of),
     ("CREATED BY", |step| cell(&step["created_by"])),
     ("COMMENT", |step| cell(&step["comment"])),
 ];
@@ -114,8 +116,13 @@ fn question(which: &WhichArgs, server: &ServerArgs, path: &[&str]) -> anyhow::Re
         .query("platform", which.platform.as_ref()))
 }
 
-fn repository(image: &ImageName, server: &ServerArgs) -> anyhow::Result<plura_oci::RepositoryName> {
-    image.repository(server.server.url()).hint("name the server with `--server URL` or `PLURA_SERVER`")
+fn repository(image: &ImageName, server: &ServerArgs) -> anyhow::Result<RepositoryName> {
+    let named = image.repository(server.server.url());
+    let hint = match &named {
+        Err(BadName::OtherServer(_)) => "name the server with `--server URL` or `PLURA_SERVER`",
+        _ => "names are those of repositories on the server, such as `apps/web:1.0.0`",
+    };
+    named.hint(hint)
 }
 
 /// An image that is for one platform: of several, somebody has to choose.
@@ -195,16 +202,16 @@ fn size_of(step: &Value) -> String {
 /// A command on one line, without what builders put in front of each.
 fn shortened(command: &Value) -> String {
     const SHOWN: usize = 70;
-    let text = cell(&command.as_str().map_or(Value::Null, |text| {
-        text.split_whitespace().collect::<Vec<_>>().join(" ").into()
-    }));
-    let text = match text.strip_prefix("/bin/sh -c #(nop) ") {
+    let words: Vec<&str> = command.as_str().unwrap_or_default().split_whitespace().collect();
+    let words = words.join(" ");
+    let text = match words.strip_prefix("/bin/sh -c #(nop) ") {
         Some(instruction) => instruction.to_owned(),
-        None => match text.strip_prefix("/bin/sh -c ") {
+        None => match words.strip_prefix("/bin/sh -c ") {
             Some(command) => format!("RUN {command}"),
-            None => text,
+            None => words,
         },
     };
+    let text = cell(&text.into());
     match text.char_indices().nth(SHOWN) {
         Some((cut, _)) => format!("{}...", &text[..cut]),
         None => text,

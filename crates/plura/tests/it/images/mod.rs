@@ -43,7 +43,8 @@ impl Place {
         let command = command.replace("NAME", &self.repository.name);
         let words: Vec<&str> = ["image"].into_iter().chain(command.split(' ')).collect();
         let directory = self.server.data();
-        let variables = [("PLURA_SERVER", self.server.base()), ("DOCKER_CONFIG", "none".to_owned())];
+        let variables =
+            [("PLURA_SERVER", self.server.base()), ("DOCKER_CONFIG", "none".to_owned())];
         let own = |(name, value): (&str, String)| (name.to_owned(), value);
         let environment: BTreeMap<_, _> = variables.into_iter().map(own).collect();
         Outcome::of(binary(), &words, &environment, directory)
