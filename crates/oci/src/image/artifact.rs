@@ -101,8 +101,10 @@ fn is_declared(manifest: &Manifest) -> bool {
     declared.is_some() && declared != config
 }
 
+/// `.tar`, perhaps compressed: `....layer.v1.tar+gzip`, `....rootfs.diff.tar.gzip`.
 fn is_files(layer: &str) -> bool {
-    layer.ends_with(".tar") || layer.contains(".tar.") || layer.contains(".tar+")
+    let mut words = layer.split(['.', '+', '/']);
+    words.any(|word| word == "tar")
 }
 
 #[cfg(test)]

@@ -249,18 +249,13 @@ impl Reader {
     /// A member that means nothing to plura, if there is room for it.
     fn other(&mut self, key: &str, value: &RawValue) -> Option<Value> {
         let room = self.other_bytes.checked_sub(key.len());
-        let kept = room.and_then(|room| json::small(value, room));
-        match kept {
-            Some(kept) => {
-                self.other_bytes -= key.len() + value.get().len();
-                Some(kept)
-            }
-            None => {
-                let shown: String = key.chars().take(40).collect();
-                self.problem(&format!("`{shown}` is too large or too deep to be shown"));
-                None
-            }
-        }
+        let Some(kept) = room.and_then(|room| json::small(value, room)) else {
+            let shown: String = key.chars().take(40).collect();
+            self.problem(&format!("`{shown}` is too large or too deep to be shown"));
+            return None;
+        };
+        self.other_bytes -= key.len() + value.get().len();
+        Some(kept)
     }
 
     fn problem(&mut self, problem: &str) {

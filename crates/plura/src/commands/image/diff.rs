@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::inspect::{section, words};
-use super::{image_name, listed, repository, shortened, time};
+use super::{image_name, layer_of, listed, repository, short, shortened, time};
 use crate::api_client::{ApiClient, Ask};
 use crate::cli::DiffArgs;
 use crate::exit::ExitStatus;
@@ -48,7 +48,9 @@ fn text(diff: &Value) -> String {
     text += &list("layers", &diff["layers"], |layer| {
         vec![cell(&layer["digest"]), bytes(&layer["size"])]
     });
-    text += &list("history", &diff["history"], |step| vec![shortened(&step["created_by"])]);
+    text += &list("history", &diff["history"], |step| {
+        vec![layer_of(step, short), shortened(&step["created_by"])]
+    });
     text
 }
 

@@ -35,7 +35,7 @@ const CONFIG: &[Column] = &[
 ];
 
 const CHILDREN: &[Column] = &[
-    ("PLATFORM", platform),
+    ("PLATFORM", |child| cell(&child["label"])),
     ("DIGEST", |child| cell(&child["digest"])),
     ("SIZE", |child| bytes(&child["content_size"])),
     ("LAYERS", |child| cell(&child["layers"])),
@@ -59,22 +59,23 @@ pub(super) fn text(image: &Value) -> String {
     for problem in listed(image, "problems") {
         text.push_str(&format!("problem: {}\n", cell(problem)));
     }
-    text += &configuration("configuration", &image["config"]);
+    text += &configuration("configuration", "", &image["config"]);
     text += &section("annotations", &pairs(&image["annotations"]));
-    text += &section("children", &table(listed(image, "children"), CHILDREN));
-    text += &configuration("alike in all images", &image["in_common"]);
+    text += &section("children", &table(&children(image), CHILDREN));
+    let alike = ", alike in all images";
+    text += &configuration("configuration, alike in all images", alike, &image["in_common"]);
     text += &section("referrers", &table(listed(image, "referrers"), REFERRERS));
     text + &section("attached by tags", &table(listed(image, "attached"), ATTACHED))
 }
 
-fn configuration(title: &str, config: &Value) -> String {
+fn configuration(title: &str, of: &str, config: &Value) -> String {
     if config.is_null() {
         return String::new();
     }
     let environment = listed(config, "environment").iter().map(|v| format!("{}\n", cell(v)));
     section(title, &fields(config, CONFIG))
-        + &section("environment", &environment.collect::<String>())
-        + &section("labels", &pairs(&config["labels"]))
+        + &section(&format!("environment{of}"), &environment.collect::<String>())
+        + &section(&format!("labels{of}"), &pairs(&config["labels"]))
 }
 
 /// One line a field that there is.
@@ -119,11 +120,26 @@ fn tags(image: &Value) -> String {
     cell(&image["tags"]) + more
 }
 
-fn platform(child: &Value) -> String {
-    match &child["attests"] {
-        Value::Null => cell(&child["platform"]),
-        attests => format!("attestation of {}", short(attests)),
-    }
+/// The children, attestations with the platform of what they attest.
+fn children(image: &Value) -> Vec<Value> {
+    let children = listed(image, "children");
+    let platform = |digest: &Value| {
+        let attested = children.iter().find(|child| child["digest"] == *digest);
+        attested.map(|child| &child["platform"]).filter(|platform| !platform.is_null())
+    };
+    let labelled = |child: &Value| {
+        let label = match &child["attests"] {
+            Value::Null => cell(&child["platform"]),
+            attests => match platform(attests) {
+                Some(platform) => format!("attestation of {}", cell(platform)),
+                None => format!("attestation of {}", short(attests)),
+            },
+        };
+        let mut child = child.clone();
+        child["label"] = label.into();
+        child
+    };
+    children.iter().map(labelled).collect()
 }
 
 /// A command as it would be typed: words with anything but plain characters in them are quoted.
