@@ -168,9 +168,28 @@ impl Registry {
         repository: &RepositoryName,
         found: &Found,
     ) -> Result<Result<Option<ImageConfig>, String>, Error> {
+        self.configuration_within(repository, found, ImageConfig::LARGEST).await
+    }
+
+    /// The same of one image among many, all of which are read for one answer.
+    pub(super) async fn usual_configuration(
+        &self,
+        repository: &RepositoryName,
+        found: &Found,
+    ) -> Result<Result<Option<ImageConfig>, String>, Error> {
+        const USUAL: usize = 256 << 10;
+        self.configuration_within(repository, found, USUAL).await
+    }
+
+    async fn configuration_within(
+        &self,
+        repository: &RepositoryName,
+        found: &Found,
+        most: usize,
+    ) -> Result<Result<Option<ImageConfig>, String>, Error> {
         let config = found.manifest.config.as_ref().filter(|_| found.kind() == ImageKind::Image);
         let Some(config) = config else { return Ok(Ok(None)) };
-        match self.small_blob(repository, &config.digest).await {
+        match self.small_blob(repository, &config.digest, most).await {
             Ok(bytes) => Ok(ImageConfig::parse(&bytes).map(Some).map_err(|e| e.to_string())),
             Err(ImageError::Registry(error)) if !matches!(error, Error::BlobUnknown(_)) => {
                 Err(error)
@@ -179,15 +198,16 @@ impl Registry {
         }
     }
 
-    /// All of a blob that is no larger than configurations are.
+    /// All of a blob that has no more bytes than this.
     pub(super) async fn small_blob(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        most: usize,
     ) -> Result<Bytes, ImageError> {
         let content = self.linked_blob(repository, digest).await?;
         let size = usize::try_from(content.size).unwrap_or(usize::MAX);
-        if size > ImageConfig::LARGEST {
+        if size > most {
             return Err(ImageError::ConfigurationTooLarge(content.size));
         }
         let bytes = match self.open_blob(&content).await? {

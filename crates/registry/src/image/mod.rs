@@ -82,7 +82,7 @@ impl Registry {
             _ => found,
         };
         let digest = found.manifest.config.ok_or(ImageError::NoConfiguration)?.digest;
-        let bytes = self.small_blob(&query.repository, &digest).await?;
+        let bytes = self.small_blob(&query.repository, &digest, ImageConfig::LARGEST).await?;
         Ok(ImageFile { bytes, digest })
     }
 
@@ -101,7 +101,7 @@ impl Registry {
             {
                 child.look_at(&found);
                 image.content_size = image.content_size.saturating_add(content_size(&found));
-                let config = self.configuration(repository, &found).await?;
+                let config = self.usual_configuration(repository, &found).await?;
                 if let Ok(Some(config)) = config {
                     child.created = config.created;
                     in_common = Some(match in_common {

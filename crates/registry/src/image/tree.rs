@@ -176,7 +176,8 @@ impl Walk<'_> {
         node.content_size = Some(super::content_size(found));
         let annotations = &found.manifest.annotations;
         node.created = annotations.get("org.opencontainers.image.created").cloned();
-        if let Ok(Some(config)) = self.registry.configuration(self.repository, found).await? {
+        let config = self.registry.usual_configuration(self.repository, found).await?;
+        if let Ok(Some(config)) = config {
             node.created = config.created.or(node.created.take());
             let own = Some(config.platform).filter(|platform| !platform.is_empty());
             node.platform = node.platform.take().or(own);

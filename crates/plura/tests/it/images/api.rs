@@ -1,6 +1,6 @@
 //! What the API tells about images.
 
-use plura_testkit::{Image, Random, assert_json_contains};
+use plura_testkit::{Image, Random, S3, S3Request, assert_json_contains};
 use serde_json::{Value, json};
 
 use super::Place;
@@ -299,6 +299,29 @@ async fn looking_keeps_nothing_and_a_missing_child_is_no_reason_not_to_look() {
     assert!(gone.error_message().contains(&multi.arm64.digest()), "{}", gone.describe());
     let tree = place.ask("/tree", "1.0.0", None).await.expect(200).json();
     assert_eq!(tree["root"]["nodes"][1]["present"], false);
+}
+
+/// The object store is asked for configurations and nothing else, and no client is sent to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_in_a_bucket_is_told_by_one_request_for_its_configuration() {
+    let store = S3::start();
+    let place = Place::start_on(&store);
+    let multi = Multi::push(&place.repository, "1.0.0").await;
+    for (part, reference, requests) in [
+        ("", multi.amd64.digest(), 1),
+        ("/config", multi.amd64.digest(), 1),
+        ("/manifest", multi.amd64.digest(), 0),
+        ("", "1.0.0".to_owned(), 2),
+        ("/tree", "1.0.0".to_owned(), 2),
+    ] {
+        store.take_requests();
+        let told = place.ask(part, &reference, None).await.expect(200);
+        let asked = store.take_requests();
+        assert_eq!(asked, vec![S3Request::Get; requests], "{part} {reference}");
+        if part == "/config" {
+            told.expect_body(&multi.amd64.blobs[0].bytes);
+        }
+    }
 }
 
 async fn diff_of(place: &Place, from: &str, to: &str) -> plura_testkit::Answer {

@@ -7,7 +7,7 @@ mod content;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use plura_testkit::{Answer, Outcome, Repository, Server};
+use plura_testkit::{Answer, Outcome, Repository, S3, Server};
 use serde_json::Value;
 
 /// A server without login, and a repository on it.
@@ -18,7 +18,29 @@ struct Place {
 
 impl Place {
     fn start() -> Self {
-        let server = Server::start(binary());
+        Self::on(Server::start(binary()))
+    }
+
+    /// The same with the bytes in an object store.
+    fn start_on(store: &S3) -> Self {
+        let settings = [
+            ("PLURA_STORAGE__BACKEND", "s3"),
+            ("PLURA_STORAGE__S3__ENDPOINT", &store.endpoint()),
+            ("PLURA_STORAGE__S3__BUCKET", S3::BUCKET),
+            ("PLURA_STORAGE__S3__ACCESS_KEY", S3::ACCESS_KEY),
+            ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY),
+            ("PLURA_COLLECTION__ENABLED", "false"),
+        ];
+        let builder = Server::builder(binary());
+        Self::on(
+            settings
+                .iter()
+                .fold(builder, |builder, (name, value)| builder.env(name, value))
+                .start(),
+        )
+    }
+
+    fn on(server: Server) -> Self {
         let repository = server.client().repository("apps/search/web");
         Self { server, repository }
     }
