@@ -127,16 +127,15 @@ impl Registry {
         if found.index.is_some() {
             return Ok(found);
         }
-        // An image that is for one platform may be asked for by it.
+        // An image that is for one platform may be asked for by it, and one that does not say so by any.
         let config = self.configuration(repository, &found).await?;
-        let own = config.ok().flatten().map(|config| config.platform);
-        match wanted.choose([own.as_ref()]) {
-            Some(_) => Ok(found),
-            None => {
-                let available = own.into_iter().filter(|own| !own.os.is_empty()).collect();
-                Err(ImageError::NoPlatform { wanted: wanted.clone(), available })
-            }
+        let Ok(config) = config else { return Ok(found) };
+        let own = config.map(|config| config.platform);
+        if wanted.choose([own.as_ref()]).is_some() {
+            return Ok(found);
         }
+        let available = own.into_iter().filter(|own| !own.is_empty()).collect();
+        Err(ImageError::NoPlatform { wanted: wanted.clone(), available })
     }
 
     async fn child(
