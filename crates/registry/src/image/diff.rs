@@ -125,10 +125,10 @@ impl ImageDiff {
         };
         let config = |image: &Image| image.config.clone().unwrap_or_default();
         let (one, other) = (config(&from), config(&to));
-        let size = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
         Self {
             same: from.digest == to.digest,
-            size_difference: size(to.content_size).saturating_sub(size(from.content_size)),
+            size_difference: signed(to.content_size).saturating_sub(signed(from.content_size)),
             fields: fields(&one, &other),
             environment: named(&variables(&one), &variables(&other)),
             labels: named(&one.labels, &other.labels),
