@@ -139,7 +139,10 @@ fn escaped(json: &str) -> String {
     let mut escaped = String::with_capacity(json.len());
     for c in json.chars() {
         if moves(c) && c != '\n' {
-            escaped.push_str(&format!("\\u{:04x}", u32::from(c)));
+            // All of them have four digits at most.
+            let digit = |shift: u32| char::from_digit((u32::from(c) >> shift) & 15, 16);
+            escaped.push_str("\\u");
+            escaped.extend([12, 8, 4, 0].into_iter().filter_map(digit));
         } else {
             escaped.push(c);
         }

@@ -960,6 +960,10 @@ fn images() {
       plura image layers apps/web:1.0.0
       plura image layers apps/web:1.0.0 --platform linux/arm64 --json | jq -r '.[].digest'
     ");
+}
+
+#[test]
+fn parts_of_images() {
     assert_snapshot!(help("image manifest"), @"
     Print a manifest or a configuration, byte for byte
 

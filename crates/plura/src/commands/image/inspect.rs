@@ -57,7 +57,7 @@ const ATTACHED: &[Column] = &[
 pub(super) fn text(image: &Value) -> String {
     let mut text = fields(image, FIELDS);
     for problem in listed(image, "problems") {
-        text.push_str(&format!("problem: {}\n", cell(problem)));
+        text.extend(["problem: ", &cell(problem), "\n"]);
     }
     text += &configuration("configuration", "", &image["config"]);
     text += &section("annotations", &pairs(&image["annotations"]));
@@ -89,7 +89,7 @@ pub(super) fn section(title: &str, lines: &str) -> String {
     if lines.is_empty() {
         return String::new();
     }
-    let indented: String = lines.lines().map(|line| format!("  {line}\n")).collect();
+    let indented: String = lines.lines().flat_map(|line| ["  ", line, "\n"]).collect();
     format!("\n{title}:\n{indented}")
 }
 

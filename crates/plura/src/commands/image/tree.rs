@@ -17,7 +17,7 @@ fn draw(node: &Value, before: &str, text: &mut String) {
     for (place, node) in nodes.iter().enumerate() {
         let last = place + 1 == nodes.len();
         let (branch, below) = if last { ("└── ", "    ") } else { ("├── ", "│   ") };
-        text.push_str(&format!("{before}{branch}{}\n", line(node)));
+        text.extend([before, branch, &line(node), "\n"]);
         draw(node, &format!("{before}{below}"), text);
     }
 }
