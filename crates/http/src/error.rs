@@ -11,7 +11,7 @@ use std::time::Duration;
 use http::{Response, StatusCode, header};
 use plura_access as access;
 use plura_oci::{ErrorCode, RequestError};
-use plura_registry::Error;
+use plura_registry::{Error, ImageError};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -220,6 +220,32 @@ impl From<plura_evidence::Error> for ApiError {
                 .with_detail(json!(refusal)),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),
+        }
+    }
+}
+
+impl From<ImageError> for ApiError {
+    fn from(error: ImageError) -> Self {
+        let (text, fix) = (error.to_string(), error.fix());
+        let (status, code) = match error {
+            ImageError::Unknown { .. }
+            | ImageError::NoPlatform { .. }
+            | ImageError::ChildMissing(_)
+            | ImageError::NoConfiguration
+            // Of a blob, the repository has none: its manifest may name what is not there.
+            | ImageError::Registry(Error::BlobUnknown(_)) => {
+                (StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            ImageError::PlatformNeeded { .. } => (StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            ImageError::NotAnImage(_) | ImageError::ConfigurationTooLarge(_) => {
+                (StatusCode::CONFLICT, ErrorCode::Conflict)
+            }
+            ImageError::Registry(error) => return error.into(),
+        };
+        let answer = Self::new(status, code, text);
+        match fix {
+            Some(fix) => answer.with_detail(json!({ "fix": fix })),
+            None => answer,
         }
     }
 }

@@ -120,6 +120,32 @@ pub async fn list(
         .await
 }
 
+/// The tags of a repository before `before`, the nearest first; at most `limit`.
+pub async fn list_before(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    before: &str,
+    limit: u32,
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select name from tag where repository_id = $1 and name < $2 order by name desc limit $3";
+    let query = connection.query_scalar(SQL).bind(repository).bind(before);
+    query.bind(i64::from(limit)).fetch_all().await
+}
+
+/// The tags that point at the digest, by name; at most `limit`.
+pub async fn list_of(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+    limit: u32,
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select name from tag where repository_id = $1 and digest = $2 order by name limit $3";
+    let query = connection.query_scalar(SQL).bind(repository).bind(digest.to_string());
+    query.bind(i64::from(limit)).fetch_all().await
+}
+
 /// Whether any tag points at the digest.
 pub async fn points_at(
     connection: &mut Connection,

@@ -8,6 +8,7 @@ mod action;
 mod algorithm;
 mod digest;
 mod error;
+pub mod image;
 mod manifest;
 mod media_type;
 mod name;

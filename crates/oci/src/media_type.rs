@@ -27,6 +27,8 @@ pub(crate) mod known {
         "application/vnd.docker.distribution.manifest.v1+prettyjws";
     /// The configuration of an OCI image.
     pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+    /// The configuration of a Docker image.
+    pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
     /// A gzip layer of an OCI image.
     pub const OCI_LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
     /// An uncompressed layer of an OCI image.

@@ -100,6 +100,20 @@ impl ApiClient {
 
     /// Asks, and returns the JSON of the answer; nothing if the answer is that it was done.
     pub(crate) async fn ask(&self, ask: Ask) -> anyhow::Result<Value> {
+        answer(self.send(ask).await?).await
+    }
+
+    /// Asks for something that is no answer of the API, but content: its bytes.
+    pub(crate) async fn bytes(&self, ask: Ask) -> anyhow::Result<Vec<u8>> {
+        let response = self.send(ask).await?;
+        if response.status().is_success() {
+            return body(response).await;
+        }
+        answer(response).await?;
+        bail!("the answer is neither content nor a refusal")
+    }
+
+    async fn send(&self, ask: Ask) -> anyhow::Result<Response> {
         let Ask { method, path, query, body } = ask;
         let mut url = self.base.clone();
         append(&mut url, &path)?;
@@ -114,7 +128,7 @@ impl ApiClient {
         if response.status() == StatusCode::UNAUTHORIZED {
             return Err(self.unauthorized(response).await);
         }
-        answer(response).await
+        Ok(response)
     }
 
     /// The items of a list that the server gives out in pages.

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::cli::Color;
 use crate::exit::hint_of;
+use crate::table::moves;
 
 const RED: &str = "\x1b[1;31m";
 const YELLOW: &str = "\x1b[1;33m";
@@ -56,9 +57,20 @@ impl Printer {
 
     /// Writes data as one JSON document.
     pub(crate) fn json(&self, data: &impl Serialize) -> anyhow::Result<()> {
-        let mut text = serde_json::to_string_pretty(data).context("cannot print as JSON")?;
-        text.push('\n');
-        self.data(text)
+        let text = serde_json::to_string_pretty(data).context("cannot print as JSON")?;
+        self.data(escaped(&text) + "\n")
+    }
+
+    /// Writes content of others as it is. Only a terminal, which nobody compares digests with, gets it
+    /// without what would move the cursor.
+    pub(crate) fn content(&self, content: &[u8]) -> anyhow::Result<()> {
+        if !self.stdout.is_terminal() {
+            return self.data(content);
+        }
+        let text = String::from_utf8_lossy(content);
+        let shown =
+            |c| if moves(c) && !matches!(c, '\n' | '\t') { char::REPLACEMENT_CHARACTER } else { c };
+        self.data(text.chars().map(shown).collect::<String>())
     }
 
     /// Tells a person how things went, unless they asked for quiet.
@@ -121,6 +133,23 @@ fn styled(text: &clap::builder::StyledStr, color: bool) -> String {
     if color { text.ansi().to_string() } else { text.to_string() }
 }
 
+/// JSON is the same with these characters escaped; a terminal shows them then. They are in texts only,
+/// and those below a space are escaped already.
+fn escaped(json: &str) -> String {
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if moves(c) && c != '\n' {
+            // All of them have four digits at most.
+            let digit = |shift: u32| char::from_digit((u32::from(c) >> shift) & 15, 16);
+            escaped.push_str("\\u");
+            escaped.extend([12, 8, 4, 0].into_iter().filter_map(digit));
+        } else {
+            escaped.push(c);
+        }
+    }
+    escaped
+}
+
 /// An explicit wish wins; otherwise colour is for terminals whose user did not decline it.
 fn wants(color: Color, terminal: bool) -> bool {
     let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
@@ -129,5 +158,20 @@ fn wants(color: Color, terminal: bool) -> bool {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => terminal && !declined && !dumb,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn json_says_the_same_without_moving_a_terminal() {
+        let value = json!({"a": "\u{1b}[2J\u{9b}\u{7f}\u{202e}ä\n"});
+        let text = escaped(&serde_json::to_string_pretty(&value).expect("it can be printed"));
+        assert!(!text.chars().any(|c| moves(c) && c != '\n'), "{text:?}");
+        assert_eq!(serde_json::from_str::<Value>(&text).expect("it is JSON"), value);
     }
 }

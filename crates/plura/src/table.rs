@@ -50,9 +50,17 @@ pub(crate) fn cell(value: &Value) -> String {
     }
 }
 
-/// Text of others without what could move the cursor or change the colour of a terminal.
+/// Text of others without what could move the cursor or change the colour of a terminal, or show it in
+/// another order than it has.
 pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
+    text.chars().map(|c| if moves(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
+}
+
+/// Whether a terminal would do something else with a character than show it in its place: control
+/// characters, and those that turn the direction of what follows (UAX #9).
+pub(crate) fn moves(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// A number of bytes in the unit that leaves the fewest digits before the point.
@@ -117,6 +125,7 @@ mod tests {
     #[test]
     fn a_server_cannot_write_on_the_terminal() {
         assert_eq!(cell(&json!("a\u{1b}[2Jb\r\n\u{9b}")), "a\u{fffd}[2Jb\u{fffd}\u{fffd}\u{fffd}");
+        assert_eq!(cell(&json!("user\u{202e}toor\u{2069}")), "user\u{fffd}toor\u{fffd}");
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod databases;
 mod ending;
 mod error;
 mod export;
+mod image;
 mod lease;
 mod limit;
 mod lists;
@@ -42,6 +43,11 @@ pub use collect::{CollectItem, CollectReport, CollectRequest, Decision};
 pub use databases::copy_database;
 pub use error::Error;
 pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
+pub use image::{
+    AttachedTag, Change, Child, Configuration, ConfigurationBlob, DiffSide, Image, ImageDiff,
+    ImageError, ImageFile, ImageQuery, ImageTree, Layer, ListChange, MapChange, ReferrerCount, Relation,
+    Step, TreeNode,
+};
 pub use lists::{Names, Readable};
 pub use mount::MountFrom;
 pub use plura_blob::{

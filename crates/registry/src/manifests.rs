@@ -256,7 +256,7 @@ pub(crate) async fn kept_by(
 }
 
 /// The manifest, if its bytes are what its digest says.
-fn whole(found: manifest::StoredManifest) -> Result<manifest::StoredManifest, Error> {
+pub(crate) fn whole(found: manifest::StoredManifest) -> Result<manifest::StoredManifest, Error> {
     if Digest::of(found.digest.algorithm(), &found.bytes) == found.digest {
         return Ok(found);
     }

@@ -85,6 +85,17 @@ impl Description {
         self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
     }
 
+    /// Answers 200 with bytes that plura did not write, and their digest.
+    pub(crate) fn gives_bytes(self) -> Self {
+        let text = "The digest of the bytes";
+        let answer = Response::builder().description("Done, as it was pushed");
+        let answer = answer.content("application/octet-stream", Content::default());
+        self.answer(
+            StatusCode::OK,
+            answer.header("Docker-Content-Digest", header(String::schema(), text)),
+        )
+    }
+
     /// Answers 200 with JSON of this form, or with a line of JSON for each entry.
     pub(crate) fn gives_or_streams<T: ToSchema, L: ToSchema>(mut self) -> Self {
         let (page, line) = (self.content::<T>(), self.content::<L>());

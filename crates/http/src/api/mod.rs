@@ -10,6 +10,7 @@ mod authorise;
 mod call;
 mod describe;
 mod evidence;
+mod images;
 mod key;
 mod keys;
 mod members;
@@ -75,6 +76,7 @@ fn all() -> Vec<Route> {
         trust_policies::routes,
         evidence::routes,
         keys::routes,
+        images::routes,
         audit::routes,
         openapi::routes,
     ]

@@ -69,7 +69,7 @@ fn document() -> OpenApi {
     let mut info = Info::new("plura", env!("CARGO_PKG_VERSION"));
     info.description = Some(
         "Access control of a container registry: users, projects, members, robots, trust in other \
-         issuers, and the audit. Errors are `{\"errors\": [{\"code\", \"message\", \"detail\"}]}`."
+         issuers, and the audit; and what its images are. Errors are `{\"errors\": [{\"code\", \"message\", \"detail\"}]}`."
             .to_owned(),
     );
     let mut license = License::new("Apache-2.0");

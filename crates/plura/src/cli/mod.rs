@@ -12,6 +12,7 @@ mod db;
 mod export;
 mod groups;
 mod health;
+mod image;
 mod init;
 mod installation;
 mod login;
@@ -40,6 +41,9 @@ pub(crate) use self::groups::{
     ServerArgs,
 };
 pub(crate) use self::health::HealthArgs;
+pub(crate) use self::image::{
+    BadName, DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, WhichArgs,
+};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
@@ -66,6 +70,7 @@ Examples:
   plura demo                        See what it does, in seconds
   plura serve                       Run a registry on 127.0.0.1:5000
   plura login registry.example.com  Log in, for plura, docker, podman and others
+  plura image inspect apps/web:1.0  What an image is, and what is about it
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
@@ -106,6 +111,10 @@ pub(crate) enum Command {
     /// Ask a running registry
     #[command(subcommand, name = "reg")]
     Registry(RegistryCommand),
+
+    /// Look at images: configuration, history, layers, what belongs to them
+    #[command(subcommand)]
+    Image(ImageCommand),
 
     /// People who may log in
     #[command(subcommand)]

@@ -13,6 +13,7 @@ mod db;
 mod demo;
 mod export;
 mod health;
+mod image;
 mod import;
 mod init;
 mod login;
@@ -41,6 +42,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
+        Command::Image(command) => image::run(&command, printer),
         Command::User(command) => user::run(&command, printer),
         Command::Robot(command) => robot::run(&command, printer),
         Command::Token(command) => token::run(&command, printer),

@@ -880,3 +880,149 @@ fn access() {
       plura access whoami
     ");
 }
+
+#[test]
+fn images() {
+    assert_snapshot!(help("image"), @"
+    Look at images: configuration, history, layers, what belongs to them
+
+    Usage: plura image [OPTIONS] <COMMAND>
+
+    Commands:
+      inspect   Show what an image is: platforms, configuration, labels, tags, what is about it
+      history   Show how an image came to be, the first step first
+      layers    Show the layers of an image, the lowest first
+      manifest  Print a manifest or a configuration, byte for byte
+      tree      Show what belongs to an image: children, attestations, signatures
+      diff      Show in what two images differ
+      help      Print this message or the help of the given subcommand(s)
+
+    Options:
+      -h, --help  Print help
+    ");
+    assert_snapshot!(help("image inspect"), @"
+    Show what an image is: platforms, configuration, labels, tags, what is about it
+
+    Usage: plura image inspect [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image; without a tag or digest, `latest`
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if it is for several
+          --json                          Print as JSON
+      -h, --help                          Print help
+
+    Of an index, its children are shown, and what all of them say alike; with `--platform`, one of them.
+    Artifacts that are no images are shown with what they are.
+
+    Examples:
+      plura image inspect apps/web:1.0.0
+      plura image inspect apps/web:1.0.0 --platform linux/arm64
+      plura image inspect apps/web@sha256:... --json | jq -r '.config.labels'
+    ");
+    assert_snapshot!(help("image history"), @"
+    Show how an image came to be, the first step first
+
+    Usage: plura image history [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image; without a tag or digest, `latest`
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if it is for several
+          --no-trunc                      Show whole commands and digests
+          --json                          Print as JSON
+      -h, --help                          Print help
+
+    Steps that made no layer are marked `empty`.
+
+    Examples:
+      plura image history apps/web:1.0.0
+      plura image history apps/web:1.0.0 --platform linux/arm64 --no-trunc
+    ");
+    assert_snapshot!(help("image layers"), @"
+    Show the layers of an image, the lowest first
+
+    Usage: plura image layers [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image; without a tag or digest, `latest`
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if it is for several
+          --json                          Print as JSON
+      -h, --help                          Print help
+
+    Sizes are those of the layers as they are stored and pulled, mostly compressed.
+
+    Examples:
+      plura image layers apps/web:1.0.0
+      plura image layers apps/web:1.0.0 --platform linux/arm64 --json | jq -r '.[].digest'
+    ");
+}
+
+#[test]
+fn parts_of_images() {
+    assert_snapshot!(help("image manifest"), @"
+    Print a manifest or a configuration, byte for byte
+
+    Usage: plura image manifest [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image; without a tag or digest, `latest`
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if it is for several
+          --config                        The configuration that the manifest names, instead of the
+                                          manifest
+          --pretty                        Indented for reading; these are other bytes than were pushed
+      -h, --help                          Print help
+
+    What is printed is what was pushed, so that its digest can be computed from it.
+
+    Examples:
+      plura image manifest apps/web:1.0.0 | sha256sum
+      plura image manifest apps/web:1.0.0 --platform linux/arm64 --config --pretty
+    ");
+    assert_snapshot!(help("image tree"), @"
+    Show what belongs to an image: children, attestations, signatures
+
+    Usage: plura image tree [OPTIONS] <NAME[:TAG|@DIGEST]>
+
+    Arguments:
+      <NAME[:TAG|@DIGEST]>  The image; without a tag or digest, `latest`
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if it is for several
+          --json                          Print as JSON
+      -h, --help                          Print help
+
+    Signatures and attestations that cosign keeps under tags (`sha256-....sig`) are shown where they
+    belong.
+
+    Example:
+      plura image tree apps/web:1.0.0
+    ");
+    assert_snapshot!(help("image diff"), @"
+    Show in what two images differ
+
+    Usage: plura image diff [OPTIONS] <A> <B>
+
+    Arguments:
+      <A>  The one, which is taken to be the older
+      <B>  The other
+
+    Options:
+          --platform <OS/ARCH[/VARIANT]>  For which platform, if they are for several
+          --json                          Print as JSON
+      -h, --help                          Print help
+
+    Compared are platform, configuration, environment, labels, layers and history. Of images for several
+    platforms, `--platform` says which to compare.
+
+    Examples:
+      plura image diff apps/web:1.0.0 apps/web:1.1.0
+      plura image diff base/debian:12 apps/web:1.0.0 --platform linux/arm64 --json
+    ");
+}

@@ -4,5 +4,6 @@ mod access;
 mod api;
 mod distribution;
 mod identities;
+mod images;
 mod operating;
 mod replicas;

@@ -91,6 +91,12 @@ GET    /api/v1/evidence?repository=PROJECT/web&reference=v1              -      
 POST   /api/v1/evidence/verify?repository=PROJECT/web&reference=v1       []                                 L+L       L+L    -+-      ++-    ++-       ++-      ++-        +++            +++       +++  ++-   +--          +--         ++- 400
 GET    /api/v1/audit                                                      -                                  L         L      -        -      -         -        -          +              +         +    -     -            -           -   200
 GET    /api/v1/audit?project=PROJECT                                      -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 200
+GET    /api/v1/images?repository=PROJECT/web&reference=v1                 -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+GET    /api/v1/images/tree?repository=PROJECT/web&reference=v1            -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+GET    /api/v1/images/manifest?repository=PROJECT/web&reference=v1        -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+GET    /api/v1/images/config?repository=PROJECT/web&reference=v1          -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+GET    /api/v1/images/diff?repository=PROJECT/web&reference=v1&to_reference=v1  -                            L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+GET    /api/v1/images/diff?repository=open/web&reference=v1&to_repository=PROJECT/web&to_reference=v1  -     L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   ---          ---         ++- 200
 "#;
 
 /// A row of the table.
