@@ -55,7 +55,7 @@ pub use members::{Member, NewMember, Subject};
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
 pub use plura_policy::AccountName;
 pub use principal::{Caller, Identity, Method, Principal};
-pub use projects::{ChangeProject, NewProject, Project, ProjectFacts};
+pub use projects::{ChangeProject, NewProject, Project, ProjectFacts, ProjectRedirect};
 pub use random::NoRandomness;
 pub use robots::{ChangeRobot, NewRobot, Robot, RobotGrant, robot_project};
 pub use settings::{OidcLogin, Settings};

@@ -16,6 +16,8 @@ pub struct BlobContent {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
+    /// What the repository's project says about sending clients to the object store, if anything.
+    pub redirect: Option<bool>,
     key: BlobKey,
 }
 
@@ -37,7 +39,8 @@ impl Registry {
             self.postpone_review(repository, digest, now.after(grace)).await?;
         }
         let key = stored_key(linked.blob.storage_key)?;
-        Ok(BlobContent { digest: *digest, size: linked.blob.size, key })
+        let (size, redirect) = (linked.blob.size, linked.redirect);
+        Ok(BlobContent { digest: *digest, size, redirect, key })
     }
 
     /// Opens the bytes of a blob. From a file they stay readable when the blob is deleted meanwhile.

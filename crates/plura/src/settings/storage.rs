@@ -383,7 +383,8 @@ pub(super) const REDIRECT: Section = Section {
             example: "false",
             about: "Answer requests for blobs in a bucket with an address at the object store, under \
                     which the blob can be read without credentials for a while. Otherwise the bytes \
-                    pass through this server.",
+                    pass through this server. A project may have it the other way (`plura project \
+                    update --redirect`).",
         },
         Key {
             path: "storage.redirect.expires",
@@ -397,7 +398,8 @@ pub(super) const REDIRECT: Section = Section {
             kind: "list of networks",
             default: Some("[]"),
             example: r#"["10.0.0.0/8"]"#,
-            about: "Clients that cannot reach the object store: their bytes pass through this server.",
+            about: "Clients that cannot reach the object store: their bytes pass through this server, \
+                    whatever a project says.",
         },
     ],
 };

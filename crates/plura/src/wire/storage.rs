@@ -17,13 +17,14 @@ pub(crate) fn storage(settings: &Settings) -> anyhow::Result<Storage> {
     }
 }
 
-/// Whether clients are sent to the object store for blobs.
-pub(super) fn redirect(settings: &Settings) -> Option<Redirect> {
+/// How clients are sent to the object store for blobs.
+pub(super) fn redirect(settings: &Settings) -> Redirect {
     let redirect = &settings.storage.redirect;
-    redirect.enabled.then(|| Redirect {
+    Redirect {
+        enabled: redirect.enabled,
         expires: redirect.expires.duration(),
         stream_to: redirect.stream_to.iter().map(|network| network.network()).collect(),
-    })
+    }
 }
 
 /// Refuses an object store that plura cannot work with, and says why.

@@ -100,6 +100,9 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     let server = start(&store, &near);
     let repository = server.client().repository("apps/web");
     let digest = repository.push_bytes(&bytes).await;
+    let always = server.client().patch("/api/v1/projects/apps");
+    let always = always.header("content-type", "application/json");
+    always.body("{\"redirect\": \"on\"}").await.expect(200);
     repository.get_blob(&digest).await.expect(200).expect_body(&bytes);
     for (range, from, to) in
         [("bytes=0-0", 0, 1), ("bytes=99-", 99, 100_000), ("bytes=-7", 99_993, 100_000)]
@@ -110,6 +113,28 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     }
     let beyond = server.client().get(&format!("/v2/apps/web/blobs/{digest}"));
     beyond.header("range", "bytes=100000-").await.expect(416);
+}
+
+#[tokio::test]
+async fn a_project_decides_for_itself_whether_its_clients_are_sent_to_the_object_store() {
+    let bytes = Random::seeded(2).bytes(1000);
+    for enabled in [true, false] {
+        let store = S3::start();
+        let word = enabled.to_string();
+        let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", word.as_str())]);
+        let repository = server.client().repository("apps/web");
+        let digest = repository.push_bytes(&bytes).await;
+        let expect = async |redirect: &str, status: u16| {
+            let change = server.client().patch("/api/v1/projects/apps");
+            let change = change.header("content-type", "application/json");
+            change.body(format!("{{\"redirect\": \"{redirect}\"}}")).await.expect(200);
+            repository.get_blob(&digest).await.expect(status);
+        };
+        // At once, since it is read with the blob.
+        expect("off", 200).await;
+        expect("on", 307).await;
+        expect("inherit", if enabled { 307 } else { 200 }).await;
+    }
 }
 
 #[tokio::test]
