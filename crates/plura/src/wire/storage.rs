@@ -13,7 +13,7 @@ use crate::settings::{self, Settings};
 pub(crate) fn storage(settings: &Settings) -> anyhow::Result<Storage> {
     match settings.storage.backend {
         settings::Backend::Directory => Ok(Storage::Directory),
-        settings::Backend::S3 => Ok(Storage::Bucket(Box::new(bucket(&settings.storage.s3)?))),
+        settings::Backend::S3 => Ok(Storage::Bucket(Box::new(bucket(&settings.storage)?))),
     }
 }
 
@@ -45,7 +45,8 @@ fn describe(fitness: &Fitness, problem: &str) -> String {
     format!("cannot {}: {problem}", fitness.requirement.describe())
 }
 
-fn bucket(s3: &settings::S3) -> anyhow::Result<BucketOptions> {
+fn bucket(storage: &settings::Storage) -> anyhow::Result<BucketOptions> {
+    let settings::Storage { s3, redirect, .. } = storage;
     let from_file = |path: &Path| {
         let read = std::fs::read_to_string(path);
         read.map(|text| text.trim().to_owned())
@@ -71,6 +72,7 @@ fn bucket(s3: &settings::S3) -> anyhow::Result<BucketOptions> {
         bucket: s3.bucket.clone().unwrap_or_default(),
         prefix: s3.prefix.clone().unwrap_or_default(),
         keys: id.zip(secret).map(|(id, secret)| AccessKeys { id, secret }),
+        public_endpoint: redirect.endpoint.as_ref().map(ToString::to_string),
         path_style: s3.path_style.unwrap_or(s3.endpoint.is_some()),
         allow_http: s3.allows_http(),
         authorities: authorities.transpose()?,
