@@ -41,6 +41,21 @@ async fn an_upload_goes_on_at_another_replica_with_every_chunk() {
 }
 
 #[tokio::test]
+async fn repair_is_refused_while_a_replica_runs_anywhere() {
+    let mut cluster = Cluster::start(2, &[]);
+    let repository = cluster.clients()[1].repository("apps/web");
+    repository.push_image_as("v1", &Image::random(&mut Random::printed())).await;
+    let refused = cluster.check("--repair").expect(2);
+    assert_eq!(refused.stdout, "");
+    refused
+        .expect_stderr("other plura processes have it open")
+        .expect_stderr("repairing needs every server stopped");
+    cluster.check_sound();
+    cluster.stop();
+    cluster.check("--repair").expect(0).expect_stdout("sound: ");
+}
+
+#[tokio::test]
 async fn a_tag_that_moved_and_a_manifest_that_is_gone_are_seen_at_once() {
     let cluster = Cluster::start(2, &[]);
     let clients = cluster.clients();
