@@ -13,6 +13,7 @@ pub mod copy;
 pub mod credential;
 mod db;
 mod error;
+pub mod failed_login;
 pub mod lease;
 pub mod manifest;
 pub mod membership;

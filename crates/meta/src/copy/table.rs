@@ -30,6 +30,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("adopted_root", "id"),
     ("lease", "name"),
     ("signing_key", "kid"),
+    ("failed_login", "key"),
 ];
 
 /// Rows that are written with one statement, and their bytes.
