@@ -63,7 +63,11 @@ impl Bucket {
             signer: options.signer(&store)?,
             store,
             http: connect(options)?,
-            memory: Memory::new(options.upload_memory, options.part_size + LEAST_PART),
+            memory: Memory::new(
+                options.upload_memory,
+                options.part_size + LEAST_PART,
+                options.patience,
+            ),
             options: options.clone(),
             sizes,
         };
@@ -156,6 +160,7 @@ impl Bucket {
         if let Some(tail) = &made.tail {
             keys.push(stored(&tail.key)?);
         }
+        keys.extend(made.strays());
         keys.retain(|key| !before.is_some_and(|before| before.needs(key)));
         self.delete(&keys).await
     }

@@ -41,6 +41,8 @@ pub struct BucketOptions {
     pub parts_in_flight: usize,
     /// How many bytes of parts all uploads of this process hold in memory; more waits.
     pub upload_memory: u64,
+    /// How long an upload holds that memory without filling a part, while others wait for it.
+    pub patience: Duration,
     /// How often what failed is tried again.
     pub retries: Retries,
 }
@@ -110,6 +112,7 @@ impl Default for BucketOptions {
             uniform_parts: false,
             parts_in_flight: 3,
             upload_memory: 256 << 20,
+            patience: Self::PATIENCE,
             retries: Retries::default(),
         }
     }
@@ -130,6 +133,10 @@ const CREDENTIALS: [&str; 9] = [
 ];
 
 impl BucketOptions {
+    /// What is right for clients of every speed: long beside what it takes to store a part of a part, and
+    /// short beside what people wait.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
+
     /// The client of the bucket, which has not asked it for anything yet.
     pub(super) fn client(&self) -> Result<AmazonS3, Error> {
         self.check()?;

@@ -86,6 +86,7 @@ fn bucket(storage: &settings::Storage) -> anyhow::Result<BucketOptions> {
         uniform_parts: s3.uniform_parts,
         parts_in_flight: usize::try_from(s3.parts_in_flight.get()).unwrap_or(usize::MAX),
         upload_memory: s3.upload_memory.bytes(),
+        patience: BucketOptions::PATIENCE,
         retries: Retries::default(),
     })
 }
