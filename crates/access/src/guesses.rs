@@ -21,8 +21,8 @@ use crate::{
     lockout::{KNOWN, Known, Locked, Name, Prefix, Standing, Streak},
 };
 
-/// How old what makes an address known for a name may be before it is written down anew.
-const DAY: Duration = Duration::from_hours(24);
+/// What makes an address known for a name is written down anew when it is a day old.
+const FRESHLY_KNOWN: Duration = Duration::from_hours(29 * 24);
 
 impl Access {
     /// Whether an attempt may be made, by what all processes have counted.
@@ -63,7 +63,7 @@ impl Access {
         if self.shared.db.is_shared() {
             let (standing, clock) = self.shared_standing(name, address).await?;
             let known = standing.known.is_some_and(|Known(until)| {
-                until.saturating_duration_since(clock.instant) > KNOWN - DAY
+                until.saturating_duration_since(clock.instant) > FRESHLY_KNOWN
             });
             if standing.pair.is_some() || !known {
                 self.write_success(Keys::of(name, address)).await?;

@@ -120,7 +120,8 @@ async fn slow_clients_hold_up_nobody() {
     for number in 100..104 {
         let bytes = content(number, 12 * MIB);
         let digest = Digest::sha256(&bytes);
-        let push = store.registry().push_blob(&name("app"), &digest, chunk(&bytes));
+        let app = name("app");
+        let push = store.registry().push_blob(&app, &digest, chunk(&bytes));
         tokio::time::timeout(Duration::from_secs(30), push).await.unwrap().unwrap();
     }
     for (bytes, sender, push) in slow {
