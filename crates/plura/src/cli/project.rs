@@ -151,11 +151,14 @@ pub(crate) struct ProjectChange {
 /// When clients are sent to the object store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RedirectArg {
-    /// As the server's settings say
+    /// As the server's settings say.
+    #[value(help = None)]
     Inherit,
-    /// Whatever the settings say
+    /// Whatever they say.
+    #[value(help = None)]
     On,
-    /// Never
+    /// Never.
+    #[value(help = None)]
     Off,
 }
 
