@@ -197,6 +197,6 @@ mod tests {
             });
         }
         let all = uploads.join_all();
-        tokio::time::timeout(std::time::Duration::from_secs(20), all).await.unwrap();
+        tokio::time::timeout(Duration::from_secs(20), all).await.unwrap();
     }
 }
