@@ -9,7 +9,7 @@ use plura_policy::{AccountName, SpiffeId};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    Access, Error, Identity, Method, Principal, keys,
+    Access, Error, Identity, Method, Principal, guesses, keys,
     known::{Known, Proof},
     password::Password,
     rights,
@@ -175,6 +175,10 @@ impl Access {
         // Before anything is remembered: who is locked out must not learn, from being let in, that a
         // guess is the password of somebody who was here a moment ago.
         self.check_lock(name, address)?;
+        if !self.shared.lockout.is_quiet(Instant::now()) {
+            let name = name.parse::<AccountName>().ok();
+            self.check_shared_lock(counted(name.as_ref()), address).await?;
+        }
         let key = self.shared.password_key.digest(name, password);
         // Of many requests that show the same, one verifies it, and the others learn from that one.
         let turn = self.shared.memory.turn(key);
@@ -218,10 +222,10 @@ impl Access {
         password: &Password,
         address: std::net::IpAddr,
     ) -> Result<(AccountId, String), Error> {
-        let lockout = &self.shared.lockout;
         self.check_lock(name, address)?;
         let name = name.parse::<AccountName>().ok();
         let text = counted(name.as_ref());
+        self.check_shared_lock(text, address).await?;
         let found = match &name {
             Some(name) => account::find_named(&mut self.read_db().await?, name.as_str()).await?,
             None => None,
@@ -234,17 +238,17 @@ impl Access {
         // What was guessed at the same time counts, too: as if it had been one after the other.
         self.check_lock(text, address)?;
         if let (Some(Account { id, password_hash: Some(hash), .. }), true) = (active, verified.ok) {
-            lockout.succeeded(text, address, Instant::now());
+            self.note_success(text, address).await?;
             return Ok((id, hash));
         }
-        lockout.failed(text, address, Instant::now());
+        self.count_failure(text, address).await?;
         Err(Error::BadCredentials)
     }
 
     fn check_lock(&self, name: &str, address: std::net::IpAddr) -> Result<(), Error> {
         let name = name.parse::<AccountName>().ok();
         let checked = self.shared.lockout.check(counted(name.as_ref()), address, Instant::now());
-        checked.map_err(|locked| Error::Locked(locked.retry_after))
+        checked.map_err(guesses::refused)
     }
 
     pub(crate) fn prove_secret(

@@ -14,6 +14,7 @@ mod error;
 mod exchange;
 mod explain;
 mod fading;
+mod guesses;
 mod keys;
 mod known;
 pub mod lockout;
@@ -55,7 +56,7 @@ pub use members::{Member, NewMember, Subject};
 pub use plura_meta::audit::{Event, Filter as AuditFilter, Origin, Outcome};
 pub use plura_policy::AccountName;
 pub use principal::{Caller, Identity, Method, Principal};
-pub use projects::{ChangeProject, NewProject, Project, ProjectFacts};
+pub use projects::{ChangeProject, NewProject, Project, ProjectFacts, ProjectRedirect};
 pub use random::NoRandomness;
 pub use robots::{ChangeRobot, NewRobot, Robot, RobotGrant, robot_project};
 pub use settings::{OidcLogin, Settings};
@@ -125,7 +126,7 @@ impl Access {
             keys: Keys::new(own, settings.key_rotation, settings.token_life),
             hasher: Hasher::default(),
             password_key: PasswordKey::new()?,
-            lockout: Lockout::new(KEYS),
+            lockout: if db.is_shared() { Lockout::shared(KEYS) } else { Lockout::new(KEYS) },
             denials: Denials::default(),
             issuers: Issuers::default(),
             memory: Memory::default(),
@@ -222,6 +223,7 @@ impl Access {
                 plura_meta::credential::delete_expired(tx, now.before(REMEMBERED)).await?;
                 plura_meta::trust::forget_nonces(tx, now).await?;
                 plura_meta::signing_key::delete_expired(tx, now).await?;
+                plura_meta::failed_login::delete_ended(tx, now).await?;
                 Ok(())
             })
         })

@@ -12,10 +12,13 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::fading::{Fade, Fading};
+use crate::{
+    authenticate::hex,
+    fading::{Fade, Fading},
+};
 
 /// For how long a login makes an address known for a name.
-const KNOWN: Duration = Duration::from_hours(30 * 24);
+pub(crate) const KNOWN: Duration = Duration::from_hours(30 * 24);
 
 const PAIR: Rule =
     Rule { tolerated: 5, within: Duration::from_hours(1), longest: Duration::from_mins(15) };
@@ -44,7 +47,8 @@ pub struct Locked {
     pub retry_after: Duration,
 }
 
-/// The failed logins of late. In memory: a restart forgives.
+/// The failed logins of late. In memory: a restart forgives, unless they are counted in a database, too,
+/// from which they come back.
 ///
 /// Ask [`Lockout::check`] before a password is verified, then tell it the outcome.
 pub struct Lockout {
@@ -55,6 +59,8 @@ pub struct Lockout {
     /// When the last of all locks ends, in milliseconds after `begun`.
     quiet_from: AtomicU64,
     begun: Instant,
+    /// Others count, too, and may have locked what was locked before.
+    shared: bool,
 }
 
 impl Lockout {
@@ -67,10 +73,17 @@ impl Lockout {
             known: Fading::new(capacity),
             quiet_from: AtomicU64::new(0),
             begun: Instant::now(),
+            shared: false,
         }
     }
 
-    /// Whether nobody is locked out: then [`Lockout::check`] would let everybody pass.
+    /// The same for a process that is told by [`Lockout::replace`] what others count.
+    pub(crate) fn shared(capacity: usize) -> Self {
+        Self { shared: true, ..Self::new(capacity) }
+    }
+
+    /// Whether nobody is locked out, as far as this process may believe: then [`Lockout::check`] would
+    /// let everybody pass.
     pub fn is_quiet(&self, now: Instant) -> bool {
         self.milliseconds(now) >= self.quiet_from.load(SeqCst)
     }
@@ -79,22 +92,35 @@ impl Lockout {
     /// treated like any other.
     pub fn check(&self, name: &str, address: IpAddr, now: Instant) -> Result<(), Locked> {
         let (name, prefix) = (Name::of(name), Prefix::of(address));
-        let mut streaks = vec![self.pairs.get(&(name, prefix), now)];
-        if self.known.get(&(name, prefix), now).is_none() {
-            streaks.push(self.addresses.get(&prefix, now));
-            streaks.push(self.names.get(&name, now));
+        let standing = Standing {
+            pair: self.pairs.get(&(name, prefix), now),
+            address: self.addresses.get(&prefix, now),
+            name: self.names.get(&name, now),
+            known: self.known.get(&(name, prefix), now),
+        };
+        standing.check(now)
+    }
+
+    /// What counts is this: all that anybody counted.
+    pub(crate) fn replace(&self, name: &str, address: IpAddr, standing: Standing, now: Instant) {
+        let (name, prefix) = (Name::of(name), Prefix::of(address));
+        for (rule, streak) in
+            [(&PAIR, standing.pair), (&ADDRESS, standing.address), (&NAME, standing.name)]
+        {
+            self.disturb(rule, streak);
         }
-        let locked = streaks.into_iter().flatten().filter_map(|streak| streak.remaining(now));
-        locked.max().map_or(Ok(()), |retry_after| Err(Locked { retry_after }))
+        self.pairs.update((name, prefix), now, |streak| *streak = standing.pair);
+        self.addresses.update(prefix, now, |streak| *streak = standing.address);
+        self.names.update(name, now, |streak| *streak = standing.name);
+        self.known.update((name, prefix), now, |known| *known = standing.known);
     }
 
     /// The credentials were wrong.
     pub fn failed(&self, name: &str, address: IpAddr, now: Instant) {
         let (name, prefix) = (Name::of(name), Prefix::of(address));
         let count = |rule: &Rule, streak: &mut Option<Streak>| {
-            let locked_until = rule.count(streak, now);
-            // A millisecond more, for what is cut off.
-            self.quiet_from.fetch_max(self.milliseconds(locked_until) + 1, SeqCst);
+            rule.count(streak, now);
+            self.disturb(rule, *streak);
         };
         self.pairs.update((name, prefix), now, |streak| count(&PAIR, streak));
         self.addresses.update(prefix, now, |streak| count(&ADDRESS, streak));
@@ -110,6 +136,17 @@ impl Lockout {
         self.known.update(pair, now, |state| *state = known);
     }
 
+    /// It is not quiet before this lock ends. Where others count, they may lock again at any time what
+    /// was locked, so that they have to be asked for as long as it is counted.
+    fn disturb(&self, rule: &Rule, streak: Option<Streak>) {
+        let Some(streak) = streak.filter(|streak| streak.failures >= rule.tolerated) else {
+            return;
+        };
+        let until = if self.shared { streak.ends } else { streak.locked_until };
+        // A millisecond more, for what is cut off.
+        self.quiet_from.fetch_max(self.milliseconds(until) + 1, SeqCst);
+    }
+
     fn milliseconds(&self, at: Instant) -> u64 {
         let since = at.saturating_duration_since(self.begun);
         u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
@@ -118,11 +155,15 @@ impl Lockout {
 
 /// A name by its hash: what is presented as a name may be of any length.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Name([u8; 32]);
+pub(crate) struct Name([u8; 32]);
 
 impl Name {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         Self(Sha256::digest(name.as_bytes()).into())
+    }
+
+    pub(crate) fn to_text(self) -> String {
+        hex(&self.0)
     }
 }
 
@@ -159,13 +200,40 @@ impl Prefix {
     }
 }
 
+/// What was counted that concerns a name and an address.
+#[derive(Clone, Copy)]
+pub(crate) struct Standing {
+    pub(crate) pair: Option<Streak>,
+    pub(crate) address: Option<Streak>,
+    pub(crate) name: Option<Streak>,
+    pub(crate) known: Option<Known>,
+}
+
+impl Standing {
+    /// Whether an attempt may be made now.
+    pub(crate) fn check(&self, now: Instant) -> Result<(), Locked> {
+        let others =
+            [self.address, self.name].map(|streak| streak.filter(|_| self.known.is_none()));
+        let streaks = [self.pair].into_iter().chain(others).flatten();
+        let locked = streaks.filter_map(|streak| streak.remaining(now)).max();
+        locked.map_or(Ok(()), |retry_after| Err(Locked { retry_after }))
+    }
+
+    /// The credentials were wrong.
+    pub(crate) fn fail(&mut self, now: Instant) {
+        PAIR.count(&mut self.pair, now);
+        ADDRESS.count(&mut self.address, now);
+        NAME.count(&mut self.name, now);
+    }
+}
+
 /// Failures that followed each other.
 #[derive(Clone, Copy)]
-struct Streak {
-    failures: u32,
-    locked_until: Instant,
+pub(crate) struct Streak {
+    pub(crate) failures: u32,
+    pub(crate) locked_until: Instant,
     /// When it is forgotten, if nothing is added.
-    ends: Instant,
+    pub(crate) ends: Instant,
 }
 
 impl Streak {
@@ -182,7 +250,7 @@ impl Fade for Streak {
 
 /// Until when an address is known for a name.
 #[derive(Clone, Copy)]
-struct Known(Instant);
+pub(crate) struct Known(pub(crate) Instant);
 
 impl Fade for Known {
     fn fades(&self) -> Instant {
@@ -191,8 +259,8 @@ impl Fade for Known {
 }
 
 impl Rule {
-    /// Counts one more; until when it is locked then.
-    fn count(&self, streak: &mut Option<Streak>, now: Instant) -> Instant {
+    /// Counts one more.
+    fn count(&self, streak: &mut Option<Streak>, now: Instant) {
         let failures = streak.map_or(0, |streak| streak.failures).saturating_add(1);
         let lock = match failures.checked_sub(self.tolerated) {
             Some(more) => self.longest.min(Duration::from_secs(1_u64 << more.min(32))),
@@ -206,7 +274,6 @@ impl Rule {
             _ => locked_until + self.within,
         };
         *streak = Some(Streak { failures, locked_until, ends });
-        locked_until
     }
 }
 

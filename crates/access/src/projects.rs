@@ -35,6 +35,8 @@ pub struct Project {
     /// The most tags.
     #[schema(minimum = 0)]
     pub quota_tags: Option<i64>,
+    /// Whether clients are sent to the object store for blobs.
+    pub redirect: ProjectRedirect,
     /// Bytes of blobs, each counted once.
     #[schema(minimum = 0)]
     pub used_bytes: i64,
@@ -64,6 +66,9 @@ pub struct NewProject {
     #[serde(default, deserialize_with = "crate::whole::optional")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Option<u64>,
+    /// Whether clients are sent to the object store for blobs.
+    #[serde(default)]
+    pub redirect: ProjectRedirect,
 }
 
 /// What is to be different; what is not given stays.
@@ -80,6 +85,21 @@ pub struct ChangeProject {
     #[serde(default, deserialize_with = "crate::whole::change")]
     #[schema(value_type = Option<schema::Quota>)]
     pub quota_tags: Change<u64>,
+    /// Whether clients are sent to the object store for blobs.
+    pub redirect: Option<ProjectRedirect>,
+}
+
+/// Whether clients that pull from a project are sent to the object store for blobs, where there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProjectRedirect {
+    /// As the setting `storage.redirect.enabled` says.
+    #[default]
+    Inherit,
+    /// They are.
+    On,
+    /// The bytes pass through the server.
+    Off,
 }
 
 /// What a decision needs to know of a project.
@@ -190,6 +210,7 @@ impl Access {
             is_public: new.public,
             quota_bytes: new.quota_bytes.map(signed),
             quota_tags: new.quota_tags.map(signed),
+            redirect: new.redirect.stored(),
         };
         let (name, origin, now) = (new.name, Arc::clone(&caller.origin), Timestamp::now());
         self.change(move |tx| {
@@ -222,6 +243,10 @@ impl Access {
                     is_public: change.public.unwrap_or(found.is_public),
                     quota_bytes: change.quota_bytes.map(signed).apply(found.quota_bytes),
                     quota_tags: change.quota_tags.map(signed).apply(found.quota_tags),
+                    redirect: match change.redirect {
+                        Some(redirect) => redirect.stored(),
+                        None => found.redirect,
+                    },
                 };
                 project::update(tx, name.as_str(), settings).await?;
                 let event = changed("project.update", &name, settings);
@@ -267,9 +292,24 @@ impl Project {
             public: project.is_public,
             quota_bytes: project.quota_bytes,
             quota_tags: project.quota_tags,
+            redirect: ProjectRedirect::of(project.redirect),
             used_bytes: project.used_bytes,
             used_tags: project.used_tags,
             created_at: time::rfc3339(project.created_at),
+        }
+    }
+}
+
+impl ProjectRedirect {
+    fn of(stored: Option<bool>) -> Self {
+        stored.map_or(Self::Inherit, |on| if on { Self::On } else { Self::Off })
+    }
+
+    fn stored(self) -> Option<bool> {
+        match self {
+            Self::Inherit => None,
+            Self::On => Some(true),
+            Self::Off => Some(false),
         }
     }
 }
@@ -280,6 +320,7 @@ fn changed(action: &'static str, name: &ProjectName, settings: Settings) -> Even
         "public": settings.is_public,
         "quota_bytes": settings.quota_bytes,
         "quota_tags": settings.quota_tags,
+        "redirect": ProjectRedirect::of(settings.redirect),
     });
     Event { detail: detail.to_string(), ..event }
 }

@@ -12,6 +12,8 @@ pub(crate) const PIECE: usize = 256 << 10;
 /// The body as pieces of a useful size.
 pub(crate) struct Gather<S> {
     body: S,
+    /// The beginning of the next piece, of which the rest has not come yet.
+    begun: BytesMut,
     /// A body is not asked again once it has ended.
     ended: bool,
     /// Why the body ended before its end.
@@ -20,7 +22,7 @@ pub(crate) struct Gather<S> {
 
 impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Gather<S> {
     pub(crate) fn new(body: S) -> Self {
-        Self { body, ended: false, interrupted: None }
+        Self { body, begun: BytesMut::new(), ended: false, interrupted: None }
     }
 
     pub(crate) async fn next_frame(&mut self) -> Option<Bytes> {
@@ -36,20 +38,25 @@ impl<S: Stream<Item = io::Result<Bytes>> + Unpin> Gather<S> {
         None
     }
 
-    /// Large frames pass as they are; small ones are copied together.
+    /// Large frames pass as they are; small ones are copied together. Who stops waiting for a piece
+    /// loses nothing of it.
     pub(crate) async fn next_piece(&mut self) -> Option<Bytes> {
-        let first = self.next_frame().await?;
-        if first.len() >= PIECE / 2 {
-            return Some(first);
-        }
-        let mut piece = BytesMut::with_capacity(PIECE);
-        piece.extend_from_slice(&first);
-        while piece.len() < PIECE / 2 {
-            match self.next_frame().await {
-                Some(frame) => piece.extend_from_slice(&frame),
-                None => break,
+        while self.begun.len() < PIECE / 2 {
+            let Some(frame) = self.next_frame().await else { break };
+            if self.begun.is_empty() && frame.len() >= PIECE / 2 {
+                return Some(frame);
             }
+            if self.begun.is_empty() {
+                self.begun.reserve(PIECE);
+            }
+            self.begun.extend_from_slice(&frame);
         }
-        Some(piece.freeze())
+        self.take_begun()
+    }
+
+    /// What has come of the next piece.
+    pub(crate) fn take_begun(&mut self) -> Option<Bytes> {
+        let piece = std::mem::take(&mut self.begun);
+        (!piece.is_empty()).then(|| piece.freeze())
     }
 }

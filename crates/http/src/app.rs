@@ -47,13 +47,15 @@ pub struct AppOptions {
     pub trusted_proxies: Vec<Network>,
     /// Counts of the connection layer, for `/metrics`.
     pub connections: Arc<listen::Metrics>,
-    /// Whether clients are sent to the object store for blobs, where there is one.
-    pub redirect: Option<Redirect>,
+    /// How clients are sent to the object store for blobs, where there is one.
+    pub redirect: Redirect,
 }
 
 /// How clients are sent to the object store.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Redirect {
+    /// Whether they are, unless the project says otherwise.
+    pub enabled: bool,
     /// How long the address that they are sent to is good for.
     pub expires: Duration,
     /// Clients that are not sent anywhere, since they cannot reach the object store, or pay for it.
@@ -61,9 +63,11 @@ pub struct Redirect {
 }
 
 impl Redirect {
-    /// Whether a client at that address is sent to the object store.
-    pub(crate) fn applies_to(&self, client: IpAddr) -> bool {
-        !self.stream_to.iter().any(|network| network.contains(client))
+    /// Whether a client at that address is sent to the object store. What `project` says counts before
+    /// the settings; but no project knows whom the object store cannot be reached by.
+    pub(crate) fn applies_to(&self, project: Option<bool>, client: IpAddr) -> bool {
+        project.unwrap_or(self.enabled)
+            && !self.stream_to.iter().any(|network| network.contains(client))
     }
 }
 

@@ -208,6 +208,11 @@ pub async fn list(
           and (cast($8 as text) is null or outcome = $8)
         order by id desc
         limit $9";
+    let texts = [&filter.actor, &filter.action, &filter.target, &filter.project];
+    if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+        // No entry has a zero byte, and PostgreSQL takes no text with one.
+        return Ok(Vec::new());
+    }
     connection
         .query_as(SQL)
         .bind(filter.before.unwrap_or(i64::MAX))

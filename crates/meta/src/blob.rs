@@ -33,6 +33,8 @@ pub struct LinkedBlob {
     pub blob: Blob,
     /// When the collector will ask whether the repository still needs it, if it will.
     pub review_due: Option<Timestamp>,
+    /// What the repository's project says about sending clients to the object store.
+    pub redirect: Option<bool>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -48,6 +50,7 @@ struct LinkedRow {
     #[sqlx(flatten)]
     blob: Row,
     due_at: Option<Timestamp>,
+    redirect: Option<bool>,
 }
 
 /// The blob, if the repository links it.
@@ -57,8 +60,9 @@ pub async fn find_linked(
     digest: &Digest,
 ) -> Result<Option<LinkedBlob>, Error> {
     const SQL: &str = "
-        select blob.id, blob.digest, blob.size, blob.storage_key, review.due_at
+        select blob.id, blob.digest, blob.size, blob.storage_key, review.due_at, project.redirect
         from repository
+        join project on project.id = repository.project_id
         join blob on blob.digest = $2
         join blob_link on blob_link.repository_id = repository.id and blob_link.blob_id = blob.id
         left join review on review.kind = 'link'
@@ -71,7 +75,11 @@ pub async fn find_linked(
         .bind(digest.to_string())
         .fetch_optional()
         .await?;
-    row.map(|row| Ok(LinkedBlob { blob: row.blob.try_into()?, review_due: row.due_at })).transpose()
+    let linked = |row: LinkedRow| {
+        let LinkedRow { blob, due_at, redirect } = row;
+        Ok(LinkedBlob { blob: blob.try_into()?, review_due: due_at, redirect })
+    };
+    row.map(linked).transpose()
 }
 
 /// The blob, whoever links it.

@@ -16,7 +16,7 @@ use sqlx::{
 
 use crate::{
     Error, Failure, Server, migrations,
-    postgres::{Lent, Pool, Use},
+    postgres::{Lent, Pool, Use, Writing},
     writer::{Origin, Writer},
 };
 
@@ -65,7 +65,16 @@ impl Db {
     pub async fn connect(location: &Location) -> Result<Self, Error> {
         match location {
             Location::File(path) => Self::open(path).await,
-            Location::Server(server) => Self::open_server(server).await,
+            Location::Server(server) => Self::open_server(server, Writing::Together).await,
+        }
+    }
+
+    /// The same for a process that must be the only one; an error if there are others. A file is nobody
+    /// else's, by the installation's lock.
+    pub async fn connect_alone(location: &Location) -> Result<Self, Error> {
+        match location {
+            Location::File(path) => Self::open(path).await,
+            Location::Server(server) => Self::open_server(server, Writing::Alone).await,
         }
     }
 
@@ -83,11 +92,11 @@ impl Db {
         Ok(Self { read: Readers::Sqlite(read), writer })
     }
 
-    async fn open_server(server: &Server) -> Result<Self, Error> {
+    async fn open_server(server: &Server, writing: Writing) -> Result<Self, Error> {
         migrations::migrate_server(server).await?;
-        let (connection, limit) = server.connect(Use::Requests).await?;
+        let (connection, limit) = server.connect_writer(writing).await?;
         let tx = Tx(Connection(ConnectionKind::Postgres(Lent::own(connection, limit))));
-        let writer = Writer::start(tx, Origin::Server(Box::new(server.clone())));
+        let writer = Writer::start(tx, Origin::Server(Box::new(server.clone()), writing));
         Ok(Self { read: Readers::Postgres(Pool::new(server.clone())), writer })
     }
 

@@ -15,6 +15,7 @@ pub mod credential;
 mod db;
 mod error;
 pub mod evidence;
+pub mod failed_login;
 pub mod lease;
 pub mod manifest;
 pub mod membership;

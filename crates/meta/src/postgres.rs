@@ -2,6 +2,7 @@
 
 mod pool;
 mod server;
+mod writing;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use crate::Error;
 pub(crate) use pool::Pool;
 pub use server::Server;
 pub(crate) use server::Use;
+pub(crate) use writing::Writing;
 
 /// What the lock is called that every writing transaction holds: writes are serial on this engine,
 /// too, so that every use case has the isolation that it was written for. The number is "plura" in

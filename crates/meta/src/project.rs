@@ -22,6 +22,8 @@ pub struct Project {
     pub quota_bytes: Option<i64>,
     /// The most tags; no limit without.
     pub quota_tags: Option<i64>,
+    /// Whether clients are sent to the object store for blobs; as the settings say without.
+    pub redirect: Option<bool>,
     /// Bytes of blobs that its repositories link, each counted once.
     pub used_bytes: i64,
     /// Tags.
@@ -39,6 +41,8 @@ pub struct Settings {
     pub quota_bytes: Option<i64>,
     /// The most tags.
     pub quota_tags: Option<i64>,
+    /// Whether clients are sent to the object store for blobs; as the settings say without.
+    pub redirect: Option<bool>,
 }
 
 /// A change would take the project beyond its quota.
@@ -57,7 +61,8 @@ pub struct OverQuota {
 /// The project of that name.
 pub async fn find(connection: &mut Connection, name: &str) -> Result<Option<Project>, Error> {
     const SQL: &str = "
-        select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
+        select id, name, is_public, quota_bytes, quota_tags, redirect, used_bytes, used_tags,
+               created_at
         from project where name = $1";
     connection.query_as(SQL).bind(name).fetch_optional().await
 }
@@ -75,7 +80,8 @@ pub async fn list(
     limit: u32,
 ) -> Result<Vec<Project>, Error> {
     const SQL: &str = "
-        select id, name, is_public, quota_bytes, quota_tags, used_bytes, used_tags, created_at
+        select id, name, is_public, quota_bytes, quota_tags, redirect, used_bytes, used_tags,
+               created_at
         from project where name > $1 order by name limit $2";
     connection
         .query_as(SQL)
@@ -99,8 +105,8 @@ pub async fn insert(
     now: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
-        insert into project (name, is_public, quota_bytes, quota_tags, created_at)
-        values ($1, $2, $3, $4, $5)
+        insert into project (name, is_public, quota_bytes, quota_tags, redirect, created_at)
+        values ($1, $2, $3, $4, $5, $6)
         on conflict (name) do nothing";
     let query = tx
         .query(SQL)
@@ -108,6 +114,7 @@ pub async fn insert(
         .bind(settings.is_public)
         .bind(settings.quota_bytes)
         .bind(settings.quota_tags)
+        .bind(settings.redirect)
         .bind(now);
     Ok(query.execute().await? > 0)
 }
@@ -115,13 +122,15 @@ pub async fn insert(
 /// Changes a project; `false` if there is none.
 pub async fn update(tx: &mut Tx, name: &str, settings: Settings) -> Result<bool, Error> {
     const SQL: &str = "
-        update project set is_public = $2, quota_bytes = $3, quota_tags = $4 where name = $1";
+        update project set is_public = $2, quota_bytes = $3, quota_tags = $4, redirect = $5
+        where name = $1";
     let query = tx
         .query(SQL)
         .bind(name)
         .bind(settings.is_public)
         .bind(settings.quota_bytes)
-        .bind(settings.quota_tags);
+        .bind(settings.quota_tags)
+        .bind(settings.redirect);
     Ok(query.execute().await? > 0)
 }
 
@@ -151,8 +160,8 @@ pub(crate) async fn find_or_create(
 /// added something, which is then not committed.
 pub async fn over_quota(tx: &mut Tx, repository: RepositoryId) -> Result<Option<OverQuota>, Error> {
     const SQL: &str = "
-        select project.id, project.name, is_public, quota_bytes, quota_tags, used_bytes, used_tags,
-               project.created_at
+        select project.id, project.name, is_public, quota_bytes, quota_tags, redirect, used_bytes,
+               used_tags, project.created_at
         from project join repository on repository.project_id = project.id
         where repository.id = $1";
     let project: Option<Project> = tx.query_as(SQL).bind(repository).fetch_optional().await?;

@@ -11,7 +11,7 @@ use tracing::{error, warn};
 use crate::{
     Connection, Error, Server, Tx,
     db::ConnectionKind,
-    postgres::{Lent, Use},
+    postgres::{Lent, Writing},
 };
 
 /// More than this in one transaction would make the first of them wait too long.
@@ -46,7 +46,7 @@ impl Failure for Error {
 #[derive(Debug)]
 pub(crate) enum Origin {
     File(Box<SqliteConnectOptions>),
-    Server(Box<Server>),
+    Server(Box<Server>, Writing),
 }
 
 /// The queue in front of the one connection that writes.
@@ -236,8 +236,8 @@ impl Committer {
                 let opened = SqliteConnection::connect_with(options).await;
                 opened.map(ConnectionKind::Own).map_err(Error::from)
             }
-            Origin::Server(server) => {
-                let opened = server.connect(Use::Requests).await;
+            Origin::Server(server, writing) => {
+                let opened = server.connect_writer(*writing).await;
                 opened.map(|(connection, limit)| {
                     ConnectionKind::Postgres(Lent::own(connection, limit))
                 })

@@ -18,6 +18,8 @@ pub struct BlobContent {
     pub digest: Digest,
     /// Its length in bytes.
     pub size: u64,
+    /// What the repository's project says about sending clients to the object store, if anything.
+    pub redirect: Option<bool>,
     key: BlobKey,
 }
 
@@ -50,7 +52,8 @@ impl Registry {
             self.postpone_review(repository, digest, now.after(grace)).await?;
         }
         let key = stored_key(linked.blob.storage_key)?;
-        Ok(BlobContent { digest: *digest, size: linked.blob.size, key })
+        let (size, redirect) = (linked.blob.size, linked.redirect);
+        Ok(BlobContent { digest: *digest, size, redirect, key })
     }
 
     /// The same for who only looks: nothing is put off, and so nothing may rely on its staying.

@@ -16,7 +16,7 @@ use crate::{Error, Settings, adopt, lock};
 pub struct CheckOptions {
     /// Read every blob and compare its digest.
     pub rehash: bool,
-    /// Mend what can be mended. The installation must not be in use.
+    /// Mend what can be mended. The installation must not be in use, by no replica.
     pub repair: bool,
 }
 
@@ -143,11 +143,12 @@ async fn run(
         // Anything read from a damaged file would be a guess, and anything written could make it worse.
         return Ok(());
     }
+    // Whoever else serves from the same database would meet what is mended half way.
+    let db = if options.repair { Some(Db::connect_alone(&database).await?) } else { None };
     for problem in queries::broken_foreign_keys(&mut connection).await? {
         report.add(FindingKind::Database, &name, problem, false);
     }
     let blobs = Blobs::existing(directory, &settings.storage)?;
-    let db = if options.repair { Some(Db::connect(&database).await?) } else { None };
     let away = adopt::register_roots(&mut connection, &blobs).await?;
     if let (Some(db), Some(error)) = (&db, away) {
         // A tree that is not mounted is not an empty one: its blobs must not be forgotten.

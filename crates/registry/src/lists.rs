@@ -51,8 +51,7 @@ impl Registry {
     /// with what must be left out of the projects on it, not with the number of repositories.
     pub async fn repositories(&self, page: &Page, readable: &Readable) -> Result<Names, Error> {
         let mut connection = self.db().read().await?;
-        // Nothing sorts between a name and the same name with a zero byte behind it.
-        let start = page.after.as_ref().map(|after| format!("{after}\0")).unwrap_or_default();
+        let start = behind(page).map(following).unwrap_or_default();
         let Readable::Within { projects, covers } = readable else {
             let found = repository::list(&mut connection, &start, None, one_more(page)).await?;
             return Ok(Names::cut(found, page));
@@ -64,7 +63,7 @@ impl Registry {
                 let names = repository::list(&mut connection, &from, Some(&end), one_more(page));
                 let names = names.await?;
                 let Some(last) = names.last() else { break };
-                from = format!("{last}\0");
+                from = following(last);
                 let readable = |name: &String| name.parse().is_ok_and(|name| covers(&name));
                 found.extend(names.into_iter().filter(readable));
             }
@@ -77,8 +76,7 @@ impl Registry {
         let mut connection = self.db().read().await?;
         let id = repository::find(&mut connection, name).await?;
         let id = id.ok_or_else(|| Error::RepositoryUnknown(name.clone()))?;
-        let after = page.after.as_deref();
-        let found = tag::list(&mut connection, id, after, one_more(page)).await?;
+        let found = tag::list(&mut connection, id, behind(page), one_more(page)).await?;
         Ok(Names::cut(found, page))
     }
 }
@@ -95,6 +93,17 @@ fn ranges(projects: &[String]) -> Vec<(String, String)> {
     ranges.sort_unstable();
     ranges.dedup();
     ranges
+}
+
+/// What a page begins behind. Clients may write anything there, also a zero byte, which no name has and
+/// PostgreSQL does not take; no name is between the text before it and the whole.
+fn behind(page: &Page) -> Option<&str> {
+    page.after.as_deref().map(|after| after.split('\0').next().unwrap_or_default())
+}
+
+/// Where the names behind one begin: no name is between it and this, since none has such a character.
+fn following(name: &str) -> String {
+    format!("{name}\u{1}")
 }
 
 /// One more than the page holds tells whether there are more.

@@ -105,7 +105,9 @@ impl Builder {
     fn take_database(&mut self) -> Option<Database> {
         let engine = std::env::var(ENGINE).ok()?;
         assert_eq!(engine, "postgres", "what {ENGINE} may be");
-        if self.environment.keys().any(|name| name.starts_with("PLURA_DATABASE__")) {
+        // An installation that is there already has its metadata where it has them.
+        let there = self.data.as_ref().is_some_and(|data| data.join("plura.db").exists());
+        if there || self.environment.keys().any(|name| name.starts_with("PLURA_DATABASE__")) {
             return None;
         }
         let database = Postgres::shared().empty_database();
@@ -164,6 +166,12 @@ impl Server {
     /// The directory the server keeps its data in.
     pub fn data(&self) -> &Path {
         &self.data
+    }
+
+    /// The variables by which commands find the metadata, beside the directory, if the test does not know
+    /// them.
+    pub fn database(&self) -> Vec<(&'static str, String)> {
+        self.database.iter().map(|database| (URL, database.url())).collect()
     }
 
     /// The process id, for tests that look at memory, threads or open files.

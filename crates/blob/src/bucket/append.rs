@@ -107,19 +107,37 @@ impl<'a> Sending<'a> {
         loop {
             let left = length.and_then(|length| length.checked_sub(received.arrived));
             sending.make_room(left).await;
-            let Some(piece) = body.next_piece().await else { break };
-            if received.arrived == 0 {
-                sending.take_tail_back().await?;
-            }
-            received.arrived += piece.len() as u64;
-            received.hashing.update(piece.clone()).await?;
-            sending.gathered += piece.len() as u64;
-            sending.pieces.push_back(piece);
-            while sending.gathered >= sending.threshold() {
-                sending.send_part(sending.next_size()).await?;
-            }
+            let piece = tokio::select! {
+                biased;
+                piece = body.next_piece() => piece,
+                () = bucket.0.memory.is_needed(&sending.held) => {
+                    if let Some(piece) = body.take_begun() {
+                        sending.take(piece, &mut received).await?;
+                    }
+                    received.hashing.settle().await;
+                    sending.make_way().await?;
+                    continue;
+                }
+            };
+            let Some(piece) = piece else { break };
+            sending.take(piece, &mut received).await?;
         }
         Ok((sending, received))
+    }
+
+    /// Takes a piece in, for which there is memory.
+    async fn take(&mut self, piece: Bytes, received: &mut Received) -> Result<(), Error> {
+        if self.gathered == 0 {
+            self.take_tail_back().await?;
+        }
+        received.arrived += piece.len() as u64;
+        received.hashing.update(piece.clone()).await?;
+        self.gathered += piece.len() as u64;
+        self.pieces.push_back(piece);
+        while self.gathered >= self.threshold() {
+            self.send_part(self.next_size()).await?;
+        }
+        Ok(())
     }
 
     /// Holds memory for what is to come until the next part goes, of which `left` is announced.
@@ -147,6 +165,14 @@ impl<'a> Sending<'a> {
         self.gathered += bytes.len() as u64;
         self.pieces.push_front(bytes);
         self.parts.strays.push(tail.key);
+        Ok(())
+    }
+
+    /// Gives all memory back, and goes to the end of the queue for it: what is in no part is stored, and
+    /// taken back when it is this upload's turn again, as if another request went on with it.
+    async fn make_way(&mut self) -> Result<(), Error> {
+        self.keep_rest().await?;
+        self.held = Held::nothing();
         Ok(())
     }
 
@@ -318,6 +344,21 @@ impl Hashing {
                 Ok(())
             }
             Self::Thread(sender, _) => sender.send(piece).await.map_err(lost),
+        }
+    }
+
+    /// Hashes what waits to be hashed, so that nothing of the body is in memory any more.
+    async fn settle(&mut self) {
+        if let Self::Small(hasher, pieces, length) = self {
+            let (mut hashed, pieces) = (Hasher::clone(hasher), std::mem::take(pieces));
+            *length = 0;
+            **hasher = blocking(move || {
+                for piece in pieces {
+                    hashed.update(&piece);
+                }
+                hashed
+            })
+            .await;
         }
     }
 

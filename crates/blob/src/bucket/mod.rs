@@ -43,6 +43,8 @@ pub struct Bucket(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     store: AmazonS3,
+    /// For addresses that clients are given.
+    signer: AmazonS3,
     /// For what the library has no function for.
     http: HttpClient,
     options: BucketOptions,
@@ -56,10 +58,16 @@ impl Bucket {
         // What is gathered, and one part more, must fit into the memory.
         let most = (options.upload_memory / 4).max(options.part_size);
         let sizes = PartSizes { first: options.part_size, uniform: options.uniform_parts, most };
+        let store = options.client()?;
         let inner = Inner {
-            store: options.client()?,
+            signer: options.signer(&store)?,
+            store,
             http: connect(options)?,
-            memory: Memory::new(options.upload_memory, options.part_size + LEAST_PART),
+            memory: Memory::new(
+                options.upload_memory,
+                options.part_size + LEAST_PART,
+                options.patience,
+            ),
             options: options.clone(),
             sizes,
         };
@@ -152,6 +160,7 @@ impl Bucket {
         if let Some(tail) = &made.tail {
             keys.push(stored(&tail.key)?);
         }
+        keys.extend(made.strays());
         keys.retain(|key| !before.is_some_and(|before| before.needs(key)));
         self.delete(&keys).await
     }

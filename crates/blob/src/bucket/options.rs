@@ -20,6 +20,9 @@ pub struct BucketOptions {
     pub prefix: String,
     /// The keys; without, those of the environment, or of the machine's role.
     pub keys: Option<AccessKeys>,
+    /// Where clients reach the object store that are given addresses of objects; as plura does, if not
+    /// set. Nothing is asked there.
+    pub public_endpoint: Option<String>,
     /// Whether the bucket is the first segment of the path, and not of the host's name.
     pub path_style: bool,
     /// Whether requests may go without encryption.
@@ -38,6 +41,8 @@ pub struct BucketOptions {
     pub parts_in_flight: usize,
     /// How many bytes of parts all uploads of this process hold in memory; more waits.
     pub upload_memory: u64,
+    /// How long an upload holds that memory without filling a part, while others wait for it.
+    pub patience: Duration,
     /// How often what failed is tried again.
     pub retries: Retries,
 }
@@ -97,6 +102,7 @@ impl Default for BucketOptions {
             bucket: String::new(),
             prefix: String::new(),
             keys: None,
+            public_endpoint: None,
             path_style: true,
             allow_http: false,
             authorities: None,
@@ -106,6 +112,7 @@ impl Default for BucketOptions {
             uniform_parts: false,
             parts_in_flight: 3,
             upload_memory: 256 << 20,
+            patience: Self::PATIENCE,
             retries: Retries::default(),
         }
     }
@@ -126,31 +133,50 @@ const CREDENTIALS: [&str; 9] = [
 ];
 
 impl BucketOptions {
+    /// What is right for clients of every speed: long beside what it takes to store a part of a part, and
+    /// short beside what people wait.
+    pub const PATIENCE: Duration = Duration::from_secs(10);
+
     /// The client of the bucket, which has not asked it for anything yet.
     pub(super) fn client(&self) -> Result<AmazonS3, Error> {
         self.check()?;
-        let mut builder = AmazonS3Builder::new()
-            .with_region(&self.region)
-            .with_bucket_name(&self.bucket)
-            .with_virtual_hosted_style_request(!self.path_style)
+        let builder = self
+            .builder(self.endpoint.as_deref())
             .with_client_options(self.client_options()?)
             .with_retry(self.retry())
             // What TLS protects needs no second hash of every byte.
             .with_unsigned_payload(self.is_encrypted());
-        if let Some(endpoint) = &self.endpoint {
-            builder = builder.with_endpoint(self.endpoint_of_bucket(endpoint));
-        }
-        builder = match &self.keys {
+        let builder = match &self.keys {
             Some(keys) => builder.with_access_key_id(&keys.id).with_secret_access_key(&keys.secret),
             None => from_environment(builder),
         };
-        builder = match &self.encryption {
+        let builder = match &self.encryption {
             Encryption::None => builder,
             Encryption::Aes256 => with(builder, "aws_server_side_encryption", "AES256"),
             Encryption::Kms(None) => with(builder, "aws_server_side_encryption", "aws:kms"),
             Encryption::Kms(Some(key)) => builder.with_sse_kms_encryption(key),
         };
         builder.build().map_err(|error| Error::Options(error.to_string()))
+    }
+
+    /// What signs addresses for clients. The host is part of what is signed, so that for another host it
+    /// takes another signer; the credentials are those of `client`, and fetched once for both.
+    pub(super) fn signer(&self, client: &AmazonS3) -> Result<AmazonS3, Error> {
+        let Some(endpoint) = &self.public_endpoint else { return Ok(client.clone()) };
+        let signer = self.builder(Some(endpoint)).with_credentials(client.credentials().clone());
+        signer.build().map_err(|error| Error::Options(error.to_string()))
+    }
+
+    /// The bucket, as it is called at an endpoint.
+    fn builder(&self, endpoint: Option<&str>) -> AmazonS3Builder {
+        let builder = AmazonS3Builder::new()
+            .with_region(&self.region)
+            .with_bucket_name(&self.bucket)
+            .with_virtual_hosted_style_request(!self.path_style);
+        match endpoint {
+            Some(endpoint) => builder.with_endpoint(self.endpoint_of_bucket(endpoint)),
+            None => builder,
+        }
     }
 
     /// How the client talks.

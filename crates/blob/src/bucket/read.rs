@@ -113,7 +113,7 @@ impl BlobObject {
         let path = self.bucket.path(&self.key);
         // The method of a new request is GET, whose type is of a crate that nothing here names.
         let get = HttpRequest::new(HttpRequestBody::empty()).method().clone();
-        let url = self.bucket.0.store.signed_url(get, &path, expires).await;
+        let url = self.bucket.0.signer.signed_url(get, &path, expires).await;
         Ok(url.map_err(|error| failed("sign an address of", self.key.as_str(), error))?.into())
     }
 

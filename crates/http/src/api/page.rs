@@ -36,8 +36,10 @@ impl Page {
         Ok(self)
     }
 
+    /// What it begins behind. No name has a zero byte, and no name is between the text before one and
+    /// the whole; PostgreSQL takes no text with one.
     pub(super) fn after(&self) -> Option<&str> {
-        self.after.as_deref()
+        self.after.as_deref().map(|after| after.split('\0').next().unwrap_or_default())
     }
 
     /// How much to ask for: one more than is answered tells whether there is more.

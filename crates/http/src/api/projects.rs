@@ -32,7 +32,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Verb::Get, ONE, Need::SeeProject, "project.show", show)
             .described(Description::new("Shows a project and what it uses").gives::<Project>()),
         Route::new(Verb::Patch, ONE, MANAGE, "project.update", change).described(
-            Description::new("Changes a project; quotas are the administrators'")
+            Description::new("Changes a project; quotas and redirects are the administrators'")
                 .takes::<ChangeProject>()
                 .gives::<Project>(),
         ),
@@ -65,7 +65,7 @@ async fn list(call: Call) -> Answer {
 
 async fn create(call: Call) -> Answer {
     let new: NewProject = call.json(
-        r#"{"name": "apps", "public": false, "quota_bytes": 10000000000, "quota_tags": 1000}; only `name` is required"#,
+        r#"{"name": "apps", "public": false, "quota_bytes": 10000000000, "quota_tags": 1000, "redirect": "inherit"}; only `name` is required"#,
     )?;
     check_quotas([new.quota_bytes, new.quota_tags])?;
     let project = call.access().create_project(&call.caller, new).await?;
@@ -79,9 +79,11 @@ async fn show(call: Call) -> Answer {
 async fn change(call: Call) -> Answer {
     let name: ProjectName = call.parameter("project")?;
     let change: ChangeProject = call.json(
-        r#"some of {"public": true, "quota_bytes": 10000000000, "quota_tags": null}; `null` ends a quota"#,
+        r#"some of {"public": true, "quota_bytes": 10000000000, "quota_tags": null, "redirect": "off"}; `null` ends a quota"#,
     )?;
-    if change.quota_bytes.is_change() || change.quota_tags.is_change() {
+    // What it may hold and whom it is a load for is not for those to say who only use it.
+    if change.quota_bytes.is_change() || change.quota_tags.is_change() || change.redirect.is_some()
+    {
         authorise::installation(&call, Permission::Administer).await?;
     }
     check_quotas([change.quota_bytes.value().copied(), change.quota_tags.value().copied()])?;

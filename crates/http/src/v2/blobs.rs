@@ -25,9 +25,9 @@ pub(super) async fn get(call: Call<'_>, repository: RepositoryName, digest: Dige
         Method::HEAD => None,
         _ => Some(registry.open_blob(&content).await.map_err(refuse)?),
     };
+    let redirect = &call.state.options.redirect;
     if let Some(Opened::Object(object)) = &opened
-        && let Some(redirect) = &call.state.options.redirect
-        && redirect.applies_to(call.address)
+        && redirect.applies_to(content.redirect, call.address)
     {
         return redirected(object, redirect.expires, &digest).await;
     }

@@ -37,6 +37,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("evidence_walk", "id"),
     ("signature_arrival", "repository_id, subject, signature"),
     ("manifest_build", "repository_id, digest, source, revision, run"),
+    ("failed_login", "key"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -19,6 +19,7 @@ async fn fill(location: &Location) {
         "insert into project (id, name, is_public, quota_bytes, created_at)
          values (7, 'app', 1, 9000000000, 1), (9, 'other', 0, null, 2)"
             .to_owned(),
+        "update project set redirect = 0 where id = 9".to_owned(),
         "insert into repository (id, name, created_at, project_id)
          values (3, 'app/x', 1, 7), (5, 'other/y', 2, 9)"
             .to_owned(),
@@ -73,6 +74,7 @@ async fn fill(location: &Location) {
         "insert into evidence_walk values (1, 7)".to_owned(),
         "insert into signature_arrival values (3, 'sha256:1', 'sha256:2', 1)".to_owned(),
         "insert into manifest_build values (3, 'sha256:1', 's', 'c', '', 1)".to_owned(),
+        "insert into failed_login values ('k', 5, 2, 3)".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

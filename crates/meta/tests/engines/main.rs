@@ -2,6 +2,7 @@
 //! has to itself. Needs PostgreSQL's server, see `scripts/install-test-tools`.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod alone;
 mod copies;
 mod outage;
 mod promises;

@@ -221,8 +221,12 @@ async fn flags_and_sums_are_what_was_written() {
     for (engine, db, _keep) in both().await {
         let made = db.write(|tx| {
             Box::pin(async move {
-                let settings =
-                    project::Settings { is_public: true, quota_bytes: Some(9), quota_tags: None };
+                let settings = project::Settings {
+                    is_public: true,
+                    quota_bytes: Some(9),
+                    quota_tags: None,
+                    redirect: Some(false),
+                };
                 project::insert(tx, "open", settings, NOW).await?;
                 let settings = project::Settings { is_public: false, ..settings };
                 project::insert(tx, "closed", settings, NOW).await

@@ -8,7 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use crate::{in_file, nothing_on_server, on_server};
 
 /// Columns that hold 0 or 1 in SQLite and are boolean in PostgreSQL.
-const FLAGS: &[&str] = &["project.is_public", "account.administrator", "account.disabled"];
+const FLAGS: &[&str] =
+    &["project.is_public", "project.redirect", "account.administrator", "account.disabled"];
 
 async fn of_sqlite(location: &Location) -> BTreeSet<String> {
     let Location::File(path) = location else { panic!("a file") };

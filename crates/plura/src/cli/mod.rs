@@ -50,7 +50,7 @@ pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
 pub(crate) use self::project::{
-    Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs,
+    Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
 pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::robot::{

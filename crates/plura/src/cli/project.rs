@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::{OutputArgs, ServerArgs};
 use crate::settings::ByteSize;
@@ -22,7 +22,7 @@ pub(crate) enum ProjectCommand {
     #[command(after_help = SHOW_HELP)]
     Show(ProjectArgs),
 
-    /// Change who may pull from a project, or its limits
+    /// Change who may pull from a project and how, or its limits
     #[command(after_help = UPDATE_HELP)]
     Update(ProjectUpdateArgs),
 
@@ -93,6 +93,10 @@ pub(crate) struct ProjectCreateArgs {
     #[arg(long, value_name = "NUMBER")]
     pub(crate) quota_tags: Option<u64>,
 
+    /// Whether clients are sent to the object store for blobs
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) redirect: Option<RedirectArg>,
+
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 
@@ -103,7 +107,8 @@ pub(crate) struct ProjectCreateArgs {
 const UPDATE_HELP: &str = "\
 Examples:
   plura project update apps --public=false
-  plura project update apps --quota-bytes 100GiB --quota-tags none";
+  plura project update apps --quota-bytes 100GiB --quota-tags none
+  plura project update apps --redirect off";
 
 /// What to change
 #[derive(Debug, Args)]
@@ -137,6 +142,35 @@ pub(crate) struct ProjectChange {
     /// The most tags that it may hold, or `none`
     #[arg(long, value_name = "NUMBER")]
     pub(crate) quota_tags: Option<Limit<u64>>,
+
+    /// Whether clients are sent to the object store for blobs
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub(crate) redirect: Option<RedirectArg>,
+}
+
+/// When clients are sent to the object store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RedirectArg {
+    /// As the server's settings say.
+    #[value(help = None)]
+    Inherit,
+    /// Whatever they say.
+    #[value(help = None)]
+    On,
+    /// Never.
+    #[value(help = None)]
+    Off,
+}
+
+impl RedirectArg {
+    /// As the API has it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Inherit => "inherit",
+            Self::On => "on",
+            Self::Off => "off",
+        }
+    }
 }
 
 /// A limit, or the wish that there be none.

@@ -34,7 +34,7 @@ pub(super) async fn check(
     let registry = wire::registry_settings(settings)?;
     plura_registry::check(&settings.data, &registry, options, &mut progress)
         .await
-        .hint("name the installation with `--data DIR`; repairing needs the server stopped")
+        .hint("name the installation with `--data DIR`; repairing needs every server stopped")
 }
 
 /// The report for people.

@@ -5,7 +5,9 @@ use serde_json::Value;
 
 use super::answers;
 use crate::api_client::{ApiClient, Ask};
-use crate::cli::{Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs};
+use crate::cli::{
+    Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
+};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::runtime::runtime;
@@ -28,6 +30,7 @@ const FIELDS: &[Column] = &[
     ("quota", |project| bytes(&project["quota_bytes"])),
     ("tags", |project| cell(&project["used_tags"])),
     ("quota of tags", |project| cell(&project["quota_tags"])),
+    ("redirect", |project| cell(&project["redirect"])),
     ("created", |project| cell(&project["created_at"])),
 ];
 
@@ -64,7 +67,8 @@ async fn create(args: &ProjectCreateArgs, printer: &Printer) -> anyhow::Result<E
         .field("name", Some(args.name.as_str()))
         .field("public", Some(args.public))
         .field("quota_bytes", args.quota_bytes.map(ByteSize::bytes))
-        .field("quota_tags", args.quota_tags);
+        .field("quota_tags", args.quota_tags)
+        .field("redirect", args.redirect.map(RedirectArg::as_str));
     let project = ApiClient::of(&args.server).await?.ask(ask).await?;
     let note = format_args!("created project `{}`", args.name);
     answers::done(&args.output, &project, note, printer)
@@ -75,7 +79,8 @@ async fn update(args: &ProjectUpdateArgs, printer: &Printer) -> anyhow::Result<E
     let ask = Ask::api(Method::PATCH, ["projects", &args.name])
         .field("public", change.public)
         .field("quota_bytes", change.quota_bytes.map(|limit| value(limit, ByteSize::bytes)))
-        .field("quota_tags", change.quota_tags.map(|limit| value(limit, |tags| tags)));
+        .field("quota_tags", change.quota_tags.map(|limit| value(limit, |tags| tags)))
+        .field("redirect", change.redirect.map(RedirectArg::as_str));
     let project = ApiClient::of(&args.server).await?.ask(ask).await?;
     let note = format_args!("changed project `{}`", args.name);
     answers::done(&args.output, &project, note, printer)

@@ -36,7 +36,7 @@ pub(crate) use self::resolve::{Resolved, resolve};
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
-pub(crate) use self::storage::{Backend, Encryption, Network, S3, Secret, Storage};
+pub(crate) use self::storage::{Backend, Encryption, Network, Secret, Storage};
 
 /// Everything an installation can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -70,6 +70,7 @@ pub(crate) enum Encryption {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Redirect {
     pub(crate) enabled: bool,
+    pub(crate) endpoint: Option<BaseUrl>,
     pub(crate) expires: PositiveSpan,
     pub(crate) stream_to: Vec<Network>,
 }
@@ -135,11 +136,7 @@ text_serde!(Network);
 impl S3 {
     /// Whether requests may go without encryption: where that was allowed, or does not leave the machine.
     pub(crate) fn allows_http(&self) -> bool {
-        let host = self.endpoint.as_ref().and_then(|endpoint| endpoint.url().host_str());
-        let address = host.map(|host| host.trim_matches(['[', ']']).parse::<std::net::IpAddr>());
-        self.allow_http
-            || host == Some("localhost")
-            || matches!(address, Some(Ok(address)) if address.to_canonical().is_loopback())
+        self.allow_http || self.endpoint.as_ref().is_some_and(is_here)
     }
 
     fn contradictions(&self) -> Vec<(&'static str, String)> {
@@ -204,11 +201,27 @@ impl S3 {
 impl Storage {
     /// What no single value shows.
     pub(super) fn contradictions(&self) -> Vec<(&'static str, String)> {
-        match self.backend {
-            Backend::Directory => Vec::new(),
-            Backend::S3 => self.s3.contradictions(),
+        if self.backend == Backend::Directory {
+            return Vec::new();
         }
+        let mut found = self.s3.contradictions();
+        if let Some(endpoint) = &self.redirect.endpoint
+            && endpoint.url().scheme() == "http"
+            && !(self.s3.allow_http || is_here(endpoint))
+        {
+            let message = "is not encrypted, and what clients are given is a credential; use https, or \
+                           set `storage.s3.allow_http` if the network is trusted";
+            found.push(("storage.redirect.endpoint", message.to_owned()));
+        }
+        found
     }
+}
+
+/// Whether what is sent there does not leave this machine.
+fn is_here(endpoint: &BaseUrl) -> bool {
+    let Some(host) = endpoint.url().host_str() else { return false };
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    host == "localhost" || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 fn is_prefix(text: &str) -> bool {
@@ -239,7 +252,7 @@ pub(super) const S3_KEYS: Section = Section {
             default: None,
             example: r#""https://minio.example.com:9000""#,
             about: "The address of the object store; AWS if unset. Clients that are redirected use \
-                    it, too.",
+                    it, too, unless `storage.redirect.endpoint` names another.",
         },
         Key {
             path: "storage.s3.region",
@@ -383,7 +396,16 @@ pub(super) const REDIRECT: Section = Section {
             example: "false",
             about: "Answer requests for blobs in a bucket with an address at the object store, under \
                     which the blob can be read without credentials for a while. Otherwise the bytes \
-                    pass through this server.",
+                    pass through this server. A project may have it the other way (`plura project \
+                    update --redirect`).",
+        },
+        Key {
+            path: "storage.redirect.endpoint",
+            kind: "http or https address without a path",
+            default: None,
+            example: r#""https://s3.example.com""#,
+            about: "Where clients reach the object store; `storage.s3.endpoint` if unset. The host is \
+                    signed: whatever forwards requests from there must leave `Host` as it is.",
         },
         Key {
             path: "storage.redirect.expires",
@@ -397,7 +419,8 @@ pub(super) const REDIRECT: Section = Section {
             kind: "list of networks",
             default: Some("[]"),
             example: r#"["10.0.0.0/8"]"#,
-            about: "Clients that cannot reach the object store: their bytes pass through this server.",
+            about: "Clients that cannot reach the object store: their bytes pass through this server, \
+                    whatever a project says.",
         },
     ],
 };

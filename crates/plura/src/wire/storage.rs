@@ -13,17 +13,18 @@ use crate::settings::{self, Settings};
 pub(crate) fn storage(settings: &Settings) -> anyhow::Result<Storage> {
     match settings.storage.backend {
         settings::Backend::Directory => Ok(Storage::Directory),
-        settings::Backend::S3 => Ok(Storage::Bucket(Box::new(bucket(&settings.storage.s3)?))),
+        settings::Backend::S3 => Ok(Storage::Bucket(Box::new(bucket(&settings.storage)?))),
     }
 }
 
-/// Whether clients are sent to the object store for blobs.
-pub(super) fn redirect(settings: &Settings) -> Option<Redirect> {
+/// How clients are sent to the object store for blobs.
+pub(super) fn redirect(settings: &Settings) -> Redirect {
     let redirect = &settings.storage.redirect;
-    redirect.enabled.then(|| Redirect {
+    Redirect {
+        enabled: redirect.enabled,
         expires: redirect.expires.duration(),
         stream_to: redirect.stream_to.iter().map(|network| network.network()).collect(),
-    })
+    }
 }
 
 /// Refuses an object store that plura cannot work with, and says why.
@@ -44,7 +45,8 @@ fn describe(fitness: &Fitness, problem: &str) -> String {
     format!("cannot {}: {problem}", fitness.requirement.describe())
 }
 
-fn bucket(s3: &settings::S3) -> anyhow::Result<BucketOptions> {
+fn bucket(storage: &settings::Storage) -> anyhow::Result<BucketOptions> {
+    let settings::Storage { s3, redirect, .. } = storage;
     let from_file = |path: &Path| {
         let read = std::fs::read_to_string(path);
         read.map(|text| text.trim().to_owned())
@@ -70,6 +72,7 @@ fn bucket(s3: &settings::S3) -> anyhow::Result<BucketOptions> {
         bucket: s3.bucket.clone().unwrap_or_default(),
         prefix: s3.prefix.clone().unwrap_or_default(),
         keys: id.zip(secret).map(|(id, secret)| AccessKeys { id, secret }),
+        public_endpoint: redirect.endpoint.as_ref().map(ToString::to_string),
         path_style: s3.path_style.unwrap_or(s3.endpoint.is_some()),
         allow_http: s3.allows_http(),
         authorities: authorities.transpose()?,
@@ -83,6 +86,7 @@ fn bucket(s3: &settings::S3) -> anyhow::Result<BucketOptions> {
         uniform_parts: s3.uniform_parts,
         parts_in_flight: usize::try_from(s3.parts_in_flight.get()).unwrap_or(usize::MAX),
         upload_memory: s3.upload_memory.bytes(),
+        patience: BucketOptions::PATIENCE,
         retries: Retries::default(),
     })
 }

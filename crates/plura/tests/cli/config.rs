@@ -43,6 +43,7 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
 
     [storage.redirect]
     enabled = true  # default
+    # endpoint is not set
     expires = "15m"  # default
     stream_to = []  # default
 

@@ -504,7 +504,7 @@ fn projects() {
       list    List the projects
       create  Create a project
       show    Show a project
-      update  Change who may pull from a project, or its limits
+      update  Change who may pull from a project and how, or its limits
       delete  Delete a project that has no repositories
       help    Print this message or the help of the given subcommand(s)
 
@@ -535,6 +535,8 @@ fn projects() {
           --public               Let everybody pull, without a login
           --quota-bytes <SIZE>   The most bytes that it may hold
           --quota-tags <NUMBER>  The most tags that it may hold
+          --redirect <WHEN>      Whether clients are sent to the object store for blobs [possible
+                                 values: inherit, on, off]
           --json                 Print as JSON
       -h, --help                 Print help
 
@@ -561,9 +563,9 @@ fn projects() {
       plura project show apps
     ");
     assert_snapshot!(help("project update"), @r"
-    Change who may pull from a project, or its limits
+    Change who may pull from a project and how, or its limits
 
-    Usage: plura project update [OPTIONS] <--public <BOOL>|--quota-bytes <SIZE>|--quota-tags <NUMBER>> <PROJECT>
+    Usage: plura project update [OPTIONS] <--public <BOOL>|--quota-bytes <SIZE>|--quota-tags <NUMBER>|--redirect <WHEN>> <PROJECT>
 
     Arguments:
       <PROJECT>  The project
@@ -573,12 +575,15 @@ fn projects() {
                                  false]
           --quota-bytes <SIZE>   The most bytes that it may hold, or `none`
           --quota-tags <NUMBER>  The most tags that it may hold, or `none`
+          --redirect <WHEN>      Whether clients are sent to the object store for blobs [possible
+                                 values: inherit, on, off]
           --json                 Print as JSON
       -h, --help                 Print help
 
     Examples:
       plura project update apps --public=false
       plura project update apps --quota-bytes 100GiB --quota-tags none
+      plura project update apps --redirect off
     ");
 }
 

@@ -9,7 +9,7 @@ use crate::{Place, run_with_input};
 fn project() -> Value {
     json!({
         "name": "apps", "public": false, "quota_bytes": 5_368_709_120_u64, "quota_tags": null,
-        "used_bytes": 1_610_612_736_u64, "used_tags": 12, "created_at": "2026-07-01T08:00:00Z",
+        "redirect": "inherit", "used_bytes": 1_610_612_736_u64, "used_tags": 12, "created_at": "2026-07-01T08:00:00Z",
     })
 }
 
@@ -59,10 +59,14 @@ fn a_project_is_created_shown_changed_and_deleted() {
     let expected = json!({ "name": "apps", "public": true, "quota_bytes": 5_368_709_120_u64 });
     assert_eq!((&*created.line, created.json()), ("POST /api/v1/projects", expected));
     assert_eq!(asked(&["show", "apps"]).line, "GET /api/v1/projects/apps");
+    let created = asked(&["create", "apps", "--redirect=on"]).json();
+    assert_eq!(created, json!({ "name": "apps", "public": false, "redirect": "on" }));
     let changed =
         asked(&["update", "apps", "--public=false", "--quota-bytes=none", "--quota-tags=5"]);
     let expected = json!({ "public": false, "quota_bytes": null, "quota_tags": 5 });
     assert_eq!((&*changed.line, changed.json()), ("PATCH /api/v1/projects/apps", expected));
+    let changed = asked(&["update", "apps", "--redirect=inherit"]).json();
+    assert_eq!(changed, json!({ "redirect": "inherit" }));
     assert_eq!(asked(&["delete", "apps"]).line, "DELETE /api/v1/projects/apps");
 }
 

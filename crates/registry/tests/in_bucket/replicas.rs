@@ -57,7 +57,7 @@ impl Replicas {
 }
 
 /// A body that comes when it is sent.
-fn slow() -> (mpsc::UnboundedSender<Bytes>, Chunk) {
+pub(crate) fn slow() -> (mpsc::UnboundedSender<Bytes>, Chunk) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let body = futures_util::stream::unfold(receiver, async |mut receiver| {
         receiver.recv().await.map(|bytes| (Ok(bytes), receiver))

@@ -1,5 +1,7 @@
 //! Uploads to a bucket in chunks of all sizes, by one process after the other.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::StreamExt;
 use plura_oci::{Algorithm, Digest, UploadId};
@@ -86,6 +88,51 @@ async fn a_session_may_end_by_another_algorithm_than_it_began_with() {
         assert_refused!(finished, plura_registry::Error::DigestMismatch { .. });
     }
     assert_eq!(store.files("blobs").len(), 2);
+}
+
+/// Whoever holds memory and sends nothing more makes way for those who do.
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_clients_hold_up_nobody() {
+    let mut store = Store::new(settings()).await;
+    let options = store.bucket().unwrap().options();
+    let options = plura_blob::BucketOptions {
+        upload_memory: 24 << 20,
+        patience: Duration::from_millis(50),
+        ..options
+    };
+    store.reopen_with(Settings { storage: Storage::Bucket(Box::new(options)), ..settings() }).await;
+    // Enough of them for all memory, with less and with more than is enough for a part.
+    let lengths =
+        [100_000, 900_000, 500_000, 2 * MIB, 3 * MIB, 9 * MIB, 14 * MIB, 4 * MIB, 700_000];
+    let mut slow = Vec::new();
+    for (number, length) in (0..).zip(lengths) {
+        let bytes = content(number, length);
+        let (sender, body) = crate::replicas::slow();
+        for frame in bytes[..length * 9 / 10].chunks(50_000) {
+            sender.send(Bytes::copy_from_slice(frame)).unwrap();
+        }
+        let (registry, digest) = (store.registry().clone(), Digest::sha256(&bytes));
+        let push = tokio::spawn(async move {
+            registry.push_blob(&name("app"), &digest, body).await.unwrap();
+        });
+        slow.push((bytes, sender, push));
+    }
+    for number in 100..104 {
+        let bytes = content(number, 12 * MIB);
+        let digest = Digest::sha256(&bytes);
+        let app = name("app");
+        let push = store.registry().push_blob(&app, &digest, chunk(&bytes));
+        tokio::time::timeout(Duration::from_secs(30), push).await.unwrap().unwrap();
+    }
+    for (bytes, sender, push) in slow {
+        for frame in bytes[bytes.len() * 9 / 10..].chunks(50_000) {
+            sender.send(Bytes::copy_from_slice(frame)).unwrap();
+        }
+        drop(sender);
+        push.await.unwrap();
+        assert_eq!(store.read("app", &Digest::sha256(&bytes)).await.unwrap(), bytes);
+    }
+    store.assert_sound().await;
 }
 
 /// A bound on memory that all uploads share is no reason to wait for each other for ever.

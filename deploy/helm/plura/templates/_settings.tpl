@@ -47,6 +47,9 @@ storage:
     enabled: false
     {{- else }}
     enabled: {{ .Values.storage.redirect.enabled }}
+    {{- with .Values.storage.redirect.endpoint }}
+    endpoint: {{ . | quote }}
+    {{- end }}
     expires: {{ .Values.storage.redirect.expires }}
     {{- with .Values.storage.redirect.streamTo }}
     stream_to: {{ toJson . }}

@@ -14,6 +14,9 @@ use crate::wire;
 #[derive(Serialize)]
 pub(super) struct Store {
     tried: Vec<Tried>,
+    /// Where clients fetch blobs, if it is somewhere else; nothing was tried there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clients_reach_it_at: Option<String>,
     /// The rule that the bucket should have.
     lifecycle: Value,
 }
@@ -45,7 +48,11 @@ pub(super) fn examine(settings: &Settings) -> anyhow::Result<Option<Store>> {
         fix: fitness.fix,
     });
     let prefix = settings.storage.s3.prefix.as_deref();
-    Ok(Some(Store { tried: tried.collect(), lifecycle: lifecycle(prefix) }))
+    Ok(Some(Store {
+        tried: tried.collect(),
+        clients_reach_it_at: settings.storage.redirect.endpoint.as_ref().map(ToString::to_string),
+        lifecycle: lifecycle(prefix),
+    }))
 }
 
 /// What a crash leaves in parts that were never put together is found by plura where the object store
@@ -80,6 +87,12 @@ impl Store {
             if let Some(fix) = tried.fix {
                 let _ = writeln!(text, "       fix: {fix}");
             }
+        }
+        if let Some(endpoint) = &self.clients_reach_it_at {
+            let _ = writeln!(
+                text,
+                "note   clients that are redirected use {endpoint}; not tried from here"
+            );
         }
         if self.is_fit() {
             let _ = writeln!(

@@ -19,6 +19,7 @@ async fn a_project_is_made_changed_and_removed() {
             "public": false,
             "quota_bytes": null,
             "quota_tags": 10,
+            "redirect": "inherit",
             "used_bytes": 0,
             "used_tags": 0,
         }),
@@ -26,8 +27,15 @@ async fn a_project_is_made_changed_and_removed() {
     root.post("/api/v1/projects", &new).await.expect_error(409, "CONFLICT");
     let change = json!({ "public": true, "quota_tags": null, "quota_bytes": 1_000_000 });
     let changed = root.patch("/api/v1/projects/apps", &change).await.expect(200).json();
-    let expected = json!({ "public": true, "quota_tags": null, "quota_bytes": 1_000_000 });
-    assert_json_contains(&changed, &expected);
+    assert_json_contains(&changed, &change);
+    let change = json!({ "redirect": "off" });
+    let changed = root.patch("/api/v1/projects/apps", &change).await.expect(200).json();
+    assert_json_contains(&changed, &json!({ "redirect": "off", "quota_bytes": 1_000_000 }));
+    let changed = root.patch("/api/v1/projects/apps", &json!({})).await.expect(200).json();
+    assert_json_contains(&changed, &change);
+    for wrong in [json!({ "redirect": "never" }), json!({ "redirect": true })] {
+        root.patch("/api/v1/projects/apps", &wrong).await.expect_error(400, "INVALID");
+    }
     let beyond = json!({ "quota_bytes": u64::MAX });
     root.patch("/api/v1/projects/apps", &beyond).await.expect_error(400, "INVALID");
     root.delete("/api/v1/projects/apps").await.expect(204);
@@ -70,7 +78,7 @@ async fn a_project_that_may_not_be_seen_is_as_one_that_is_not_there() {
 }
 
 #[tokio::test]
-async fn maintainers_manage_members_but_not_quotas() {
+async fn maintainers_manage_members_but_not_quotas_and_redirects() {
     const PATH: &str = "/api/v1/projects/apps/members";
     let site = Site::start().await;
     site.project("apps").await;
@@ -79,6 +87,8 @@ async fn maintainers_manage_members_but_not_quotas() {
     site.give("apps", "user:alice", "maintainer").await;
     let quota = json!({ "quota_tags": 5 });
     alice.patch("/api/v1/projects/apps", &quota).await.expect_error(403, "DENIED");
+    let redirect = json!({ "redirect": "on" });
+    alice.patch("/api/v1/projects/apps", &redirect).await.expect_error(403, "DENIED");
     alice.patch("/api/v1/projects/apps", &json!({ "public": true })).await.expect(200);
     alice.post("/api/v1/projects", &json!({ "name": "x" })).await.expect_error(403, "DENIED");
     alice.delete("/api/v1/projects/apps").await.expect_error(403, "DENIED");

@@ -94,12 +94,13 @@ async fn the_link_to_the_next_page_keeps_the_page_size() {
 async fn a_page_of_nothing_is_empty_and_has_no_next() {
     let mut plura = Plura::start();
     let repository = tagged(&mut plura, &["a", "b"]).await;
-    for query in ["?n=0", "?n=0&last=a", "?last=b", "?n=5&last=zzz"] {
+    for query in ["?n=0", "?n=0&last=a", "?last=b", "?last=b%00", "?n=5&last=zzz"] {
         assert_eq!(page(&repository, query).await, (Vec::new(), None), "{query}");
     }
     let catalog = plura.client.get("/v2/_catalog?n=0").await.expect(200);
     assert_eq!(catalog.json(), serde_json::json!({"repositories": []}));
     assert_eq!(catalog.next_page(), None);
+    plura.client.get("/v2/_catalog?last=zzz%00a").await.expect(200);
 }
 
 #[tokio::test]

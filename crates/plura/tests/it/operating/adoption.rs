@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{binary, plura, plura_with, server, text};
+use super::{binary, plura, plura_on, plura_with, server, text};
 
 /// Debian's docker-registry on a directory, stopped when dropped.
 struct Other {
@@ -324,9 +324,9 @@ async fn exported_layouts_are_read_by_others() {
     repository.push_image_as("v1", &image).await;
     let directory = TempDir::new().expect("a temporary directory");
     let layout = directory.path().join("layout");
-    let data = text(server.data()).to_owned();
-    let arguments = ["export", "apps/web:v1", "--to", text(&layout), "--data", &data];
-    plura(&arguments).expect(0).expect_stdout(text(&layout));
+    plura_on(&server, &["export", "apps/web:v1", "--to", text(&layout)])
+        .expect(0)
+        .expect_stdout(text(&layout));
     let skopeo = |arguments: &[&str]| {
         let output = Command::new("skopeo").args(arguments).output().expect("skopeo is installed");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -337,7 +337,7 @@ async fn exported_layouts_are_read_by_others() {
     let to = format!("docker://{}/apps/copy:v1", server.client().authority());
     skopeo(&["copy", "--quiet", "--preserve-digests", "--dest-tls-verify=false", &from, &to]);
     check_image(&server.client().repository("apps/copy"), "v1", &image).await;
-    plura(&["export", "apps/none", "--to", text(&layout), "--data", &data])
+    plura_on(&server, &["export", "apps/none", "--to", text(&layout)])
         .expect(2)
         .expect_stderr("does not exist");
 }

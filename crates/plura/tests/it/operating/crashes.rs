@@ -5,7 +5,7 @@ use bytes::Bytes;
 use plura_testkit::{Client, Image, Random, Repository, Server, Upload, digest};
 use serde_json::json;
 
-use super::{plura, server, text};
+use super::{plura_on, server};
 
 /// How often a push passes a point at the most; one that passes more often is a test gone wrong.
 const PASSES: u32 = 20;
@@ -64,7 +64,7 @@ async fn check_there(repository: &Repository, acknowledged: &Acknowledged) {
 }
 
 fn check_sound(server: &Server) {
-    plura(&["check", "--rehash", "--data", text(server.data())]).expect(0).expect_stdout("sound:");
+    plura_on(server, &["check", "--rehash"]).expect(0).expect_stdout("sound:");
 }
 
 /// Dies at the first pass of the point, at the second, and so on, until a push passes it no more.
@@ -154,9 +154,7 @@ async fn check_collection_survives(point: &str) {
     repository.head_manifest(&untagged).await.expect(404);
     check_there(&repository, &kept).await;
     assert!(server.stop().success());
-    plura(&["check", "--rehash", "--data", text(server.data())])
-        .expect(0)
-        .expect_stdout("sound: 3 blobs");
+    plura_on(&server, &["check", "--rehash"]).expect(0).expect_stdout("sound: 3 blobs");
 }
 
 #[tokio::test]

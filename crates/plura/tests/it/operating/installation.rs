@@ -8,9 +8,13 @@ use plura_testkit::{Image, Outcome, Random, Repository, Server, eventually};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{binary, blob_file, plura, text};
+use super::{binary, blob_file, plura, plura_on, text};
 
-fn check(data: &Path, options: &[&str]) -> Outcome {
+fn check(server: &Server, options: &[&str]) -> Outcome {
+    plura_on(server, &[&["check"], options].concat())
+}
+
+fn check_at(data: &Path, options: &[&str]) -> Outcome {
     plura(&[&["check", "--data", text(data)], options].concat())
 }
 
@@ -29,19 +33,21 @@ async fn a_sound_installation_is_sound_running_or_stopped() {
     let mut upload = repository.start_upload().await;
     upload.stream("begun").await.expect(202);
     for options in [&[][..], &["--rehash"]] {
-        check(server.data(), options).expect(0).expect_stdout("sound: 3 blobs of ");
+        check(&server, options).expect(0).expect_stdout("sound: 3 blobs of ");
     }
-    let report = check(server.data(), &["--rehash", "--json"]).expect(0).json();
+    let report = check(&server, &["--rehash", "--json"]).expect(0).json();
     assert_eq!((&report["blobs"], &report["findings"]), (&json!(3), &json!([])));
     assert!(server.stop().success());
-    check(server.data(), &["--rehash", "--repair"]).expect(0).expect_stdout("sound: 3 blobs of ");
+    check(&server, &["--rehash", "--repair"]).expect(0).expect_stdout("sound: 3 blobs of ");
 }
 
 #[test]
 fn what_is_no_installation_cannot_be_checked_or_backed_up_and_stays_as_it_was() {
     let directory = TempDir::new().expect("a temporary directory");
     let nowhere = directory.path().join("nowhere");
-    check(&nowhere, &[]).expect(2).expect_stderr("hint: name the installation with `--data DIR`");
+    check_at(&nowhere, &[])
+        .expect(2)
+        .expect_stderr("hint: name the installation with `--data DIR`");
     let target = directory.path().join("backup.db");
     plura(&["backup", text(&target), "--data", text(&nowhere)])
         .expect(2)
@@ -49,7 +55,7 @@ fn what_is_no_installation_cannot_be_checked_or_backed_up_and_stays_as_it_was() 
     assert!(!nowhere.exists() && !target.exists());
     let empty = directory.path().join("empty");
     std::fs::create_dir(&empty).expect("a directory is made");
-    check(&empty, &["--repair"]).expect(2);
+    check_at(&empty, &["--repair"]).expect(2);
     assert_eq!(std::fs::read_dir(&empty).expect("the directory").count(), 0);
 }
 
@@ -62,27 +68,27 @@ async fn a_lost_blob_is_named_mended_only_when_stopped_and_healed_by_a_push() {
     let lost = image.blobs[1].digest();
     std::fs::remove_file(blob_file(server.data(), &lost)).expect("the file is removed");
 
-    check(server.data(), &[])
+    check(&server, &[])
         .expect(1)
         .expect_stdout(&format!("WRONG  missing_bytes  {lost}: "))
         .expect_stderr("hint: stop the server and run `plura check --repair`");
-    let refused = check(server.data(), &["--repair"]).expect(2);
+    let refused = check(&server, &["--repair"]).expect(2);
     assert_eq!(refused.stdout, "");
     refused.expect_stderr("is in use by another plura process");
 
     assert!(server.stop().success());
     // The blob is forgotten, but an image still lacks it: that no repair can mend, only a push.
-    check(server.data(), &["--repair"])
+    check(&server, &["--repair"])
         .expect(1)
         .expect_stdout(&format!("mended  missing_bytes  {lost}: "))
         .expect_stdout(&format!("WRONG  missing_reference  {}: ", image.digest()));
-    check(server.data(), &[]).expect(1).expect_stdout("push the image again");
+    check(&server, &[]).expect(1).expect_stdout("push the image again");
 
     server.start_again();
     repository.get_blob(&lost).await.expect(404);
     repository.push_image_as("v1", &image).await;
     check_whole(&repository, "v1", &image).await;
-    check(server.data(), &["--rehash"]).expect(0);
+    check(&server, &["--rehash"]).expect(0);
 }
 
 #[tokio::test]
@@ -92,10 +98,10 @@ async fn a_lost_blob_that_no_image_needs_is_mended_by_forgetting_it() {
     let lost = repository.push_bytes(b"lost").await;
     assert!(server.stop().success());
     std::fs::remove_file(blob_file(server.data(), &lost)).expect("the file is removed");
-    let report = check(server.data(), &["--repair", "--json"]).expect(0).json();
+    let report = check(&server, &["--repair", "--json"]).expect(0).json();
     assert_eq!(report["findings"][0]["subject"], json!(lost), "{report:#}");
     assert_eq!(report["findings"][0]["repaired"], json!(true), "{report:#}");
-    check(server.data(), &[]).expect(0).expect_stdout("sound: 0 blobs");
+    check(&server, &[]).expect(0).expect_stdout("sound: 0 blobs");
     server.start_again();
     repository.push_bytes(b"lost").await;
     repository.get_blob(&lost).await.expect(200).expect_body(b"lost");
@@ -113,11 +119,11 @@ async fn damage_that_keeps_the_length_is_found_by_reading_and_set_aside() {
     other[2500] ^= 1;
     std::fs::write(&file, &other).expect("the file is damaged");
 
-    check(server.data(), &[]).expect(0);
-    check(server.data(), &["--rehash"])
+    check(&server, &[]).expect(0);
+    check(&server, &["--rehash"])
         .expect(1)
         .expect_stdout(&format!("WRONG  wrong_digest  {damaged}: "));
-    check(server.data(), &["--rehash", "--repair"]).expect(0).expect_stdout("mended  wrong_digest");
+    check(&server, &["--rehash", "--repair"]).expect(0).expect_stdout("mended  wrong_digest");
     assert!(!file.exists());
     let kept = file.strip_prefix(server.data().join("blobs")).expect("it is below blobs");
     let kept = std::fs::read(server.data().join("damaged").join(kept));
@@ -142,10 +148,10 @@ async fn a_file_that_is_nobodys_is_found_and_removed() {
     assert_ne!(other, upload, "the name has a digit to change");
     let orphan = file.with_file_name(format!("{hex}.{other}"));
     std::fs::write(&orphan, "nobody's").expect("a file is written");
-    check(server.data(), &[]).expect(1).expect_stdout("WRONG  orphan_file");
-    check(server.data(), &["--repair"]).expect(0).expect_stdout("mended  orphan_file");
+    check(&server, &[]).expect(1).expect_stdout("WRONG  orphan_file");
+    check(&server, &["--repair"]).expect(0).expect_stdout("mended  orphan_file");
     assert!(file.exists() && !orphan.exists());
-    check(server.data(), &[]).expect(0).expect_stdout("sound: 1 blobs");
+    check(&server, &[]).expect(0).expect_stdout("sound: 1 blobs");
 }
 
 #[tokio::test]
@@ -156,7 +162,7 @@ async fn a_backup_names_what_it_wrote_and_overwrites_nothing() {
     let target = directory.path().join("monday.db");
     let neighbour = directory.path().join("monday.partial");
     std::fs::write(&neighbour, "somebody's").expect("a file is written");
-    let backup = || plura(&["backup", text(&target), "--data", text(server.data()), "--json"]);
+    let backup = || plura_on(&server, &["backup", text(&target), "--json"]);
     let report = backup().expect(0).json();
     let written = std::fs::read(&target).expect("the backup is there");
     assert_eq!(report, json!({"file": target, "bytes": written.len()}));
@@ -192,7 +198,7 @@ async fn a_backup_taken_while_it_is_written_to_is_restored_elsewhere_and_serves(
     let backup = elsewhere.path().join("backup.db");
     let acknowledged = pushed.load(Ordering::Relaxed);
     tokio::task::block_in_place(|| {
-        plura(&["backup", text(&backup), "--data", text(server.data())]).expect(0);
+        plura_on(&server, &["backup", text(&backup)]).expect(0);
     });
     let then = pushed.load(Ordering::Relaxed);
     let more = || async { (pushed.load(Ordering::Relaxed) > then).then_some(()) };
@@ -209,7 +215,7 @@ async fn a_backup_taken_while_it_is_written_to_is_restored_elsewhere_and_serves(
     let restored = plura(&["restore", text(&backup), "--data", text(&data)]);
     assert!(matches!(restored.status, Some(0 | 1)), "{restored}");
     assert!(!restored.stdout.contains("missing"), "{restored}");
-    check(&data, &["--repair", "--rehash"]).expect(0);
+    check_at(&data, &["--repair", "--rehash"]).expect(0);
 
     let restored = Server::builder(binary()).data(&data).start();
     let client = restored.client();
@@ -238,24 +244,24 @@ async fn a_restore_needs_the_server_stopped_and_keeps_what_was_there() {
     repository.push_image_as("v1", &old).await;
     let elsewhere = TempDir::new().expect("a temporary directory");
     let backup = elsewhere.path().join("backup.db");
-    plura(&["backup", text(&backup), "--data", text(server.data())]).expect(0);
+    plura_on(&server, &["backup", text(&backup)]).expect(0);
     repository.push_image_as("v2", &new).await;
 
-    let restore = |source: &Path| plura(&["restore", text(source), "--data", text(server.data())]);
+    let restore = |source: &Path| plura_on(&server, &["restore", text(source)]);
     restore(&backup).expect(2).expect_stderr("is in use by another plura process");
     repository.get_manifest("v2").await.expect(200);
 
     server.stop();
     let garbage = elsewhere.path().join("garbage.db");
     std::fs::write(&garbage, "this is no backup").expect("a file is written");
-    let restore = |source: &Path| plura(&["restore", text(source), "--data", text(server.data())]);
+    let restore = |source: &Path| plura_on(&server, &["restore", text(source)]);
     restore(&garbage).expect(2).expect_stderr("nothing was replaced");
     restore(&elsewhere.path().join("missing.db")).expect(2);
     server.start_again();
     repository.get_manifest("v2").await.expect(200);
     server.stop();
 
-    let restored = plura(&["restore", text(&backup), "--data", text(server.data())]);
+    let restored = plura_on(&server, &["restore", text(&backup)]);
     // The blobs of the second image are nobody's now.
     let restored = restored.expect(1).expect_stdout("orphan_file");
     let aside =

@@ -47,6 +47,13 @@ fn plura_with(environment: &[(&str, &str)], arguments: &[&str]) -> Outcome {
     Outcome::of(binary(), arguments, &environment, directory.path())
 }
 
+/// Runs `plura` on the installation of a server that was started without variables.
+fn plura_on(server: &Server, arguments: &[&str]) -> Outcome {
+    let database = server.database();
+    let database: Vec<_> = database.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    plura_with(&database, &[arguments, &["--data", text(server.data())]].concat())
+}
+
 /// A path as an argument.
 fn text(path: &Path) -> &str {
     path.to_str().expect("temporary paths are UTF-8")

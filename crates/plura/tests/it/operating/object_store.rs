@@ -100,6 +100,9 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     let server = start(&store, &near);
     let repository = server.client().repository("apps/web");
     let digest = repository.push_bytes(&bytes).await;
+    let always = server.client().patch("/api/v1/projects/apps");
+    let always = always.header("content-type", "application/json");
+    always.body("{\"redirect\": \"on\"}").await.expect(200);
     repository.get_blob(&digest).await.expect(200).expect_body(&bytes);
     for (range, from, to) in
         [("bytes=0-0", 0, 1), ("bytes=99-", 99, 100_000), ("bytes=-7", 99_993, 100_000)]
@@ -110,6 +113,43 @@ async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     }
     let beyond = server.client().get(&format!("/v2/apps/web/blobs/{digest}"));
     beyond.header("range", "bytes=100000-").await.expect(416);
+}
+
+#[tokio::test]
+async fn clients_are_sent_to_where_they_reach_the_object_store() {
+    let store = S3::start();
+    // Another name of the same object store: whoever signs for the wrong host is refused.
+    let public = store.endpoint().replace("127.0.0.1", "localhost");
+    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENDPOINT", public.as_str())]);
+    let repository = server.client().repository("apps/web");
+    let bytes = Random::seeded(4).bytes(100_000);
+    let digest = repository.push_bytes(&bytes).await;
+    let location = repository.get_blob(&digest).await.expect(307).header("location").to_owned();
+    let target = location.strip_prefix(&public).expect("it leads to the public address");
+    Client::of(&public).get(target).await.expect(200).expect_body(&bytes);
+    Client::of(&store.endpoint()).get(target).await.expect(403);
+}
+
+#[tokio::test]
+async fn a_project_decides_for_itself_whether_its_clients_are_sent_to_the_object_store() {
+    let bytes = Random::seeded(2).bytes(1000);
+    for enabled in [true, false] {
+        let store = S3::start();
+        let word = enabled.to_string();
+        let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", word.as_str())]);
+        let repository = server.client().repository("apps/web");
+        let digest = repository.push_bytes(&bytes).await;
+        let expect = async |redirect: &str, status: u16| {
+            let change = server.client().patch("/api/v1/projects/apps");
+            let change = change.header("content-type", "application/json");
+            change.body(format!("{{\"redirect\": \"{redirect}\"}}")).await.expect(200);
+            repository.get_blob(&digest).await.expect(status);
+        };
+        // At once, since it is read with the blob.
+        expect("off", 200).await;
+        expect("on", 307).await;
+        expect("inherit", if enabled { 307 } else { 200 }).await;
+    }
 }
 
 #[tokio::test]
@@ -170,6 +210,11 @@ fn what_is_wrong_with_an_object_store_is_said_with_what_to_do() {
         assert!(fit.stdout.contains(line), "{}", fit.stdout);
     }
     assert_eq!(store.objects(), [""; 0]);
+    let public =
+        check(&[("PLURA_STORAGE__REDIRECT__ENDPOINT", "https://s3.example.com")]).expect(0);
+    public.expect_stdout("clients that are redirected use https://s3.example.com");
+    let plain = check(&[("PLURA_STORAGE__REDIRECT__ENDPOINT", "http://s3.example.com")]).expect(1);
+    plain.expect_stdout("storage.redirect.endpoint");
     for (variable, value, expected) in [
         ("PLURA_STORAGE__S3__SECRET_KEY", "wrong", "storage.s3.secret_key"),
         ("PLURA_STORAGE__S3__ACCESS_KEY", "wrong", "storage.s3.access_key"),

@@ -78,12 +78,16 @@ impl Cluster {
 
     /// Metadata and bucket are as they should be, every byte of them.
     pub(super) fn check_sound(&self) {
+        self.check("--rehash").expect(0).expect_stdout("sound: ");
+    }
+
+    /// What `plura check` says.
+    pub(super) fn check(&self, option: &str) -> Outcome {
         let directory = tempfile::TempDir::new().expect("a temporary directory");
         let data = directory.path().to_str().expect("temporary paths are UTF-8");
         let binary = Path::new(env!("CARGO_BIN_EXE_plura"));
-        let arguments = ["check", "--rehash", "--data", data];
-        let outcome = Outcome::of(binary, &arguments, &self.environment, directory.path());
-        outcome.expect(0).expect_stdout("sound: ");
+        let arguments = ["check", option, "--data", data];
+        Outcome::of(binary, &arguments, &self.environment, directory.path())
     }
 }
 

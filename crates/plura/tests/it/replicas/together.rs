@@ -41,6 +41,63 @@ async fn an_upload_goes_on_at_another_replica_with_every_chunk() {
 }
 
 #[tokio::test]
+async fn repair_is_refused_while_a_replica_runs_anywhere() {
+    let mut cluster = Cluster::start(2, &[]);
+    let repository = cluster.clients()[1].repository("apps/web");
+    repository.push_image_as("v1", &Image::random(&mut Random::printed())).await;
+    let refused = cluster.check("--repair").expect(2);
+    assert_eq!(refused.stdout, "");
+    refused
+        .expect_stderr("other plura processes have it open")
+        .expect_stderr("repairing needs every server stopped");
+    cluster.check_sound();
+    cluster.stop();
+    cluster.check("--repair").expect(0).expect_stdout("sound: ");
+}
+
+#[tokio::test]
+async fn guesses_at_several_replicas_are_counted_together() {
+    const WRONG: &str = "not the password of anybody";
+    let (name, password) = ADMINISTRATOR;
+    let cluster = Cluster::start_closed(2, ADMINISTRATOR);
+    let clients = cluster.clients();
+    let at = |step: usize, password: &str| {
+        let client = clients[step % clients.len()].basic(name, password);
+        async move { client.get("/v2/").await }
+    };
+    for step in 0..clients.len() {
+        // Who is remembered everywhere is locked out everywhere.
+        at(step, password).await.expect(200);
+    }
+    let begun = Instant::now();
+    let mut guesses = 0;
+    let locked = loop {
+        let answer = at(guesses, WRONG).await;
+        if answer.status == 429 {
+            break answer;
+        }
+        guesses += 1;
+        assert!(guesses <= 5, "{guesses} guesses were looked at");
+    };
+    let wait = Duration::from_secs(locked.header("retry-after").parse().expect("seconds"));
+    at(guesses + 1, WRONG).await;
+    for step in 0..clients.len() {
+        let answer = at(step, password).await;
+        assert!(begun.elapsed() > wait || answer.status == 429, "{}", answer.describe());
+    }
+    for step in 0..clients.len() {
+        let let_in = || async { (at(step, password).await.status == 200).then_some(()) };
+        eventually("the lock ends", let_in).await;
+    }
+    // Who logs in begins anew, everywhere.
+    let login = json!({ "name": name, "password": password });
+    clients[0].post("/auth/login").json(&login).await.expect_one_of(&[200, 204]);
+    for guess in 0..4 {
+        at(guess, WRONG).await.expect(401);
+    }
+}
+
+#[tokio::test]
 async fn a_tag_that_moved_and_a_manifest_that_is_gone_are_seen_at_once() {
     let cluster = Cluster::start(2, &[]);
     let clients = cluster.clients();
