@@ -148,7 +148,10 @@ async fn run(
     }
     let blobs = Blobs::existing(directory, &settings.storage)?;
     let db = if options.repair { Some(Db::connect(&database).await?) } else { None };
-    let away = adopt::register_roots(&mut connection, &blobs).await?;
+    let mut away = adopt::register_roots(&mut connection, &blobs).await?;
+    if away.is_none() && options.repair {
+        away = adopt::absent_root(&mut connection, &blobs).await?;
+    }
     if let (Some(db), Some(error)) = (&db, away) {
         // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
         connection.close().await;
