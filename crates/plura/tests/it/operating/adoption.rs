@@ -39,7 +39,14 @@ impl Other {
              true\nhttp:\n  addr: {address}\n",
         );
         fs::write(directory.path().join("config.yml"), configuration).expect("it is written");
-        let process = Command::new("docker-registry")
+        let mut command = Command::new("docker-registry");
+        // Its s3 driver does not start with what some machines set for other tools.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        let process = command
             .arg("serve")
             .arg(directory.path().join("config.yml"))
             .stdin(Stdio::null())
