@@ -18,9 +18,12 @@ mod manifests;
 mod tags;
 mod verify;
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
 
-use futures_util::future::BoxFuture;
+use futures_util::{TryStreamExt, future::BoxFuture, stream};
 use plura_oci::{Algorithm, Digest, RepositoryName};
 
 use crate::{
@@ -39,7 +42,7 @@ pub(crate) struct Scanner {
     /// What all paths begin with: empty, or with a slash at its end.
     base: String,
     /// Blobs whose bytes are known to be wrong: as many as there is damage.
-    damaged: HashSet<Digest>,
+    damaged: Mutex<HashSet<Digest>>,
 }
 
 impl Scanner {
@@ -53,13 +56,15 @@ impl Scanner {
                 found.extend(directories.map(|entry| entry.name));
             }
             if found.contains("repositories") && found.contains("blobs") {
-                return Ok(Self { tree, options, output, base, damaged: HashSet::new() });
+                tree.check_apart(&base)?;
+                let damaged = Mutex::default();
+                return Ok(Self { tree, options, output, base, damaged });
             }
         }
         Err(no_tree(&tree, "storage tree of registry:2: it has no `docker/registry/v2`"))
     }
 
-    pub(crate) async fn run(mut self) -> Result<(), Stop> {
+    pub(crate) async fn run(self) -> Result<(), Stop> {
         if self.options.verify {
             self.verify().await?;
         }
@@ -67,7 +72,7 @@ impl Scanner {
     }
 
     /// The repositories whose names begin with `name`; a repository may have others below it.
-    fn repositories(&mut self, name: String) -> BoxFuture<'_, Result<(), Stop>> {
+    fn repositories(&self, name: String) -> BoxFuture<'_, Result<(), Stop>> {
         Box::pin(async move {
             let path = format!("{}repositories/{name}", self.base);
             let path = path.trim_end_matches('/');
@@ -96,7 +101,7 @@ impl Scanner {
         })
     }
 
-    async fn repository(&mut self, name: &str, path: &str) -> Result<(), Stop> {
+    async fn repository(&self, name: &str, path: &str) -> Result<(), Stop> {
         let name: RepositoryName = match name.parse() {
             Ok(name) => name,
             Err(error) => {
@@ -111,8 +116,26 @@ impl Scanner {
         self.uploads(&repository).await
     }
 
+    /// Does something with each directory below `path`, several at once in a bucket.
+    async fn each_directory<F>(
+        &self,
+        path: &str,
+        work: impl Fn(String) -> F + Sync,
+    ) -> Result<(), Stop>
+    where
+        F: Future<Output = Result<(), Stop>> + Send,
+    {
+        let mut listing = self.output.list(&self.tree, path).await?;
+        while let Some(page) = self.output.page(&mut listing).await? {
+            let directories = page.into_iter().filter(|entry| entry.kind == EntryKind::Directory);
+            let names = stream::iter(directories.map(|entry| Ok::<_, Stop>(entry.name)));
+            names.try_for_each_concurrent(self.tree.at_once(), &work).await?;
+        }
+        Ok(())
+    }
+
     /// What was on its way to the other registry stays there; the client will start again.
-    async fn uploads(&mut self, repository: &Repository) -> Result<(), Stop> {
+    async fn uploads(&self, repository: &Repository) -> Result<(), Stop> {
         let path = format!("{}/_uploads", repository.path);
         let mut count = 0;
         let mut listing = self.output.list(&self.tree, &path).await?;
@@ -121,7 +144,8 @@ impl Scanner {
                 count += 1;
                 for file in ["startedat", "data"] {
                     let found = self.tree.stat(&format!("{path}/{}/{file}", entry.name)).await;
-                    if let Some(at) = found.ok().flatten().and_then(|stat| stat.modified) {
+                    let found = Output::if_readable(found)?;
+                    if let Some(at) = found.and_then(|stat| stat.modified) {
                         self.output.item(Item::Activity(at)).await?;
                     }
                 }
@@ -141,6 +165,14 @@ impl Scanner {
     async fn outside(&self, path: &str) -> Result<(), Stop> {
         let detail = "a symbolic link out of the tree, or no file; it was not followed";
         self.tell(Finding::lost(FindingKind::Unreadable, path, detail)).await
+    }
+
+    fn is_damaged(&self, digest: &Digest) -> bool {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).contains(digest)
+    }
+
+    fn note_damaged(&self, digest: Digest) {
+        self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
     }
 
     fn data_path(&self, digest: &Digest) -> String {

@@ -1,4 +1,4 @@
-use std::{io, path::PathBuf};
+use std::io;
 
 /// Why a tree could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,10 +23,10 @@ pub enum Error {
     #[error(transparent)]
     Root(#[from] plura_blob::Error),
     /// There is no such tree.
-    #[error("{} is no {expected}", path.display())]
+    #[error("{location} is no {expected}")]
     NoTree {
         /// Where.
-        path: PathBuf,
+        location: String,
         /// What was expected there.
         expected: &'static str,
     },

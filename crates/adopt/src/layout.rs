@@ -44,6 +44,7 @@ enum Pass {
 
 impl Scanner {
     pub(crate) async fn open(tree: Tree, options: Options, output: Output) -> Result<Self, Error> {
+        tree.check_apart("")?;
         let mut listing = tree.list("").await?;
         let (mut entries, mut directories) = (HashSet::new(), false);
         while let Some(page) = listing.page().await? {
@@ -53,8 +54,7 @@ impl Scanner {
         if !directories {
             return Err(no_tree(&tree, "OCI image layout, and none is below it"));
         }
-        let Tree::Directory(root) = &tree;
-        let name = root.path().file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let name = tree.name();
         let single = (entries.contains("index.json") && entries.contains("blobs"))
             .then(|| name.to_lowercase());
         Ok(Self { tree, options, output, single, damaged: HashSet::new() })

@@ -19,5 +19,5 @@ pub use error::Error;
 pub use finding::{Finding, FindingKind, Outcome};
 pub use item::{FoundBlob, FoundManifest, FoundTag, Item, Place};
 pub use scan::{Format, Options, Scan};
-pub use source::{ParseSourceError, Source};
+pub use source::{Location, ParseSourceError, Source};
 pub use tree::{Entry, EntryKind, Listing, Object, Stat, Tree};

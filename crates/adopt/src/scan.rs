@@ -1,5 +1,3 @@
-use std::path::PathBuf;
-
 use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
@@ -124,6 +122,15 @@ impl Output {
         Ok(known)
     }
 
+    /// What was read; nothing, where an object cannot be read, which was told before or does not matter.
+    pub(crate) fn if_readable<T>(read: Result<Option<T>, Error>) -> Result<Option<T>, Stop> {
+        match read.map_err(Error::of_object) {
+            Ok(value) => Ok(value),
+            Err(Ok(_)) => Ok(None),
+            Err(Err(error)) => Err(error.into()),
+        }
+    }
+
     /// What was read; an object that cannot be read is a finding, and then nothing.
     pub(crate) async fn readable<T>(&self, read: Result<T, Error>) -> Result<Option<T>, Stop> {
         match read.map_err(Error::of_object) {
@@ -139,8 +146,9 @@ impl Output {
 
 /// There is no such tree.
 pub(crate) fn no_tree(tree: &Tree, expected: &'static str) -> Error {
-    let path = match tree {
-        Tree::Directory(root) => root.path().to_owned(),
+    let location = match tree {
+        Tree::Directory(root) => root.path().display().to_string(),
+        Tree::Bucket(root) => root.location(),
     };
-    Error::NoTree { path: PathBuf::from(&path), expected }
+    Error::NoTree { location, expected }
 }

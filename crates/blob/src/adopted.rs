@@ -115,52 +115,67 @@ fn is_below(path: &str) -> bool {
     !path.contains('\0') && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
-/// A tree that was adopted.
+/// A tree that was adopted: `P` says where it is.
 #[derive(Clone, Debug)]
-pub struct AdoptedRoot {
-    /// Where it is.
-    pub directory: ForeignDirectory,
+pub(crate) struct AdoptedRoot<P> {
+    pub(crate) place: P,
     /// Whether it was handed over. Until then, nothing below it is changed or deleted.
-    pub owned: bool,
+    pub(crate) owned: bool,
 }
 
 /// The trees that were adopted, by their number.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct AdoptedRoots(Arc<RwLock<BTreeMap<u32, AdoptedRoot>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct AdoptedRoots<P>(Arc<RwLock<BTreeMap<u32, AdoptedRoot<P>>>>);
 
-impl AdoptedRoots {
-    pub(crate) fn register(&self, number: u32, root: AdoptedRoot) {
+impl<P> Default for AdoptedRoots<P> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl<P: Clone> AdoptedRoots<P> {
+    pub(crate) fn register(&self, number: u32, place: P, owned: bool) {
+        let root = AdoptedRoot { place, owned };
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(number, root);
     }
 
+    /// The tree that a key is in, and the path below it; `None` if the key is one of the store itself.
+    pub(crate) fn find<'k>(
+        &self,
+        key: &'k BlobKey,
+    ) -> Option<Result<(AdoptedRoot<P>, &'k str), Error>> {
+        let (number, below) = key.adopted()?;
+        Some(self.root(number).map(|root| (root, below)))
+    }
+
+    pub(crate) fn root(&self, number: u32) -> Result<AdoptedRoot<P>, Error> {
+        let roots = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        roots.get(&number).cloned().ok_or_else(|| Error::Corrupt {
+            path: PathBuf::from(format!("~{number}")),
+            detail: "there is no such adopted root".to_owned(),
+        })
+    }
+}
+
+impl AdoptedRoots<ForeignDirectory> {
     /// The file of a key in an adopted tree; `None` if the key is one of the store itself.
     pub(crate) fn open(&self, key: &BlobKey) -> Option<Result<File, Error>> {
-        let (number, below) = key.adopted()?;
-        Some(self.root(key, number).and_then(|root| {
-            let path = root.directory.path().join(below);
-            root.directory.open_file(below).map_err(Error::io("open", path))
+        Some(self.find(key)?.and_then(|(root, below)| {
+            let path = root.place.path().join(below);
+            root.place.open_file(below).map_err(Error::io("open", path))
         }))
     }
 
     /// Deletes the file of a key in an adopted tree, if that was handed over; `None` if the key is one
     /// of the store itself.
     pub(crate) fn remove(&self, key: &BlobKey) -> Option<Result<(), Error>> {
-        let (number, below) = key.adopted()?;
-        Some(self.root(key, number).and_then(|root| {
+        Some(self.find(key)?.and_then(|(root, below)| {
             if !root.owned {
                 return Ok(());
             }
-            let path = root.directory.path().join(below);
-            root.directory.remove(below).map_err(Error::io("remove", path))
+            let path = root.place.path().join(below);
+            root.place.remove(below).map_err(Error::io("remove", path))
         }))
-    }
-
-    fn root(&self, key: &BlobKey, number: u32) -> Result<AdoptedRoot, Error> {
-        let roots = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        roots.get(&number).cloned().ok_or_else(|| Error::Corrupt {
-            path: PathBuf::from(key.as_str()),
-            detail: format!("there is no adopted root {number}"),
-        })
     }
 }
 

@@ -5,8 +5,8 @@ use futures_util::Stream;
 use plura_oci::{Algorithm, Digest, UploadId};
 
 use crate::{
-    AdoptedRoot, Appended, BlobFile, BlobKey, BlobObject, Bucket, BucketOptions, Directory, Error,
-    Progress, StoredFile, ingest::blocking,
+    Appended, BlobFile, BlobKey, BlobObject, Bucket, BucketOptions, Directory, Error,
+    ForeignDirectory, Progress, StoredFile, bucket::place_of, ingest::blocking,
 };
 
 /// Where an installation keeps its bytes.
@@ -58,15 +58,45 @@ impl Blobs {
         }
     }
 
-    /// Lets keys that begin with `~number/` stand for what is below `root`; whether this store can read
-    /// there. What lies in a directory cannot be read by one that has its bytes in a bucket.
-    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) -> bool {
+    /// Lets keys that begin with `~number/` stand for what is below `location`: the path of a directory,
+    /// or `s3://BUCKET/PREFIX`. What is deleted by such a key goes only if the tree is `owned`. The store
+    /// is not asked whether it is there.
+    ///
+    /// What is in another store than this one's own is refused.
+    pub fn register_adopted(&self, number: u32, location: &str, owned: bool) -> Result<(), Error> {
+        self.check_location(location)?;
+        match (self, place_of(location)) {
+            (Self::Bucket(bucket), Some((name, prefix))) => {
+                bucket.register_adopted(number, bucket.foreign(name, prefix)?, owned);
+            }
+            (Self::Directory(directory), None) => {
+                let root = ForeignDirectory::at(Path::new(location));
+                directory.register_adopted(number, root, owned);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Whether this store can read what is at `location`.
+    pub fn check_location(&self, location: &str) -> Result<(), Error> {
+        let own = match (self, place_of(location)) {
+            (Self::Directory(_), None) => true,
+            (Self::Bucket(bucket), Some((name, prefix))) => bucket.foreign(name, prefix).is_ok(),
+            _ => false,
+        };
+        let message = || format!("{location} is not in the store that blobs are kept in");
+        if own { Ok(()) } else { Err(Error::Options(message())) }
+    }
+
+    /// Asks the store whether there is anything below an adopted root.
+    pub async fn find_adopted(&self, number: u32) -> Result<(), Error> {
         match self {
             Self::Directory(directory) => {
-                directory.register_adopted(number, root);
-                true
+                let directory = directory.clone();
+                blocking(move || directory.find_adopted(number)).await
             }
-            Self::Bucket(_) => false,
+            Self::Bucket(bucket) => bucket.find_adopted(number).await,
         }
     }
 

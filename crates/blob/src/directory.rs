@@ -9,7 +9,7 @@ use std::{
 
 use plura_oci::{Algorithm, Digest, UploadId};
 
-use crate::{AdoptedRoot, BlobKey, Error, Progress, adopted::AdoptedRoots};
+use crate::{BlobKey, Error, ForeignDirectory, Progress, adopted::AdoptedRoots};
 
 /// Bytes in a directory of a local file system.
 ///
@@ -27,7 +27,7 @@ pub struct Directory {
     /// The shards that this process made sure of.
     shards: Arc<Mutex<HashSet<PathBuf>>>,
     /// Trees of other registries that hold some of the blobs.
-    adopted: AdoptedRoots,
+    adopted: AdoptedRoots<ForeignDirectory>,
 }
 
 /// A sealed blob, open for reading; it stays readable when the blob is collected meanwhile.
@@ -81,9 +81,17 @@ impl Directory {
         Ok(Self { root: root.into(), shards, adopted })
     }
 
-    /// Lets keys that begin with `~number/` stand for what is below `root`.
-    pub fn register_adopted(&self, number: u32, root: AdoptedRoot) {
-        self.adopted.register(number, root);
+    /// Lets keys that begin with `~number/` stand for what is below `root`, which may be away now; what
+    /// is deleted by such a key goes only if the root is `owned`.
+    pub fn register_adopted(&self, number: u32, root: ForeignDirectory, owned: bool) {
+        self.adopted.register(number, root, owned);
+    }
+
+    /// Whether an adopted root is there, and can be read.
+    ///
+    /// Blocks on the disk.
+    pub fn find_adopted(&self, number: u32) -> Result<(), Error> {
+        ForeignDirectory::open(self.adopted.root(number)?.place.path()).map(drop)
     }
 
     /// Opens a sealed blob whose size is known to be `size`; another size is damage.

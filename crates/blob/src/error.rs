@@ -2,6 +2,8 @@ use std::{io, path::PathBuf};
 
 use plura_oci::Digest;
 
+use crate::bucket::code_of;
+
 /// Why bytes could not be kept or found.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -62,6 +64,14 @@ impl Error {
             source.kind(),
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
         ))
+    }
+
+    /// Whether the object store refuses this one object, which says nothing about others: it is archived,
+    /// or encrypted with a key that cannot be used.
+    pub fn is_of_object(&self) -> bool {
+        let Self::Store { source, .. } = self else { return false };
+        code_of(&**source)
+            .is_some_and(|code| code == "InvalidObjectState" || code.starts_with("KMS."))
     }
 
     /// Whether the bytes are not there.

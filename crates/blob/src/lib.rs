@@ -12,11 +12,11 @@ mod gather;
 mod ingest;
 mod key;
 
-pub use adopted::{AdoptedRoot, ForeignDirectory};
+pub use adopted::ForeignDirectory;
 pub use blobs::{Blobs, Opened, Storage};
 pub use bucket::{
-    AccessKeys, BlobObject, Bucket, BucketOptions, Encryption, Fitness, ObjectStream, Parts,
-    Requirement, Retries, Unfinished,
+    AccessKeys, BlobObject, Bucket, BucketOptions, Encryption, Fitness, ForeignObject, ForeignPage,
+    ForeignPrefix, ObjectStream, Parts, Requirement, Retries, Unfinished,
 };
 pub use directory::{BlobFile, Directory, Leftover, StoredFile};
 pub use error::Error;

@@ -75,6 +75,15 @@ pub async fn is_foreign(connection: &mut Connection, storage_key: &str) -> Resul
     query.fetch_one().await
 }
 
+/// Whether the bytes of any blob are in a tree.
+pub async fn holds_blobs(connection: &mut Connection, id: u32) -> Result<bool, Error> {
+    // `0` is what comes behind `/`.
+    const SQL: &str = "
+        select exists (select 1 from blob where storage_key >= $1 and storage_key < $2)";
+    let query = connection.query_scalar(SQL).bind(format!("~{id}/")).bind(format!("~{id}0"));
+    query.fetch_one().await
+}
+
 /// Says where a tree is from now on. There must be none at that location.
 pub async fn set_location(tx: &mut Tx, id: u32, location: &str) -> Result<(), Error> {
     const SQL: &str = "update adopted_root set location = $2 where id = $1";

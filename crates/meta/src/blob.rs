@@ -203,6 +203,13 @@ pub async fn is_key_known(connection: &mut Connection, storage_key: &str) -> Res
     connection.query_scalar(SQL).bind(storage_key).fetch_one().await
 }
 
+/// Whether there is a blob whose bytes are plura's own, and not in an adopted tree.
+pub async fn is_any_own(connection: &mut Connection) -> Result<bool, Error> {
+    // Keys in adopted trees begin with `~`, and all others with a letter or a digit, which come before it.
+    const SQL: &str = "select exists (select 1 from blob where storage_key < '~')";
+    connection.query_scalar(SQL).fetch_one().await
+}
+
 /// The names of repositories that link the blob; at most `limit`.
 pub async fn holders(
     connection: &mut Connection,

@@ -13,7 +13,6 @@ mod roots;
 use std::time::{Duration, SystemTime};
 
 use plura_adopt::{Format, FoundBlob, Item, Options, Place, Scan, Tree};
-use plura_blob::Blobs;
 use plura_meta::{
     Timestamp, Tx,
     adopted_root::{self, AdoptedRoot, State},
@@ -21,7 +20,7 @@ use plura_meta::{
 };
 
 pub use self::report::{AdoptReport, Counts};
-pub(crate) use self::roots::register_roots;
+pub(crate) use self::roots::{absent_root, register_roots};
 use self::{batch::Batch, roots::register};
 use crate::{Error, Registry};
 
@@ -30,7 +29,8 @@ use crate::{Error, Registry};
 pub struct AdoptRequest {
     /// The tree.
     pub tree: Tree,
-    /// Where it is, in the words that it is found by again.
+    /// Where it is, in the words that it is found by again: the path of a directory, or
+    /// `s3://BUCKET/PREFIX`.
     pub location: String,
     /// Where it was when it was adopted before, if it was elsewhere.
     pub moved_from: Option<String>,
@@ -68,8 +68,9 @@ pub enum AdoptError {
     /// The registry failed.
     #[error(transparent)]
     Registry(#[from] Error),
-    /// The blobs of this installation are in a bucket, and the tree is in a directory.
-    #[error("{0} is a directory, and this installation keeps its blobs in a bucket")]
+    /// The tree is in a directory and blobs are in a bucket, or the other way round; or the buckets are
+    /// two.
+    #[error("{0} is not in the store that this installation keeps its blobs in")]
     OtherStore(String),
     /// It was not adopted from where it is said to have been.
     #[error("nothing was adopted from {0}, or its new place has another tree")]
@@ -90,7 +91,7 @@ impl Registry {
         request: AdoptRequest,
         progress: &mut (dyn FnMut(&AdoptReport) + Send),
     ) -> Result<AdoptReport, AdoptError> {
-        if let (Blobs::Bucket(_), Tree::Directory(_)) = (self.blobs(), &request.tree) {
+        if self.blobs().check_location(&request.location).is_err() {
             return Err(AdoptError::OtherStore(request.location));
         }
         let options = Options {
@@ -141,7 +142,7 @@ impl Registry {
             Ok::<_, Error>(adopted_root::find_or_create(tx, &location, now).await?)
         };
         let root = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        register(self.blobs(), &root);
+        register(self.blobs(), &root)?;
         Ok(root)
     }
 }
@@ -233,7 +234,7 @@ impl Adoption<'_> {
         };
         self.registry.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
         self.root.state = State::Owned;
-        register(self.registry.blobs(), &self.root);
+        register(self.registry.blobs(), &self.root).map_err(Error::from)?;
         self.report.finalised = true;
         Ok(())
     }

@@ -149,7 +149,10 @@ async fn run(
         report.add(FindingKind::Database, &name, problem, false);
     }
     let blobs = Blobs::existing(directory, &settings.storage)?;
-    let away = adopt::register_roots(&mut connection, &blobs).await?;
+    let mut away = adopt::register_roots(&mut connection, &blobs).await?;
+    if away.is_none() && options.repair {
+        away = adopt::absent_root(&mut connection, &blobs).await?;
+    }
     if let (Some(db), Some(error)) = (&db, away) {
         // A tree that is not mounted is not an empty one: its blobs must not be forgotten.
         connection.close().await;

@@ -3,6 +3,8 @@
 //! Requests are counted by kind, and carried out by `s3s-fs` in a directory of its own, unless a mishap
 //! was ordered for them. It runs on a thread of its own, so that a test may block.
 
+mod parts;
+
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -328,6 +330,13 @@ async fn carry_out(
                 state.lock().unfinished.remove(&id.unwrap_or_default());
             }
             return Ok(Response::from_parts(head, whole(body)));
+        }
+        (S3Request::Get, true) if id.is_some() => {
+            let body = BodyExt::collect(body).await.map_err(std::io::Error::other)?.to_bytes();
+            let body = parts::complete(&String::from_utf8_lossy(&body));
+            let mut response = Response::from_parts(head, whole(body.into()));
+            response.headers_mut().remove(header::CONTENT_LENGTH);
+            return Ok(response);
         }
         _ => {}
     }

@@ -2,27 +2,28 @@
 
 use plura_oci::Digest;
 
-use super::{Repository, Scanner, links::Link};
-use crate::{EntryKind, Finding, FindingKind, FoundBlob, Item, Place, scan::Stop};
+use super::{Repository, Scanner};
+use crate::{Finding, FindingKind, FoundBlob, Item, Place, scan::Stop};
 
 impl Scanner {
-    pub(super) async fn layers(&mut self, repository: &Repository) -> Result<(), Stop> {
+    pub(super) async fn layers(&self, repository: &Repository) -> Result<(), Stop> {
         let above = format!("{}/_layers", repository.path);
         for algorithm in self.output.algorithms(&self.tree, &above).await? {
             let path = format!("{above}/{algorithm}");
-            let mut listing = self.output.list(&self.tree, &path).await?;
-            while let Some(page) = self.output.page(&mut listing).await? {
-                for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
-                    if let Some(link) = self.link(&above, &algorithm, &entry.name).await? {
-                        self.layer(repository, link).await?;
-                    }
-                }
-            }
+            let layer = |name| self.layer(repository, &above, &algorithm, name);
+            self.each_directory(&path, layer).await?;
         }
         Ok(())
     }
 
-    async fn layer(&mut self, repository: &Repository, link: Link) -> Result<(), Stop> {
+    async fn layer(
+        &self,
+        repository: &Repository,
+        above: &str,
+        algorithm: &str,
+        name: String,
+    ) -> Result<(), Stop> {
+        let Some(link) = self.link(above, algorithm, &name).await? else { return Ok(()) };
         let digest = link.digest;
         let mut stored = link.target.unwrap_or(digest);
         if stored != digest && stored.algorithm() == digest.algorithm() {
@@ -38,23 +39,19 @@ impl Scanner {
     }
 
     /// Path and size of a blob's bytes. If they are not there, what links them is told.
-    async fn bytes(
-        &mut self,
-        digest: &Digest,
-        linked_by: &str,
-    ) -> Result<Option<(String, u64)>, Stop> {
+    async fn bytes(&self, digest: &Digest, linked_by: &str) -> Result<Option<(String, u64)>, Stop> {
         let path = self.data_path(digest);
         let Some(stat) = self.output.readable(self.tree.stat(&path).await).await? else {
             return Ok(None);
         };
         let why = match stat {
             None => format!("{digest} is not in the tree; the link was left out"),
-            Some(_) if self.damaged.contains(digest) => {
+            Some(_) if self.is_damaged(digest) => {
                 format!("the bytes of {digest} are damaged; the link was left out")
             }
             // The most usual damage: a file was made, and the power went before its bytes came.
             Some(stat) if stat.size == 0 && !is_empty_digest(digest) => {
-                self.damaged.insert(*digest);
+                self.note_damaged(*digest);
                 format!("the file of {digest} is empty; the link was left out")
             }
             Some(stat) => return Ok(Some((path, stat.size))),

@@ -5,31 +5,36 @@ use std::{collections::HashSet, time::SystemTime};
 use plura_oci::{Descriptor, Digest, Manifest, ManifestError};
 
 use super::{Repository, Scanner, layers::is_empty_digest};
-use crate::{
-    EntryKind, Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat, scan::Stop,
-};
+use crate::{Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat, scan::Stop};
 
 impl Scanner {
-    pub(super) async fn manifests(&mut self, repository: &Repository) -> Result<(), Stop> {
+    pub(super) async fn manifests(&self, repository: &Repository) -> Result<(), Stop> {
         let above = format!("{}/_manifests/revisions", repository.path);
         for algorithm in self.output.algorithms(&self.tree, &above).await? {
             let path = format!("{above}/{algorithm}");
-            let mut listing = self.output.list(&self.tree, &path).await?;
-            while let Some(page) = self.output.page(&mut listing).await? {
-                for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
-                    if let Some(link) = self.link(&above, &algorithm, &entry.name).await? {
-                        let stored = link.target.unwrap_or(link.digest);
-                        self.manifest(repository, &link.digest, &stored, link.at).await?;
-                    }
-                }
-            }
+            let revision = |name| self.revision(repository, &above, &algorithm, name);
+            self.each_directory(&path, revision).await?;
+        }
+        Ok(())
+    }
+
+    async fn revision(
+        &self,
+        repository: &Repository,
+        above: &str,
+        algorithm: &str,
+        name: String,
+    ) -> Result<(), Stop> {
+        if let Some(link) = self.link(above, algorithm, &name).await? {
+            let stored = link.target.unwrap_or(link.digest);
+            self.manifest(repository, &link.digest, &stored, link.at).await?;
         }
         Ok(())
     }
 
     /// Reads a manifest whose bytes are kept as `stored`, and tells it; whether there was one to tell.
     pub(super) async fn manifest(
-        &mut self,
+        &self,
         repository: &Repository,
         digest: &Digest,
         stored: &Digest,
@@ -77,7 +82,7 @@ impl Scanner {
 
     /// Tells what a manifest needs and its repository does not have.
     async fn needs(
-        &mut self,
+        &self,
         repository: &Repository,
         digest: &Digest,
         manifest: &Manifest,
@@ -108,7 +113,7 @@ impl Scanner {
     }
 
     async fn needed_blob(
-        &mut self,
+        &self,
         repository: &Repository,
         needed_by: &Digest,
         needed: &Descriptor,
@@ -136,7 +141,7 @@ impl Scanner {
     /// A blob that a repository needs, has not linked, and that is there for others. The other registry
     /// did not serve it here: whether it may be, the operator says.
     async fn unlinked(
-        &mut self,
+        &self,
         repository: &Repository,
         digest: Digest,
         stat: Stat,
@@ -157,13 +162,13 @@ impl Scanner {
     /// Whether a blob has the bytes that its manifest says. Where the sizes differ, one of the two is
     /// wrong, and the digest tells which.
     async fn is_sound(
-        &mut self,
+        &self,
         digest: &Digest,
         needed: &Descriptor,
         stat: Stat,
         path: &str,
     ) -> Result<bool, Stop> {
-        if self.damaged.contains(digest) || (stat.size == 0 && !is_empty_digest(digest)) {
+        if self.is_damaged(digest) || (stat.size == 0 && !is_empty_digest(digest)) {
             return Ok(false);
         }
         if stat.size == needed.size {
@@ -174,7 +179,7 @@ impl Scanner {
         if computed == *digest {
             return Ok(true);
         }
-        self.damaged.insert(*digest);
+        self.note_damaged(*digest);
         let (digest, path) = (*digest, path.to_owned());
         self.output.item(Item::Damaged { digest, path }).await?;
         Ok(false)

@@ -5,28 +5,26 @@ use std::time::SystemTime;
 use plura_oci::{Digest, Tag};
 
 use super::{Repository, Scanner, links::Content};
-use crate::{EntryKind, Finding, FindingKind, FoundTag, Item, scan::Stop};
+use crate::{Finding, FindingKind, FoundTag, Item, scan::Stop};
 
 impl Scanner {
-    pub(super) async fn tags(&mut self, repository: &Repository) -> Result<(), Stop> {
+    pub(super) async fn tags(&self, repository: &Repository) -> Result<(), Stop> {
         let above = format!("{}/_manifests/tags", repository.path);
-        let mut listing = self.output.list(&self.tree, &above).await?;
-        while let Some(page) = self.output.page(&mut listing).await? {
-            for entry in page.into_iter().filter(|entry| entry.kind == EntryKind::Directory) {
-                let path = format!("{above}/{}", entry.name);
-                match entry.name.parse() {
-                    Ok(tag) => self.tag(repository, tag, &path).await?,
-                    Err(error) => {
-                        let detail = format!("{error}; left out");
-                        self.tell(Finding::lost(FindingKind::BadTag, path, detail)).await?;
-                    }
-                }
-            }
-        }
-        Ok(())
+        self.each_directory(&above, |name| self.named(repository, &above, name)).await
     }
 
-    async fn tag(&mut self, repository: &Repository, tag: Tag, above: &str) -> Result<(), Stop> {
+    async fn named(&self, repository: &Repository, above: &str, name: String) -> Result<(), Stop> {
+        let path = format!("{above}/{name}");
+        match name.parse() {
+            Ok(tag) => self.tag(repository, tag, &path).await,
+            Err(error) => {
+                let detail = format!("{error}; left out");
+                self.tell(Finding::lost(FindingKind::BadTag, path, detail)).await
+            }
+        }
+    }
+
+    async fn tag(&self, repository: &Repository, tag: Tag, above: &str) -> Result<(), Stop> {
         let path = format!("{above}/current/link");
         let Some(content) = self.content(&path).await? else { return Ok(()) };
         let (digest, at) = match content {
@@ -57,7 +55,7 @@ impl Scanner {
     /// What a tag without a usable link pointed at last. A push writes into the history of the tag
     /// first, so the newest entry of that is what was to be linked.
     async fn restored(
-        &mut self,
+        &self,
         above: &str,
         path: &str,
         why: &str,

@@ -3,7 +3,10 @@
 use plura_oci::{Digest, Manifest};
 
 use super::{Layout, Scanner};
-use crate::{Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat, scan::Stop};
+use crate::{
+    Finding, FindingKind, FoundBlob, FoundManifest, Item, Place, Stat,
+    scan::{Output, Stop},
+};
 
 impl Scanner {
     /// All files that have content.
@@ -103,7 +106,7 @@ impl Scanner {
                     let Ok(digest) = format!("{algorithm}:{}", entry.name).parse() else {
                         continue;
                     };
-                    let stat = self.tree.stat(&path).await.ok().flatten();
+                    let stat = Output::if_readable(self.tree.stat(&path).await)?;
                     let Some(stat) = stat.filter(|stat| is_pointer(&digest, stat.size)) else {
                         continue;
                     };

@@ -17,7 +17,25 @@ pub(crate) const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 
 /// The tree of a registry:2.
 pub(crate) struct Distribution {
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Root,
+}
+
+/// The directory of a tree.
+pub(crate) struct Root {
+    path: PathBuf,
+    /// Goes away with the tree, where that is alone in it.
+    _own: Option<TempDir>,
+}
+
+impl Root {
+    fn new() -> Self {
+        let own = tempfile::tempdir().unwrap();
+        Self { path: own.path().to_owned(), _own: Some(own) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
 }
 
 /// An image that was pushed.
@@ -48,7 +66,16 @@ pub(crate) fn image(name: &str) -> (Vec<u8>, Vec<u8>, Vec<u8>) {
 
 impl Distribution {
     pub(crate) fn new() -> Self {
-        let tree = Self { directory: tempfile::tempdir().unwrap() };
+        Self::at(Root::new())
+    }
+
+    /// In a directory that stays.
+    pub(crate) fn below(path: PathBuf) -> Self {
+        Self::at(Root { path, _own: None })
+    }
+
+    fn at(directory: Root) -> Self {
+        let tree = Self { directory };
         for name in ["blobs", "repositories"] {
             fs::create_dir_all(tree.v2().join(name)).unwrap();
         }
@@ -125,12 +152,17 @@ impl Distribution {
 
 /// A tree of OCI layouts.
 pub(crate) struct Layouts {
-    pub(crate) directory: TempDir,
+    pub(crate) directory: Root,
 }
 
 impl Layouts {
     pub(crate) fn new() -> Self {
-        Self { directory: tempfile::tempdir().unwrap() }
+        Self { directory: Root::new() }
+    }
+
+    /// In a directory that stays.
+    pub(crate) fn below(path: PathBuf) -> Self {
+        Self { directory: Root { path, _own: None } }
     }
 
     pub(crate) fn file(&self, repository: &str, digest: &Digest) -> PathBuf {

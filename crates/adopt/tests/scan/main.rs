@@ -1,7 +1,10 @@
-//! What is found in trees, whole and damaged. Damage is what real registries were seen to leave.
+//! What is found in trees, whole and damaged. Damage is what real registries were seen to leave. The same
+//! is found in a directory and in a bucket.
 #![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
+mod bucket;
 mod damage;
+#[expect(dead_code, reason = "some of it is for tests of adoption")]
 mod fixture;
 mod layouts;
 mod trees;
@@ -26,8 +29,20 @@ pub(crate) struct Found {
     pub(crate) damaged: Vec<String>,
 }
 
+/// What is found in a tree, in its directory and in a bucket that holds the same files.
 pub(crate) async fn scan(root: &Path, format: Format, options: Options) -> Found {
-    let tree = Tree::directory(root).unwrap();
+    let found = scan_directory(root, format, options).await;
+    let copy = bucket::Copy::of(root);
+    assert_eq!(found, scan_tree(copy.tree(), format, options).await, "in a bucket");
+    found
+}
+
+/// The same where it differs by what a bucket cannot have: links, and directories without files.
+pub(crate) async fn scan_directory(root: &Path, format: Format, options: Options) -> Found {
+    scan_tree(Tree::directory(root).unwrap(), format, options).await
+}
+
+pub(crate) async fn scan_tree(tree: Tree, format: Format, options: Options) -> Found {
     let mut scan = Scan::start(tree, format, options).await.unwrap();
     let mut found = Found::default();
     while let Some(item) = scan.next().await {
@@ -49,6 +64,9 @@ pub(crate) async fn scan(root: &Path, format: Format, options: Options) -> Found
             Item::Activity(_) | Item::Verified(_) => {}
         }
     }
+    let order = |finding: &Finding| (finding.kind, finding.path.clone(), finding.detail.clone());
+    found.findings.sort_by_key(order);
+    found.damaged.sort();
     found
 }
 

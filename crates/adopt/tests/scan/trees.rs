@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::{
     OPTIONS,
     fixture::{Distribution, INDEX, MANIFEST, descriptor, write},
-    scan,
+    scan, scan_directory,
 };
 
 #[tokio::test]
@@ -92,7 +92,7 @@ async fn a_repository_without_tags_or_manifests_is_nothing_unusual() {
     tree.layer("apps/untagged", &config);
     tree.layer("apps/untagged", &layer);
     tree.manifest("apps/untagged", &bytes);
-    let found = scan(tree.directory.path(), Format::Distribution, OPTIONS).await;
+    let found = scan_directory(tree.directory.path(), Format::Distribution, OPTIONS).await;
     found.expect(&[]);
     assert_eq!((found.blobs.len(), found.manifests.len(), found.tags.len()), (3, 1, 0));
 }
@@ -104,7 +104,7 @@ async fn a_second_digest_of_the_same_bytes_is_an_alias() {
     let second = Digest::of(Algorithm::Sha512, b"the bytes");
     write(&tree.layer_link("apps/web", &second), canonical.to_string().as_bytes());
     fs::create_dir_all(tree.v2().join("repositories/apps/web/_manifests")).unwrap();
-    let found = scan(tree.directory.path(), Format::Distribution, OPTIONS).await;
+    let found = scan_directory(tree.directory.path(), Format::Distribution, OPTIONS).await;
     found.expect(&[]);
     let place = &found.blobs[&format!("apps/web@{second}")];
     assert!(matches!(place, Place::Alias { size: 9, .. }), "{place:?}");
@@ -191,7 +191,7 @@ async fn nothing_outside_of_the_root_is_read() {
     // Inside, a link is as good as what it stands for.
     symlink("apps/web", repositories.join("inside")).unwrap();
 
-    let found = scan(tree.directory.path(), Format::Distribution, OPTIONS).await;
+    let found = scan_directory(tree.directory.path(), Format::Distribution, OPTIONS).await;
     assert!(found.tags.contains_key("apps/web:v1") && found.tags.contains_key("inside:v1"));
     assert_eq!(found.tags.len(), 2, "{:?}", found.tags);
     assert!(!found.blobs.contains_key(&format!("apps/linked@{}", secret.layer)));
@@ -208,7 +208,7 @@ async fn a_link_file_without_end_is_not_read_to_its_end() {
     fs::File::create(&link).unwrap().set_len(1 << 40).unwrap();
     let limited = Options { manifest_limit: 1000, ..OPTIONS };
     let big = tree.manifest("apps/web", &vec![b'x'; 2000]);
-    let found = scan(tree.directory.path(), Format::Distribution, limited).await;
+    let found = scan_directory(tree.directory.path(), Format::Distribution, limited).await;
     let unreadable = (FindingKind::Unreadable, Outcome::Lost);
     found.expect(&[unreadable, unreadable]);
     assert!(!found.manifests.contains_key(&format!("apps/web@{big}")));

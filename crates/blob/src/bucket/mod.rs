@@ -14,6 +14,7 @@
 
 mod append;
 mod examine;
+mod foreign;
 mod memory;
 mod multiparts;
 mod options;
@@ -30,11 +31,13 @@ use object_store::{
 use plura_oci::{Digest, UploadId};
 
 pub use self::examine::{Fitness, Requirement};
+pub(crate) use self::foreign::place_of;
+pub use self::foreign::{ForeignObject, ForeignPage, ForeignPrefix};
 pub use self::options::{AccessKeys, BucketOptions, Encryption, Retries};
 pub use self::parts::Parts;
 pub use self::read::{BlobObject, ObjectStream};
 use self::{memory::Memory, multiparts::connect, options::LEAST_PART, parts::PartSizes};
-use crate::{BlobKey, Error, Progress, StoredFile};
+use crate::{BlobKey, Error, Progress, StoredFile, adopted::AdoptedRoots};
 
 /// Bytes in a bucket. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -50,6 +53,8 @@ struct Inner {
     options: BucketOptions,
     sizes: PartSizes,
     memory: Memory,
+    /// Trees of other registries, below other prefixes, that hold some of the blobs.
+    adopted: AdoptedRoots<Path>,
 }
 
 impl Bucket {
@@ -70,6 +75,7 @@ impl Bucket {
             ),
             options: options.clone(),
             sizes,
+            adopted: AdoptedRoots::default(),
         };
         Ok(Self(Arc::new(inner)))
     }
@@ -98,18 +104,20 @@ impl Bucket {
         Ok(key)
     }
 
-    /// Deletes objects. One that is gone is as good as deleted.
+    /// Deletes objects. One that is gone is as good as deleted; one that is another registry's stays.
     pub async fn delete(&self, keys: &[BlobKey]) -> Result<(), Error> {
-        let Some(first) = keys.first() else { return Ok(()) };
-        plura_fault::point("bucket.delete").map_err(Error::io("delete", first.as_str()))?;
-        let failed = |error| failed("delete", first.as_str(), error);
-        if keys.len() == 1 {
-            return match self.0.store.delete(&self.path(first)).await {
+        let ours = |key| self.deletable(key).transpose();
+        let paths = keys.iter().filter_map(ours).collect::<Result<Vec<Path>, Error>>()?;
+        let Some(first) = paths.first() else { return Ok(()) };
+        plura_fault::point("bucket.delete").map_err(Error::io("delete", first.as_ref()))?;
+        let failed = |error| failed("delete", first.as_ref(), error);
+        if paths.len() == 1 {
+            return match self.0.store.delete(first).await {
                 Err(object_store::Error::NotFound { .. }) => Ok(()),
                 deleted => deleted.map_err(failed),
             };
         }
-        let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
+        let paths: Vec<_> = paths.iter().cloned().map(Ok).collect();
         let deleted = self.0.store.delete_stream(futures_util::stream::iter(paths).boxed());
         let missing = |result: &Result<Path, object_store::Error>| {
             !matches!(result, Err(object_store::Error::NotFound { .. }))
@@ -192,7 +200,7 @@ impl Bucket {
 
     /// The size of an object, if it is there.
     pub(crate) async fn size_of(&self, key: &BlobKey) -> Result<Option<u64>, Error> {
-        match self.0.store.head(&self.path(key)).await {
+        match self.0.store.head(&self.place(key)?).await {
             Ok(found) => Ok(Some(found.size)),
             Err(error) => match failed("inspect", key.as_str(), error) {
                 error if error.is_missing() => Ok(None),
@@ -294,6 +302,23 @@ impl Bucket {
         class.map(|class| (Attribute::StorageClass, class)).into_iter().collect()
     }
 
+    /// What the object of a key is called in the bucket, whoever wrote it.
+    fn place(&self, key: &BlobKey) -> Result<Path, Error> {
+        match self.0.adopted.find(key) {
+            None => Ok(self.path(key)),
+            Some(found) => found.and_then(|(root, below)| foreign::below(&root.place, below)),
+        }
+    }
+
+    /// The same, unless it is another registry's.
+    fn deletable(&self, key: &BlobKey) -> Result<Option<Path>, Error> {
+        match self.0.adopted.find(key) {
+            Some(found) if !found.as_ref().is_ok_and(|(root, _)| root.owned) => found.map(|_| None),
+            _ => self.place(key).map(Some),
+        }
+    }
+
+    /// What the object of a key of ours is called in the bucket.
     fn path(&self, key: &BlobKey) -> Path {
         self.full(key.as_str())
     }
@@ -326,7 +351,7 @@ fn failed(action: &'static str, key: &str, error: object_store::Error) -> Error 
 }
 
 /// What the object store calls an error, if it said.
-fn code_of(error: &dyn std::error::Error) -> Option<String> {
+pub(crate) fn code_of(error: &dyn std::error::Error) -> Option<String> {
     let mut cause = Some(error);
     while let Some(error) = cause {
         let text = error.to_string();

@@ -12,8 +12,9 @@ use std::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use object_store::{
-    GetOptions, GetRange, ObjectStore,
+    GetOptions, GetRange, GetResult, ObjectStore,
     client::{HttpRequest, HttpRequestBody},
+    path::Path,
     signer::Signer,
 };
 use plura_oci::{Algorithm, Digest, Hasher};
@@ -52,10 +53,21 @@ impl Bucket {
         key: &BlobKey,
         algorithm: Algorithm,
     ) -> Result<Digest, Error> {
-        let (mut bytes, _) = self.get(key, None).await?;
+        self.hash(&self.place(key)?, key.as_str(), algorithm).await
+    }
+
+    /// The digest of whatever object, which errors call `name`.
+    pub(super) async fn hash(
+        &self,
+        path: &Path,
+        name: &str,
+        algorithm: Algorithm,
+    ) -> Result<Digest, Error> {
+        let got = self.request(path, name, None).await?;
+        let mut bytes = got.into_stream();
         let mut hasher = algorithm.hasher();
         while let Some(frame) = bytes.next().await {
-            let frame = frame.map_err(|error| failed("read", key.as_str(), error))?;
+            let frame = frame.map_err(|error| failed("read", name, error))?;
             hasher = update(hasher, frame).await;
         }
         Ok(hasher.finish())
@@ -82,12 +94,22 @@ impl Bucket {
         key: &BlobKey,
         range: Option<Range<u64>>,
     ) -> Result<(impl Stream<Item = object_store::Result<Bytes>> + Unpin + use<>, u64), Error> {
-        plura_fault::point("bucket.get").map_err(Error::io("read", key.as_str()))?;
-        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
-        let got = self.0.store.get_opts(&self.path(key), options).await;
-        let got = got.map_err(|error| failed("read", key.as_str(), error))?;
+        let got = self.request(&self.place(key)?, key.as_str(), range).await?;
         let size = got.meta.size;
         Ok((got.into_stream(), size))
+    }
+
+    /// Asks for an object, which errors call `name`.
+    pub(super) async fn request(
+        &self,
+        path: &Path,
+        name: &str,
+        range: Option<Range<u64>>,
+    ) -> Result<GetResult, Error> {
+        plura_fault::point("bucket.get").map_err(Error::io("read", name))?;
+        let options = GetOptions { range: range.map(GetRange::Bounded), ..GetOptions::default() };
+        let got = self.0.store.get_opts(path, options).await;
+        got.map_err(|error| failed("read", name, error))
     }
 }
 
@@ -110,7 +132,7 @@ impl BlobObject {
     ///
     /// It is a credential itself, and not for the log.
     pub async fn signed_url(&self, expires: Duration) -> Result<String, Error> {
-        let path = self.bucket.path(&self.key);
+        let path = self.bucket.place(&self.key)?;
         // The method of a new request is GET, whose type is of a crate that nothing here names.
         let get = HttpRequest::new(HttpRequestBody::empty()).method().clone();
         let url = self.bucket.0.signer.signed_url(get, &path, expires).await;

@@ -9,8 +9,8 @@ const HELP: &str = "\
 Blobs stay where they are and are served from there; only metadata is written. Both registries can read \
 the same tree, so the other one may go on while you try: run the command again to catch up, which adds \
 what is new and moves tags that moved. Nothing in the tree is changed until `--finalise`; what is deleted \
-here until then is only forgotten, and comes back with the next run. The plura server must not run \
-meanwhile.
+here until then is only forgotten, and comes back with the next run. No plura server of the installation \
+may run meanwhile, on no replica.
 
 To move for good: stop the other registry, run once more with `--finalise`. From then on, collection \
 deletes blobs from the tree that nothing needs any more. It is refused when something is lost, or when \
@@ -18,16 +18,19 @@ the tree was written to within the last 10 minutes; `--force` insists.
 
 Sources:
   registry:DIR              The storage tree of registry:2 or registry:3 (its `rootdirectory`)
-  registry:s3://BUCKET/DIR  The same in the bucket that plura itself stores in
+  registry:s3://BUCKET/DIR  The same in the bucket that plura itself stores in (`storage.s3.bucket`)
   registry-config:FILE      The tree that the configuration of a registry names
-  oci-layout:DIR            OCI image layouts, one a repository (zot, olareg)
+  oci-layout:DIR            OCI image layouts, one a repository (zot, olareg); or s3://BUCKET/DIR
+
+A tree in a bucket and plura's own objects (`storage.s3.prefix`) must not be below each other.
 
 Exit status: 0 all of it can be pulled; 1 something is lost, as the list of findings says.
 
 Examples:
   plura adopt --from registry:/var/lib/registry --dry-run
   plura adopt --from registry:/var/lib/registry --verify
-  plura adopt --from registry:/var/lib/registry --finalise";
+  plura adopt --from registry:/var/lib/registry --finalise
+  plura adopt --from registry:s3://images/rootdirectory --dry-run";
 
 /// What to take over, and how
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! `plura adopt`: what another registry stored becomes readable here.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow};
-use plura_adopt::{Finding, Format, Outcome, Source, Tree};
+use plura_adopt::{Finding, Format, Location, Outcome, Source, Tree};
 use plura_registry::{
-    AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, Storage, database_path,
+    AdoptError, AdoptReport, AdoptRequest, HandOver, Registry, Storage, database_path, migrations,
 };
 use serde_json::json;
 
@@ -18,15 +18,12 @@ use crate::settings::Settings;
 use crate::table::{aligned, bytes, printable};
 use crate::wire;
 
-/// What to do where blobs are in a bucket.
-const OTHER_STORE: &str = "adopt it into an installation whose `storage.backend` is \"directory\"";
-
 /// How often to say how far it is.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) fn run(args: &AdoptArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let settings = super::settings(&args.installation, args.installation.flags())?.settings;
-    let request = request(args)?;
+    let request = request(args, &settings)?;
     let report = runtime()?.block_on(async {
         if args.dry_run {
             rehearse(&settings, request, printer).await
@@ -44,11 +41,16 @@ pub(super) fn run(args: &AdoptArgs, printer: &Printer) -> anyhow::Result<ExitSta
     Ok(if done { ExitStatus::Done } else { ExitStatus::No })
 }
 
-fn request(args: &AdoptArgs) -> anyhow::Result<AdoptRequest> {
-    let (path, format) = place(&args.from)?;
-    let tree = Tree::directory(&path).hint("name a directory that plura may read")?;
-    let Tree::Directory(root) = &tree;
-    let location = root.path().to_str().context("the path of the tree is not UTF-8")?.to_owned();
+fn request(args: &AdoptArgs, settings: &Settings) -> anyhow::Result<AdoptRequest> {
+    let (place, format) = match &args.from {
+        Source::Registry(place) => (place.clone(), Format::Distribution),
+        Source::Layout(place) => (place.clone(), Format::Layouts),
+        Source::RegistryConfiguration(file) => {
+            (super::import::location(file, settings)?, Format::Distribution)
+        }
+    };
+    let tree = tree(&place, settings)?;
+    let location = tree.location().context("the path of the tree is not UTF-8")?;
     Ok(AdoptRequest {
         tree,
         location,
@@ -65,26 +67,44 @@ fn request(args: &AdoptArgs) -> anyhow::Result<AdoptRequest> {
     })
 }
 
-/// Where the tree is, and how its files are arranged.
-fn place(source: &Source) -> anyhow::Result<(PathBuf, Format)> {
-    match source {
-        Source::Registry(path) => Ok((path.clone(), Format::Distribution)),
-        Source::Layout(path) => Ok((path.clone(), Format::Layouts)),
-        Source::RegistryConfiguration(file) => {
-            Ok((super::import::root_directory(file)?, Format::Distribution))
+/// The tree, which must be where blobs are kept: what is elsewhere could not be served from there.
+fn tree(place: &Location, settings: &Settings) -> anyhow::Result<Tree> {
+    let storage = wire::storage(settings)?;
+    match (place, &storage) {
+        (Location::Directory(path), Storage::Directory) => {
+            Tree::directory(path).hint("name a directory that plura may read")
         }
-        // What is in a bucket can only be served from there by a plura that stores there, too.
-        Source::RegistryBucket { bucket, .. } => {
+        (Location::Directory(_), Storage::Bucket(_)) => Err(anyhow!(
+            "{place} is a directory, and this installation keeps its blobs in a bucket"
+        ))
+        .hint(
+            "adopt it into an installation whose `storage.backend` is \"directory\", or copy the \
+             tree into the bucket and adopt it from there",
+        ),
+        (Location::Bucket { bucket, .. }, Storage::Directory) => {
             Err(anyhow!("a tree in a bucket can only be adopted by a plura that stores in it"))
                 .hint(format!(
                     "set `storage.backend = \"s3\"` and `storage.s3.bucket = \"{bucket}\"`; \
                      `plura config import` prints both from the other registry's configuration"
                 ))
         }
+        (Location::Bucket { bucket, .. }, Storage::Bucket(own)) if *bucket != own.bucket => {
+            let own = &own.bucket;
+            Err(anyhow!(
+                "the tree is in the bucket `{bucket}`, and this installation keeps its blobs in `{own}`"
+            ))
+            .hint(format!(
+                "for a new installation, set `storage.s3.bucket = \"{bucket}\"`; otherwise copy the \
+                 tree into `{own}` and adopt it from there"
+            ))
+        }
+        (Location::Bucket { bucket, prefix }, storage) => {
+            Tree::bucket(storage, bucket, prefix).hint("name the tree's prefix as its keys have it")
+        }
     }
 }
 
-/// Adopts into a copy of the metadata, which is thrown away.
+/// Adopts into a copy of the metadata, which is thrown away. Blobs are read where they are.
 async fn rehearse(
     settings: &Settings,
     request: AdoptRequest,
@@ -92,14 +112,12 @@ async fn rehearse(
 ) -> anyhow::Result<AdoptReport> {
     let scratch = tempfile::tempdir().context("cannot make a temporary directory")?;
     let mut registry = wire::registry_settings(settings)?;
-    if let Storage::Bucket(_) = registry.storage {
-        return Err(AdoptError::OtherStore(request.location)).hint(OTHER_STORE);
-    }
-    if registry.database.is_some() {
-        printer.note("what the database server knows already is not looked at");
-    } else if database_path(&settings.data).is_file() {
+    let known = migrations::status(&registry.database_location(&settings.data)).await?;
+    if known.iter().any(|step| step.applied) {
         let copy = database_path(scratch.path());
-        plura_registry::backup(&settings.data, &registry, &copy).await?;
+        plura_registry::backup(&settings.data, &registry, &copy)
+            .await
+            .hint("a dry run works with a copy of the metadata, which takes room in TMPDIR")?;
     }
     registry.database = None;
     adopt(scratch.path(), registry, request, printer).await
@@ -128,12 +146,10 @@ async fn adopt(
             Err(SaidNo(format!("{location} was handed over to plura: there is nothing to adopt")))
                 .hint("push to plura from now on")
         }
-        Err(error @ AdoptError::OtherStore(_)) => Err(error).hint(OTHER_STORE),
-        Err(error @ AdoptError::NotAdopted(_)) => {
-            Err(error).hint("`--moved-from` wants the whole path that the tree had then")
-        }
+        Err(error @ AdoptError::NotAdopted(_)) => Err(error)
+            .hint("`--moved-from` wants the whole path that the tree had then, or s3://BUCKET/PREFIX"),
         adopted => adopted.hint(
-            "`registry:` wants the directory that is configured as `rootdirectory`, `oci-layout:` one \
+            "`registry:` wants what is configured as `rootdirectory`, `oci-layout:` a directory or prefix \
              with OCI layouts; what was interrupted goes on when it is run again",
         ),
     }
@@ -158,7 +174,7 @@ fn advise(report: &AdoptReport, args: &AdoptArgs, printer: &Printer) {
     } else if report.finalised {
         printer.note("the tree is plura's now: collection deletes from it what nothing needs");
         printer.hint(
-            "once the other registry is gone for good, its `repositories` directory and the \
+            "once the other registry is gone for good, what is below its `repositories` and the \
              manifests among its blobs are of no use to anybody",
         );
     } else if !args.dry_run {

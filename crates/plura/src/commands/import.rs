@@ -4,11 +4,12 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use plura_adopt::Configuration;
+use plura_adopt::{Configuration, Location, Translation};
 
 use crate::cli::ImportArgs;
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
+use crate::settings::{Backend, Settings};
 
 /// The longest configuration that is read.
 const LIMIT: u64 = 1 << 20;
@@ -33,16 +34,53 @@ pub(super) fn run(args: &ImportArgs, printer: &Printer) -> anyhow::Result<ExitSt
     Ok(ExitStatus::Done)
 }
 
-/// Where the registry keeps its files that this is the configuration of.
-pub(super) fn root_directory(file: &Path) -> anyhow::Result<std::path::PathBuf> {
+/// Where the registry keeps its files that this is the configuration of. What the settings must agree
+/// with, they do.
+pub(super) fn location(file: &Path, settings: &Settings) -> anyhow::Result<Location> {
     let configuration = read(file, Vec::new())?;
     match (configuration.root_directory(), configuration.bucket()) {
-        (Some(path), _) => Ok(path.into()),
-        (None, Some((bucket, root))) => Err(anyhow!("the registry keeps its files in a bucket"))
-            .hint(format!("adopt it by `--from registry:s3://{bucket}/{root}`")),
-        (None, None) => Err(anyhow!("{} names no directory", file.display()))
-            .hint("`storage.filesystem.rootdirectory` is what is looked for"),
+        (Some(path), _) => Ok(Location::Directory(path.into())),
+        (None, Some((bucket, prefix))) => {
+            check_same_store(&configuration.translate(), settings)
+                .hint(format!("adopt it by `--from registry:s3://{bucket}/{prefix}` if it is"))?;
+            Ok(Location::Bucket { bucket, prefix })
+        }
+        (None, None) => Err(anyhow!("{} names no place", file.display())).hint(
+            "`storage.filesystem.rootdirectory` or `storage.s3.bucket` is what is looked for",
+        ),
     }
+}
+
+/// Refuses an object store that is another than ours, as far as two configurations tell. The buckets are
+/// compared by whoever reads there.
+fn check_same_store(theirs: &Translation, settings: &Settings) -> anyhow::Result<()> {
+    let ours = &settings.storage.s3;
+    if settings.storage.backend != Backend::S3 {
+        return Ok(());
+    }
+    let theirs = |key| theirs.settings.iter().find(|setting| setting.key == key)?.value.as_str();
+    let endpoint = ours.endpoint.as_ref().map(ToString::to_string);
+    for (key, theirs, ours) in [
+        ("storage.s3.endpoint", theirs("storage.s3.endpoint"), endpoint.as_deref()),
+        ("storage.s3.region", theirs("storage.s3.region"), Some(ours.region.as_str())),
+    ] {
+        let (theirs, ours) = (theirs.map(comparable), ours.map(comparable));
+        // A region that is not named is whichever the object store has.
+        if theirs != ours && !(key == "storage.s3.region" && theirs.is_none()) {
+            let say =
+                |value: Option<String>| value.map_or("not set".to_owned(), |v| format!("`{v}`"));
+            return Err(anyhow!(
+                "the registry's object store may be another one: `{key}` is {} there and {} here",
+                say(theirs),
+                say(ours)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn comparable(address: &str) -> String {
+    address.trim_end_matches('/').to_lowercase()
 }
 
 fn read(file: &Path, environment: Vec<(String, String)>) -> anyhow::Result<Configuration> {

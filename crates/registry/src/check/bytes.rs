@@ -35,8 +35,7 @@ impl Check<'_> {
     /// Refuses to take the wrong bucket, or the wrong prefix, for one that has lost everything.
     pub(super) async fn mounted(&mut self) -> Result<(), Error> {
         let Blobs::Bucket(bucket) = &self.blobs else { return Ok(()) };
-        if bucket.is_empty().await? && !blob::scan(&mut self.connection, None, 1).await?.is_empty()
-        {
+        if bucket.is_empty().await? && blob::is_any_own(&mut self.connection).await? {
             let message = "there is nothing in the bucket, and metadata knows of blobs; see that \
                            `storage.s3.bucket` and `storage.s3.prefix` are right";
             return Err(plura_blob::Error::Options(message.to_owned()).into());

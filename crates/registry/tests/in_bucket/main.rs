@@ -14,6 +14,7 @@ const IN_BUCKET: bool = true;
 #[expect(dead_code, reason = "some of it is for tests with a directory only")]
 #[path = "../storage/support.rs"]
 mod support;
+mod adoption;
 #[path = "../storage/basics.rs"]
 mod basics;
 #[path = "../storage/behind.rs"]
@@ -33,6 +34,9 @@ mod crash;
 #[path = "../storage/defects.rs"]
 mod defects;
 mod faults;
+#[expect(dead_code, reason = "some of it is for tests of scans")]
+#[path = "../../../adopt/tests/scan/fixture.rs"]
+mod fixture;
 #[path = "../storage/model/mod.rs"]
 mod model;
 mod replicas;

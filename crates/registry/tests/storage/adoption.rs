@@ -21,8 +21,7 @@ use crate::{
 
 fn request(root: &Path, format: Format) -> AdoptRequest {
     let tree = Tree::directory(root).unwrap();
-    let Tree::Directory(found) = &tree;
-    let location = found.path().to_str().unwrap().to_owned();
+    let location = tree.location().unwrap();
     AdoptRequest {
         tree,
         location,

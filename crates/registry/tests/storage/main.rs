@@ -24,6 +24,7 @@ mod crash;
 mod database;
 mod defects;
 mod export;
+#[expect(dead_code, reason = "some of it is for tests with a bucket only")]
 #[path = "../../../adopt/tests/scan/fixture.rs"]
 mod fixture;
 mod model;

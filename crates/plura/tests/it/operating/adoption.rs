@@ -5,6 +5,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use plura_testkit::postgres::Postgres;
 use plura_testkit::{Client, Image, Manifest, Outcome, Random, Repository, Server, eventually};
 use reqwest::Method;
 use serde_json::json;
@@ -12,26 +13,40 @@ use tempfile::TempDir;
 
 use super::{binary, plura, plura_on, plura_with, server, text};
 
-/// Debian's docker-registry on a directory, stopped when dropped.
-struct Other {
-    directory: TempDir,
+/// Debian's docker-registry, stopped when dropped.
+pub(super) struct Other {
+    pub(super) directory: TempDir,
     process: Child,
-    client: Client,
+    pub(super) client: Client,
 }
 
 impl Other {
+    /// One that keeps its files in a directory.
     async fn start() -> Self {
         let directory = TempDir::new().expect("a temporary directory");
+        let root =
+            format!("filesystem:\n    rootdirectory: {}", text(&directory.path().join("tree")));
+        Self::storing(directory, &root).await
+    }
+
+    /// One with this below `storage` in its configuration.
+    pub(super) async fn storing(directory: TempDir, storage: &str) -> Self {
         // Port 0 would not tell which it became.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|free| free.local_addr());
         let address = port.expect("a free port");
         let configuration = format!(
-            "version: 0.1\nlog:\n  level: error\nstorage:\n  filesystem:\n    rootdirectory: {}\n  \
-             delete:\n    enabled: true\nhttp:\n  addr: {address}\n",
-            text(&directory.path().join("tree"))
+            "version: 0.1\nlog:\n  level: error\nstorage:\n  {storage}\n  delete:\n    enabled: \
+             true\nhttp:\n  addr: {address}\n",
         );
         fs::write(directory.path().join("config.yml"), configuration).expect("it is written");
-        let process = Command::new("docker-registry")
+        let mut command = Command::new("docker-registry");
+        // Its s3 driver does not start with what some machines set for other tools.
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("AWS_") {
+                command.env_remove(name);
+            }
+        }
+        let process = command
             .arg("serve")
             .arg(directory.path().join("config.yml"))
             .stdin(Stdio::null())
@@ -46,6 +61,13 @@ impl Other {
         })
         .await;
         other
+    }
+
+    /// Ends it; the directory with its configuration stays.
+    pub(super) fn stop(mut self) -> TempDir {
+        drop(self.process.kill());
+        drop(self.process.wait());
+        std::mem::replace(&mut self.directory, TempDir::new().expect("a temporary directory"))
     }
 
     fn tree(&self) -> PathBuf {
@@ -84,15 +106,15 @@ impl Drop for Other {
 }
 
 /// What was pushed: a repository, its tags, and what each of them is.
-struct Pushed {
-    images: Vec<(&'static str, &'static str, Image)>,
+pub(super) struct Pushed {
+    pub(super) images: Vec<(&'static str, &'static str, Image)>,
     index: Manifest,
 }
 
-const INDEXED: &str = "apps/multi";
+pub(super) const INDEXED: &str = "apps/multi";
 
 impl Pushed {
-    async fn to(client: &Client, random: &mut Random) -> Self {
+    pub(super) async fn to(client: &Client, random: &mut Random) -> Self {
         let mut images = Vec::new();
         for (repository, tag) in [
             ("web", "latest"),
@@ -121,7 +143,7 @@ impl Pushed {
     }
 
     /// Everything pulls by tag and by digest, byte for byte.
-    async fn check(&self, client: &Client) {
+    pub(super) async fn check(&self, client: &Client) {
         for (repository, tag, image) in &self.images {
             let repository = client.repository(repository);
             check_image(&repository, tag, image).await;
@@ -133,7 +155,7 @@ impl Pushed {
     }
 }
 
-async fn check_image(repository: &Repository, tag: &str, image: &Image) {
+pub(super) async fn check_image(repository: &Repository, tag: &str, image: &Image) {
     let digest = image.digest();
     for reference in [tag, &digest].into_iter().filter(|reference| !reference.is_empty()) {
         let answer = repository.get_manifest(reference).await.expect(200);
@@ -164,7 +186,7 @@ fn adopt_with(
 }
 
 /// Nothing is kept that a push would not keep, and everything goes at once.
-const AT_ONCE: [(&str, &str); 3] = [
+pub(super) const AT_ONCE: [(&str, &str); 3] = [
     ("PLURA_COLLECTION__ENABLED", "false"),
     ("PLURA_COLLECTION__GRACE", "0s"),
     ("PLURA_COLLECTION__KEEP_UNTAGGED", "0s"),
@@ -302,6 +324,33 @@ async fn the_configuration_of_the_other_registry_names_the_tree() {
         .expect_stdout(&format!("plura adopt --from {}", other.source()));
 }
 
+#[tokio::test]
+async fn a_dry_run_tells_what_a_run_would_with_the_metadata_on_a_server() {
+    let database = Postgres::shared().empty_database();
+    let url = database.url();
+    let environment = [("PLURA_DATABASE__URL", url.as_str())];
+    let other = Other::start().await;
+    let data = other.directory.path().join("data");
+    let adopt = |options: &[&str]| {
+        let options = [&["--json"], options].concat();
+        adopt_with(&environment, &other.source(), &data, &options).expect(0).json()
+    };
+    let random = &mut Random::printed();
+    let repository = other.client.repository("apps/web");
+    for (images, moved) in [(1, 0), (1, 1), (0, 0)] {
+        for tag in ["latest", "v2"].iter().take(images) {
+            repository.push_image_as(tag, &Image::random(random)).await;
+        }
+        let dry = adopt(&["--dry-run"]);
+        assert_eq!(
+            (&dry["added"]["manifests"], &dry["tags_moved"]),
+            (&json!(images), &json!(moved))
+        );
+        assert_eq!(dry, adopt(&["--dry-run"]), "nothing was written");
+        assert_eq!(dry, adopt(&[]));
+    }
+}
+
 #[test]
 fn sources_that_cannot_be_adopted_say_why() {
     let directory = TempDir::new().expect("a temporary directory");
@@ -309,6 +358,7 @@ fn sources_that_cannot_be_adopted_say_why() {
     adopt("registry:s3://images/old", &data, &[])
         .expect(2)
         .expect_stderr("hint: set `storage.backend = \"s3\"` and `storage.s3.bucket = \"images\"`");
+    adopt("oci-layout:s3://images/zot", &data, &[]).expect(2).expect_stderr("stores in it");
     adopt("zot:/srv", &data, &[]).expect(2).expect_stderr("expected `registry:DIRECTORY`");
     let source = format!("registry:{}", text(directory.path()));
     adopt(&source, &data, &[]).expect(2).expect_stderr("is no storage tree of registry:2");

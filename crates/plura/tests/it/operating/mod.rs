@@ -4,6 +4,7 @@
 //! Every test has a server and a directory of its own, and waits for conditions, not for time.
 
 mod adoption;
+mod adoption_in_bucket;
 mod collection;
 mod connections;
 mod crashes;

@@ -6,7 +6,7 @@ use plura_testkit::{Client, Image, PushMethod, Random, S3, S3Mishap, S3Request, 
 use super::{plura_with, server};
 
 /// Variables that point plura at an object store.
-fn variables(store: &S3) -> Vec<(&'static str, String)> {
+pub(super) fn variables(store: &S3) -> Vec<(&'static str, String)> {
     vec![
         ("PLURA_STORAGE__BACKEND", "s3".to_owned()),
         ("PLURA_STORAGE__S3__ENDPOINT", store.endpoint()),
@@ -29,7 +29,7 @@ fn start(store: &S3, more: &[(&str, &str)]) -> Server {
 }
 
 /// Follows a redirect.
-async fn follow(store: &S3, location: &str) -> Vec<u8> {
+pub(super) async fn follow(store: &S3, location: &str) -> Vec<u8> {
     let target = location.strip_prefix(&store.endpoint()).expect("it leads to the object store");
     Client::of(&store.endpoint()).get(target).await.expect(200).body.to_vec()
 }
