@@ -56,18 +56,6 @@ impl Registry {
         Ok(BlobContent { digest: *digest, size, redirect, key })
     }
 
-    /// The same for who only looks: nothing is put off, and so nothing may rely on its staying.
-    pub(crate) async fn linked_blob(
-        &self,
-        repository: &RepositoryName,
-        digest: &Digest,
-    ) -> Result<BlobContent, Error> {
-        let linked = blob::find_linked(&mut self.db().read().await?, repository, digest).await?;
-        let blob = linked.ok_or(Error::BlobUnknown(*digest))?.blob;
-        let key = stored_key(blob.storage_key)?;
-        Ok(BlobContent { digest: *digest, size: blob.size, key })
-    }
-
     /// Opens the bytes of a blob. From a file they stay readable when the blob is deleted meanwhile.
     pub async fn open_blob(&self, content: &BlobContent) -> Result<Opened, Error> {
         if let Some(file) = self.shared.caches.files.get(&content.key) {
@@ -112,7 +100,7 @@ impl Registry {
             return Ok(SmallBlob::TooLarge(size));
         }
         let key = stored_key(linked.blob.storage_key)?;
-        let content = BlobContent { digest: *digest, size, key };
+        let content = BlobContent { digest: *digest, size, redirect: linked.redirect, key };
         let bytes = match self.open_blob(&content).await {
             Err(Error::BlobUnknown(_)) => return Ok(SmallBlob::Unknown),
             Err(error) => return Err(error),

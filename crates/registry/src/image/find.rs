@@ -1,10 +1,8 @@
 //! Manifests and configurations, to be looked at: nothing is put off or remembered by it.
 
-use std::{collections::BTreeSet, os::unix::fs::FileExt as _};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
-use plura_blob::Opened;
 use plura_meta::{manifest, repository, tag};
 use plura_oci::{
     Descriptor, Digest, Manifest, Reference, RepositoryName,
@@ -12,7 +10,7 @@ use plura_oci::{
 };
 
 use super::{ImageError, ImageQuery};
-use crate::{Error, Registry, blocking, manifests::whole};
+use crate::{Error, Registry, SmallBlob, manifests::whole};
 
 /// A manifest that is looked at.
 #[derive(Clone, Debug)]
@@ -188,7 +186,7 @@ impl Registry {
     ) -> Result<Result<Option<ImageConfig>, String>, Error> {
         let config = found.manifest.config.as_ref().filter(|_| found.kind() == ImageKind::Image);
         let Some(config) = config else { return Ok(Ok(None)) };
-        match self.small_blob(repository, &config.digest, most).await {
+        match self.configuration_bytes(repository, &config.digest, most).await {
             Ok(bytes) => Ok(ImageConfig::parse(&bytes).map(Some).map_err(|e| e.to_string())),
             Err(ImageError::Registry(error)) if !matches!(error, Error::BlobUnknown(_)) => {
                 Err(error)
@@ -197,43 +195,18 @@ impl Registry {
         }
     }
 
-    /// All of a blob that has no more bytes than this.
-    pub(super) async fn small_blob(
+    /// All of a configuration that has no more bytes than this.
+    pub(super) async fn configuration_bytes(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
         most: usize,
     ) -> Result<Bytes, ImageError> {
-        let content = self.linked_blob(repository, digest).await?;
-        let size = usize::try_from(content.size).unwrap_or(usize::MAX);
-        if size > most {
-            return Err(ImageError::ConfigurationTooLarge(content.size));
+        match self.small_blob(repository, digest, most as u64).await? {
+            SmallBlob::Bytes(bytes) => Ok(bytes),
+            SmallBlob::TooLarge(size) => Err(ImageError::ConfigurationTooLarge(size)),
+            SmallBlob::Unknown => Err(Error::BlobUnknown(*digest).into()),
         }
-        let bytes = match self.open_blob(&content).await? {
-            Opened::File(opened) => {
-                let read = blocking(move || {
-                    let mut bytes = vec![0; size];
-                    opened.file.read_exact_at(&mut bytes, 0).map(|()| bytes)
-                });
-                read.await.map(Bytes::from).map_err(unreadable(digest))?
-            }
-            Opened::Object(_) if size == 0 => Bytes::new(),
-            Opened::Object(object) => {
-                let mut stream = self.read_object(&content, &object, 0..content.size).await?;
-                let mut bytes = Vec::with_capacity(size);
-                while let Some(frame) = stream.next().await {
-                    bytes.extend_from_slice(&frame.map_err(unreadable(digest))?);
-                }
-                bytes.into()
-            }
-        };
-        if Digest::of(digest.algorithm(), &bytes) != *digest {
-            return Err(Error::from(plura_meta::Error::Corrupt(format!(
-                "the bytes of blob {digest} are others"
-            )))
-            .into());
-        }
-        Ok(bytes)
     }
 
     /// Says what there is instead, from the tags that stand around the unknown one.
@@ -262,9 +235,4 @@ fn nearest(wanted: &str, names: &mut Vec<String>) {
     names.retain(|name| !name.starts_with("sha256-"));
     names.sort_by_cached_key(|name| (strsim::damerau_levenshtein(wanted, name), name.clone()));
     names.truncate(SHOWN);
-}
-
-fn unreadable(digest: &Digest) -> impl FnOnce(std::io::Error) -> Error {
-    let path = digest.to_string().into();
-    move |source| plura_blob::Error::Io { action: "read", path, source }.into()
 }

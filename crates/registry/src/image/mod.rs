@@ -13,7 +13,7 @@ mod view;
 use bytes::Bytes;
 use plura_meta::{repository, tag};
 use plura_oci::{
-    Descriptor, Digest, Page, Reference, RepositoryName, Tag,
+    AttachmentKind, Descriptor, Digest, Page, Reference, RepositoryName, Tag,
     image::{ImageChild, ImageConfig, ImageKind, Platform, RunConfig, describe_artifact},
 };
 
@@ -82,7 +82,8 @@ impl Registry {
             _ => found,
         };
         let digest = found.manifest.config.ok_or(ImageError::NoConfiguration)?.digest;
-        let bytes = self.small_blob(&query.repository, &digest, ImageConfig::LARGEST).await?;
+        let bytes =
+            self.configuration_bytes(&query.repository, &digest, ImageConfig::LARGEST).await?;
         Ok(ImageFile { bytes, digest })
     }
 
@@ -140,21 +141,20 @@ impl Registry {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Vec<AttachedTag>, Error> {
-        const KINDS: [(&str, &str); 4] = [
-            ("", "referrers of older clients"),
-            (".sig", "cosign signatures"),
-            (".att", "cosign attestations"),
-            (".sbom", "cosign SBOM"),
+        let attachment = |kind| Tag::of_attachment(digest, kind);
+        let tags = [
+            (Some(Tag::of_referrers(digest)), "referrers of older clients"),
+            (attachment(AttachmentKind::Signatures), "cosign signatures"),
+            (attachment(AttachmentKind::Attestations), "cosign attestations"),
+            (attachment(AttachmentKind::Sbom), "cosign SBOM"),
         ];
         let mut connection = self.db().read().await?;
         let Some(id) = repository::find(&mut connection, repository).await? else {
             return Ok(Vec::new());
         };
         let mut attached = Vec::new();
-        for (suffix, description) in KINDS {
-            // A digest's tag with these suffixes is one by its grammar.
-            let name = format!("{}{suffix}", Tag::of_referrers(digest));
-            let Ok(name) = name.parse::<Tag>() else { continue };
+        for (name, description) in tags {
+            let Some(name) = name else { continue };
             if let Some(digest) = tag::find(&mut connection, id, &name).await? {
                 attached.push(AttachedTag { tag: name.to_string(), description, digest });
             }
