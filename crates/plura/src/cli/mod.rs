@@ -12,6 +12,7 @@ mod db;
 mod export;
 mod groups;
 mod health;
+mod image_name;
 mod init;
 mod installation;
 mod login;
@@ -20,8 +21,10 @@ mod member;
 mod project;
 mod registry;
 mod robot;
+mod signing;
 mod token;
 mod trust;
+mod trust_policy;
 mod user;
 
 use std::ffi::{OsStr, OsString};
@@ -40,9 +43,10 @@ pub(crate) use self::groups::{
     ServerArgs,
 };
 pub(crate) use self::health::HealthArgs;
+pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
-pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
+pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
 pub(crate) use self::project::{
@@ -52,8 +56,13 @@ pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };
+pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArgs, VerifyArgs};
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
 pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
+pub(crate) use self::trust_policy::{
+    NamedFile, PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, TrustKeyArgs,
+    TrustPolicyCommand, TrustRootCommand, TrustedArgs,
+};
 pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
 };
@@ -66,6 +75,7 @@ Examples:
   plura demo                        See what it does, in seconds
   plura serve                       Run a registry on 127.0.0.1:5000
   plura login registry.example.com  Log in, for plura, docker, podman and others
+  plura verify apps/web:1.0         Is it signed by those whom you trust?
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
@@ -107,6 +117,15 @@ pub(crate) enum Command {
     #[command(subcommand, name = "reg")]
     Registry(RegistryCommand),
 
+    /// Sign an image
+    Sign(SignArgs),
+
+    /// Sign a statement about an image: an SBOM, provenance, a verdict
+    Attest(AttestArgs),
+
+    /// Say whether an image is signed by those who are trusted
+    Verify(Box<VerifyArgs>),
+
     /// People who may log in
     #[command(subcommand)]
     User(UserCommand),
@@ -127,7 +146,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Member(MemberCommand),
 
-    /// Tokens of CI jobs and workloads that are accepted
+    /// Whom to trust: whose signatures count, and which tokens of CI jobs and workloads are accepted
     #[command(subcommand)]
     Trust(TrustCommand),
 

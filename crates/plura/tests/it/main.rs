@@ -6,3 +6,4 @@ mod distribution;
 mod identities;
 mod operating;
 mod replicas;
+mod trust;
