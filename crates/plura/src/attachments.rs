@@ -62,14 +62,15 @@ impl Attaching<'_> {
             format!("the digest {subject} is too long for a tag; use `--form bundle`")
         })?;
         let config = self.repository.push_blob(media_types::OCI_CONFIG, NOTHING.to_vec()).await?;
-        let stored = self.repository.push_blob(layer.media_type, layer.bytes).await?;
-        let mut descriptor = descriptor(&stored);
-        descriptor["annotations"] = json!(layer.annotations);
+        let Layer { media_type, bytes, annotations } = layer;
+        let stored = self.repository.push_blob(media_type, bytes).await?;
+        let mut layer = descriptor(&stored);
+        layer["annotations"] = json!(annotations);
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": media_types::OCI_MANIFEST,
             "config": descriptor(&config),
-            "layers": [descriptor],
+            "layers": [layer],
         });
         self.repository.push_attachment(&tag, manifest.to_string().into_bytes()).await?;
         Ok(tag.to_string())

@@ -24,14 +24,16 @@ async fn provenance_is_attested_and_explained_in_either_form() {
     for form in ["bundle", "tag"] {
         bench.push(form).await;
         let image = format!("{REPOSITORY}:{form}");
-        let attest = format!("attest {image} --predicate provenance.json --key alice.key --form {form}");
+        let attest =
+            format!("attest {image} --predicate provenance.json --key alice.key --form {form}");
         let said = bench.run(&format!("{attest} --type slsaprovenance")).expect(2);
         said.expect_stderr("hint: `--type slsaprovenance` is version 0.2");
         bench.run(&format!("{attest} --type slsaprovenance1")).expect(0);
         // A statement is no signature of the image.
         let said = bench.run(&format!("verify {image} --explain")).expect(1);
         let said = said.expect_stdout("(provenance, https://slsa.dev/provenance/v1)");
-        let said = said.expect_stdout("signed by alice").expect_stdout("builder: https://ci.example.com");
+        let said =
+            said.expect_stdout("signed by alice").expect_stdout("builder: https://ci.example.com");
         said.expect_stdout("source: https://example.com/web").expect_stdout("commit: 1234567890");
         let wanted = format!("verify {image} --key alice.pub --attestation slsaprovenance1");
         bench.run(&wanted).expect(1);
@@ -50,7 +52,10 @@ async fn anything_is_attested_as_custom_and_json_only_as_the_rest() {
     let attest = format!("attest {REPOSITORY}:1 --predicate notes.txt --key alice.key");
     bench.run(&format!("{attest} --type custom")).expect(0);
     bench.run(&format!("{attest} --type spdx")).expect(2).expect_stderr("is not JSON");
-    bench.run(&format!("{attest} --type strange")).expect(2).expect_stderr("expected a URI or one of");
+    bench
+        .run(&format!("{attest} --type strange"))
+        .expect(2)
+        .expect_stderr("expected a URI or one of");
     bench.run(&attest).expect(2);
 }
 

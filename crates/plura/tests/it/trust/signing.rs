@@ -19,7 +19,9 @@ async fn what_is_signed_in_either_form_is_verified() {
         assert!(stored.starts_with(place), "{stored}");
         let verified = bench.run(&format!("verify {image}")).expect(0);
         let verified = verified.expect_stdout(&format!("verified: {REPOSITORY}@{digest}\n"));
-        verified.expect_stdout("  release: signed by alice\n").expect_stdout("    alice, key sha256:");
+        verified
+            .expect_stdout("  release: signed by alice\n")
+            .expect_stdout("    alice, key sha256:");
         let evidence = bench.json(&format!("verify {image}"), 0);
         assert_eq!(signers(&evidence), json!(["alice"]));
     }
