@@ -68,7 +68,7 @@ pub(crate) enum SigningKey {
     /// It is here.
     Local(Box<PrivateKey>),
     /// It stays where it is.
-    Transit(TransitKey),
+    Transit(Box<TransitKey>),
 }
 
 impl SigningKey {
@@ -82,7 +82,7 @@ impl SigningKey {
             KeyPlace::Transit { mount, name } => {
                 let key = TransitKey::open(mount, name).await;
                 let key = key.with_context(|| format!("cannot use the key {}", args.key));
-                Ok(Self::Transit(key?))
+                Ok(Self::Transit(Box::new(key?)))
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The transit engine of HashiCorp Vault and OpenBao: it keeps keys, and signs with them.
+//! The transit engine of Vault, and of what came of it: it keeps keys, and signs with them.
 //!
 //! Only the SHA-256 of what is signed goes there, except for Ed25519, which signs messages as they are.
 //! What comes back is verified before it is used.

@@ -244,12 +244,42 @@ mod tests {
 
     #[test]
     fn every_policy_says_what_it_decided() {
-        assert_snapshot!(summary(&evidence()), @"");
+        assert_snapshot!(summary(&evidence()), @r"
+        not verified: apps/web@sha256:d
+          release: signed by alice, bob (2 were required)
+            alice, key sha256:k, by 2026-11-21T09:00:00Z, when it arrived here
+            bob, key sha256:k, by 2026-11-21T09:00:00Z, as the log rekor proves
+          security: not verified: another key; expected a trusted key
+        ");
     }
 
     #[test]
     fn every_signature_says_why_it_counts_or_not() {
-        assert_snapshot!(details(&evidence()), @"");
+        assert_snapshot!(details(&evidence()), @r"
+        signatures
+          sha256:a#0 (bundle, here since 2026-11-21T09:00:00Z)
+            release: counts: alice, key sha256:k, by 2026-11-21T09:00:00Z, when it arrived here
+            security: does not count: other-key
+              observed: another key
+              required: a trusted key
+              fix: sign with it
+          sha256:c#0 (-, here since 2026-11-21T09:00:00Z)
+            it cannot be read: malformed
+              observed: no JSON
+              required: a bundle
+              fix: sign again
+        statements
+          sha256:e#0 (provenance, https://slsa.dev/provenance/v1)
+            signed by alice
+            builder: https://ci.example.com
+            build type: https://example.com/build
+            source: https://example.com/web
+            commit: abc
+            contradiction: other-commit
+              observed: abc
+              required: def
+              fix: build
+        ");
     }
 
     #[test]
@@ -259,6 +289,14 @@ mod tests {
         evidence["verdicts"] = json!([evidence["verdicts"][0]]);
         evidence["signatures"] = json!([]);
         evidence["statements"] = json!([]);
-        assert_snapshot!(details(&evidence), @"");
+        assert_snapshot!(details(&evidence), @r"
+        signatures: none
+        signatures of the index sha256:i
+          sha256:a#0
+            release: counts: alice, key sha256:k, by 2026-11-21T09:00:00Z, when it arrived here
+          sha256:b#0
+            release: counts: bob, key sha256:k, by 2026-11-21T09:00:00Z, as the log rekor proves
+        statements: none
+        ");
     }
 }

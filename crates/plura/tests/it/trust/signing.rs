@@ -1,5 +1,6 @@
 //! `plura sign`, and what `plura verify` makes of it.
 
+use plura_testkit::eventually;
 use serde_json::json;
 
 use super::{REPOSITORY, Workbench, signers};
@@ -58,6 +59,9 @@ async fn a_child_is_verified_by_its_index() {
     bench.trust("release", &["alice"]);
     bench.run(&format!("sign {REPOSITORY}@{index} --key alice.key")).expect(0);
     let child = format!("verify {REPOSITORY}@{}", children[0]);
+    // Of the children it is found out after the index, in the background.
+    let verified = async || bench.run(&child).status.filter(|status| *status == 0);
+    eventually("the child is verified", verified).await;
     let inherited = format!("inherited from the index {index}");
     bench.run(&child).expect(0).expect_stdout(&inherited);
     let explained = bench.run(&format!("{child} --explain")).expect(0);
