@@ -2,6 +2,7 @@
 
 mod attesting;
 mod keys;
+mod logins;
 mod policies;
 mod signing;
 
@@ -18,14 +19,19 @@ const REPOSITORY: &str = "apps/web";
 struct Workbench {
     server: Server,
     folder: TempDir,
+    /// An API token, or nothing.
+    token: String,
 }
 
 impl Workbench {
     /// With the keys `alice` and `bob`.
     fn start() -> Self {
-        let server = Server::start(Path::new(env!("CARGO_BIN_EXE_plura")));
+        Self::at(Server::start(Path::new(env!("CARGO_BIN_EXE_plura"))))
+    }
+
+    fn at(server: Server) -> Self {
         let folder = TempDir::new().expect("a temporary directory");
-        let bench = Self { server, folder };
+        let bench = Self { server, folder, token: String::new() };
         for name in ["alice", "bob"] {
             bench.run(&format!("trust key {name}")).expect(0);
         }
@@ -47,6 +53,7 @@ impl Workbench {
             ("REGISTRY_AUTH_FILE", ""),
             ("XDG_RUNTIME_DIR", ""),
             ("COSIGN_PASSWORD", "plura"),
+            ("PLURA_TOKEN", self.token.as_str()),
         ];
         let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
         let environment: BTreeMap<_, _> = variables.into_iter().map(own).collect();

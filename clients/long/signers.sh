@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Fifty cosigns that sign one image at once, each with a key of its own: every signature is there after,
 # for cosign and for plura.
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 
 : "${PLURA:?run this through scripts/clients}"
 export COSIGN_PASSWORD=plura PLURA_SERVER=http://$REGISTRY
