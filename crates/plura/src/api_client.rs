@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use plura_oci::RepositoryName;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::{Map, Value};
@@ -183,7 +183,15 @@ impl ApiClient {
 
     /// The server wants to know who asks, or does not believe it.
     async fn unauthorized(&self, response: Response) -> anyhow::Error {
+        let narrow = is_too_narrow(response.headers());
         let said = answer(response).await.err().unwrap_or_else(|| anyhow!("no reason given"));
+        if narrow {
+            let hinted: anyhow::Result<()> = Err(SaidNo(format!("{said:#}"))).hint(
+                "the token is limited to scopes that leave this out; make another with `plura token \
+                 create`, or leave it out to use your login",
+            );
+            return hinted.err().unwrap_or_else(|| anyhow!("the token is too narrow"));
+        }
         let login = login_command(&self.base);
         let hinted: anyhow::Result<()> = match &self.login {
             Login::Nobody => Err(said).hint(format!("log in: {login}")),
@@ -201,6 +209,12 @@ impl ApiClient {
         };
         hinted.err().unwrap_or_else(|| anyhow!("the server wants a login"))
     }
+}
+
+/// Whether whoever asks could, with a token that is not limited (RFC 6750, 3.1).
+fn is_too_narrow(headers: &HeaderMap) -> bool {
+    let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    challenges.any(|value| value.to_str().is_ok_and(|text| text.contains("insufficient_scope")))
 }
 
 /// The command that logs in to a server.
