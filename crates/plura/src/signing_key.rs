@@ -80,9 +80,7 @@ impl SigningKey {
                 Ok(Self::Local(Box::new(key?)))
             }
             KeyPlace::Transit { mount, name } => {
-                let key = TransitKey::open(mount, name).await;
-                let key = key.with_context(|| format!("cannot use the key {}", args.key));
-                Ok(Self::Transit(Box::new(key?)))
+                Ok(Self::Transit(Box::new(transit(mount, name).await?)))
             }
         }
     }
@@ -102,6 +100,12 @@ impl SigningKey {
             Self::Transit(key) => key.sign(message).await.context("Vault does not sign"),
         }
     }
+}
+
+/// A key that Vault keeps.
+pub(crate) async fn transit(mount: &str, name: &str) -> anyhow::Result<TransitKey> {
+    let key = TransitKey::open(mount, name).await;
+    key.with_context(|| format!("cannot use the key vault://{mount}/{name}"))
 }
 
 /// The password of a key that exists.

@@ -1,12 +1,13 @@
 //! `plura trust policy`, `plura trust root` and `plura trust key`: whose signatures count.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 
 use super::{OutputArgs, ServerArgs};
 use crate::predicate::PredicateType;
+use crate::signing_key::KeyPlace;
 
 /// What can be done about trust policies.
 #[derive(Debug, Subcommand)]
@@ -76,6 +77,7 @@ all it says. A policy of that name is replaced, and everything that it is about 
 Examples:
   plura trust policy set release.toml
   plura trust policy set release --repositories 'apps/**' --key release=release.pub
+  plura trust policy set release --repositories 'apps/**' --key release=vault://transit/release
   plura trust policy set release --repositories 'apps/**' --key alice=a.pub --key bob=b.pub --required 2
   plura trust policy set ci --repositories 'apps/web' --identity ci \\
       --issuer https://token.actions.githubusercontent.com \\
@@ -124,9 +126,10 @@ pub(crate) struct PolicyCheckArgs {
 #[derive(Debug, Args)]
 #[group(id = "trusted", multiple = true)]
 pub(crate) struct TrustedArgs {
-    /// Trust a public key in PEM, whose holder is called NAME; can be repeated
-    #[arg(long = "key", value_name = "[NAME=]FILE")]
-    pub(crate) keys: Vec<NamedFile>,
+    /// Trust a public key, whose holder is called NAME: a file in PEM, or `vault://[MOUNT/]KEY`; can be
+    /// repeated
+    #[arg(long = "key", value_name = "[NAME=]KEY")]
+    pub(crate) keys: Vec<NamedKey>,
 
     /// What to call the identity that the next options describe
     #[arg(long, value_name = "NAME")]
@@ -178,29 +181,32 @@ impl TrustedArgs {
     }
 }
 
-/// A file, and what its content is called.
+/// A public key, and who holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct NamedFile {
-    /// The name; that of the file, if none is given.
+pub(crate) struct NamedKey {
+    /// The holder; if none is named, what the key is called where it is.
     pub(crate) name: String,
-    /// The file.
-    pub(crate) file: PathBuf,
+    /// Where it is.
+    pub(crate) place: KeyPlace,
 }
 
-impl FromStr for NamedFile {
+impl FromStr for NamedKey {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let named = text.split_once('=').filter(|(name, _)| !name.contains('/'));
-        let stem = || Path::new(text).file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let (name, file) = match named {
-            Some((name, file)) => (name.to_owned(), file),
-            None => (stem().unwrap_or_default(), text),
+        let place: KeyPlace = named.map_or(text, |(_, place)| place).parse()?;
+        let own = match &place {
+            KeyPlace::File(path) => {
+                path.file_stem().map(|stem| stem.to_string_lossy().into_owned())
+            }
+            KeyPlace::Transit { name, .. } => Some(name.clone()),
         };
-        if name.is_empty() || file.is_empty() {
-            return Err(format!("expected a file such as \"release=release.pub\", found {text:?}"));
+        let name = named.map(|(name, _)| name.to_owned()).or(own).unwrap_or_default();
+        if name.is_empty() {
+            return Err(format!("expected a key such as \"release=release.pub\", found {text:?}"));
         }
-        Ok(Self { name, file: PathBuf::from(file) })
+        Ok(Self { name, place })
     }
 }
 
@@ -285,18 +291,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_named_or_have_the_name_of_their_file() {
-        for (text, name, file) in [
-            ("release=a/b.pub", "release", "a/b.pub"),
-            ("a/b.pub", "b", "a/b.pub"),
-            ("release.pub", "release", "release.pub"),
-            ("./a=b/c.pub", "c", "./a=b/c.pub"),
+    fn keys_are_named_or_have_a_name_where_they_are() {
+        let transit = KeyPlace::Transit { mount: "transit".to_owned(), name: "b".to_owned() };
+        for (text, name, place) in [
+            ("release=a/b.pub", "release", KeyPlace::File("a/b.pub".into())),
+            ("a/b.pub", "b", KeyPlace::File("a/b.pub".into())),
+            ("./a=b/c.pub", "c", KeyPlace::File("./a=b/c.pub".into())),
+            ("release=vault://b", "release", transit.clone()),
+            ("vault://transit/b", "b", transit),
         ] {
-            let parsed: NamedFile = text.parse().expect("a file");
-            assert_eq!((&*parsed.name, parsed.file.as_path()), (name, Path::new(file)), "{text}");
+            assert_eq!(text.parse(), Ok(NamedKey { name: name.to_owned(), place }), "{text}");
         }
-        for text in ["", "=a", "a=", ".."] {
-            assert!(text.parse::<NamedFile>().is_err(), "{text}");
+        for text in ["", "=a", "a=", "..", "a=kms://b"] {
+            assert!(text.parse::<NamedKey>().is_err(), "{text}");
         }
     }
 }

@@ -6,8 +6,9 @@ use anyhow::{Context, anyhow};
 use plura_trust::{IdentityDocument, KeyDocument, PolicyDocument, Refusal};
 use serde_json::Value;
 
-use crate::cli::{NamedFile, TrustedArgs};
+use crate::cli::{NamedKey, TrustedArgs};
 use crate::exit::{Hint, SaidNo};
+use crate::signing_key::{KeyPlace, transit};
 use crate::text_file;
 
 /// The most bytes of a trust policy.
@@ -56,7 +57,7 @@ fn json(value: toml::Value) -> Value {
 }
 
 /// A policy as options say it.
-pub(super) fn from_options(
+pub(super) async fn from_options(
     name: &str,
     repositories: &[String],
     trusted: &TrustedArgs,
@@ -69,24 +70,35 @@ pub(super) fn from_options(
         subject_pattern: trusted.subject_pattern.clone(),
         ..IdentityDocument::default()
     });
+    let mut keys = Vec::with_capacity(trusted.keys.len());
+    for named in &trusted.keys {
+        let pem = public_key(&named.place).await?;
+        keys.push(KeyDocument { name: named.name.clone(), pem, ..KeyDocument::default() });
+    }
     Ok(PolicyDocument {
         name: name.to_owned(),
         repositories: repositories.to_vec(),
         required: trusted.required,
-        keys: trusted.keys.iter().map(key).collect::<anyhow::Result<_>>()?,
+        keys,
         identities: identity.into_iter().collect(),
         attestations: trusted.attestations.iter().map(|one| one.as_str().to_owned()).collect(),
         ..PolicyDocument::default()
     })
 }
 
-fn key(named: &NamedFile) -> anyhow::Result<KeyDocument> {
-    let pem = text_file::read(&named.file, LONGEST_KEY)?;
+async fn public_key(place: &KeyPlace) -> anyhow::Result<String> {
+    let path = match place {
+        KeyPlace::File(path) => path,
+        KeyPlace::Transit { mount, name } => {
+            return Ok(transit(mount, name).await?.public_key().to_pem());
+        }
+    };
+    let pem = text_file::read(path, LONGEST_KEY)?;
     if pem.contains("PRIVATE KEY-----") {
-        return Err(anyhow!("`{}` is a private key", named.file.display()))
+        return Err(anyhow!("`{}` is a private key", path.display()))
             .hint("a trust policy names public keys, which are in files such as `release.pub`");
     }
-    Ok(KeyDocument { name: named.name.clone(), pem, ..KeyDocument::default() })
+    Ok(pem)
 }
 
 /// What is wrong with a policy.

@@ -66,7 +66,7 @@ async fn ask(args: &PolicyArgs, method: Method) -> anyhow::Result<Value> {
 }
 
 async fn set(args: &PolicySetArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let document = document(args)?;
+    let document = document(args).await?;
     TrustPolicy::new(&document).map_err(refused)?;
     let Value::Object(fields) = serde_json::to_value(&document)? else {
         return Err(anyhow!("a trust policy is an object"));
@@ -78,7 +78,7 @@ async fn set(args: &PolicySetArgs, printer: &Printer) -> anyhow::Result<ExitStat
 }
 
 /// From a file, or from options.
-fn document(args: &PolicySetArgs) -> anyhow::Result<PolicyDocument> {
+async fn document(args: &PolicySetArgs) -> anyhow::Result<PolicyDocument> {
     if args.trusted.is_empty() {
         let hint = "or say whom to trust: `plura trust policy set NAME --repositories PATTERN --key \
                     FILE`";
@@ -88,7 +88,7 @@ fn document(args: &PolicySetArgs) -> anyhow::Result<PolicyDocument> {
         return Err(anyhow!("it is not said for which repositories"))
             .hint("say it with `--repositories`, as in `--repositories 'apps/**'`");
     }
-    policy_document::from_options(&args.policy, &args.repositories, &args.trusted)
+    policy_document::from_options(&args.policy, &args.repositories, &args.trusted).await
 }
 
 fn check(args: &PolicyCheckArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {

@@ -27,7 +27,7 @@ pub(super) fn run(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<ExitSt
 
 async fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let target = Target::of(&args.image, &args.server)?;
-    let policy = policy(args)?;
+    let policy = policy(args).await?;
     let client = ApiClient::of(&target.server).await?;
     let mut evidence = client.ask(question(Method::GET, &["evidence"], &target)).await?;
     if let Some(policy) = policy {
@@ -54,13 +54,13 @@ async fn verify(args: &VerifyArgs, printer: &Printer) -> anyhow::Result<ExitStat
 }
 
 /// The policy that was given with the command; nothing if those of the server decide.
-fn policy(args: &VerifyArgs) -> anyhow::Result<Option<PolicyDocument>> {
+async fn policy(args: &VerifyArgs) -> anyhow::Result<Option<PolicyDocument>> {
     let document = match &args.policy {
         Some(file) => policy_document::from_file(file)?,
         None if args.trusted.is_empty() => return Ok(None),
         None => {
             let everything = ["**".to_owned()];
-            policy_document::from_options("command line", &everything, &args.trusted)?
+            policy_document::from_options("command line", &everything, &args.trusted).await?
         }
     };
     TrustPolicy::new(&document).map_err(refused)?;

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::{Place, data};
 
 /// The help of a command, without the options that every command has.
-fn help(command: &str) -> String {
+pub(crate) fn help(command: &str) -> String {
     let words: Vec<&str> = command.split(' ').chain(["-h"]).collect();
     let text = data(Place::empty().plura(&words));
     let sections = text.trim_end().split("\n\n").filter(|section| {

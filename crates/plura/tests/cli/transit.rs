@@ -110,6 +110,32 @@ fn a_key_in_vault_signs_and_never_leaves() {
 }
 
 #[test]
+fn a_policy_names_a_key_in_vault_by_its_public_half() {
+    let engine =
+        Engine::new("rsa-2048", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
+    let public = engine.public();
+    let vault = FakeServer::start(move |request, _| engine.answer(request));
+    let server = FakeServer::always(200, &json!({}));
+    let (place, key) = (Place::empty(), "release=vault://transit/release");
+    let mut command = place.plura(&[
+        "trust",
+        "policy",
+        "set",
+        "release",
+        "--repositories",
+        "apps/**",
+        "--key",
+        key,
+    ]);
+    command.env("PLURA_SERVER", server.url()).env("VAULT_ADDR", vault.url());
+    command.env("VAULT_TOKEN", "s.token").env("VAULT_NAMESPACE", "team");
+    let said = transcript(&command.env_remove("VAULT_CACERT").output().expect("plura runs"));
+    assert!(said.starts_with("exit: 0"), "{said}");
+    let keys = json!([{ "name": "release", "pem": public }]);
+    assert_eq!(server.request().json()["keys"], keys);
+}
+
+#[test]
 fn the_token_of_a_file_is_used() {
     let engine =
         Engine::new("rsa-2048", &["-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"]);
