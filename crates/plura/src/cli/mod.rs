@@ -60,7 +60,7 @@ pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArg
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
 pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
 pub(crate) use self::trust_policy::{
-    NamedKey, PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, TrustKeyArgs,
+    PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, TrustKeyArgs,
     TrustPolicyCommand, TrustRootCommand, TrustedArgs,
 };
 pub(crate) use self::user::{

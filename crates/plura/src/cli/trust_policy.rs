@@ -78,7 +78,7 @@ Examples:
   plura trust policy set release.toml
   plura trust policy set release --repositories 'apps/**' --key release=release.pub
   plura trust policy set release --repositories 'apps/**' --key release=vault://transit/release
-  plura trust policy set release --repositories 'apps/**' --key alice=a.pub --key bob=b.pub --required 2
+  plura trust policy set both --repositories 'apps/**' --key a.pub --key b.pub --required 2
   plura trust policy set ci --repositories 'apps/web' --identity ci \\
       --issuer https://token.actions.githubusercontent.com \\
       --subject https://github.com/acme/web/.github/workflows/release.yml@refs/heads/main";
@@ -106,7 +106,7 @@ pub(crate) struct PolicySetArgs {
 }
 
 const CHECK_HELP: &str = "\
-Exit status: 0 valid, 1 not.
+Exit status: 0 valid, 1 not, 2 it cannot be read as one.
 
 Example:
   plura trust policy check release.toml";
@@ -267,8 +267,9 @@ The private key is NAME.key, encrypted as cosign does it and readable by you onl
 NAME.pub. Files that exist are not touched. The password is that of `COSIGN_PASSWORD` or \
 `--password-file`, or asked for.
 
-Example:
-  plura trust key release && plura trust policy set release --repositories 'apps/**' --key release.pub";
+Examples:
+  plura trust key release
+  plura trust policy set release --repositories 'apps/**' --key release.pub";
 
 /// Where to put the keys
 #[derive(Debug, Args)]

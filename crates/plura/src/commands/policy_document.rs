@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow};
 use plura_trust::{IdentityDocument, KeyDocument, PolicyDocument, Refusal};
 use serde_json::Value;
 
-use crate::cli::{NamedKey, TrustedArgs};
+use crate::cli::TrustedArgs;
 use crate::exit::{Hint, SaidNo};
 use crate::signing_key::{KeyPlace, transit};
 use crate::text_file;
