@@ -30,6 +30,7 @@ pushed() {
     seed busybox "$1:v1"
 }
 
+mismatch='invalid signature|no matching|no valid|failed to verify|could not verify'
 digest=$(layout_digest "$IMAGES/busybox")
 prefix=${digest/:/-}
 
@@ -114,6 +115,29 @@ bundled=(cosign verify-blob-attestation --new-bundle-format --insecure-ignore-tl
 "${bundled[@]}" --key ours.pub image.json
 refused 'signature|verif' "${bundled[@]}" --key stranger.pub image.json
 refused 'digest|verif' "${bundled[@]}" --key ours.pub referrer.json
+
+step "what plura bundles, cosign finds through the referrers"
+bundle_flags=("${verify_flags[@]}" --new-bundle-format --trusted-root root.json)
+cosign verify-attestation "${bundle_flags[@]}" --key ours.pub --type https://example.com/answer \
+    "$base/bundle@$digest" >/dev/null
+refused "$mismatch" cosign verify-attestation "${bundle_flags[@]}" --key stranger.pub \
+    --type https://example.com/answer "$base/bundle@$digest"
+pushed bundled
+plura sign "$NAMESPACE/bundled:v1" --key ours.key
+# What cosign 3 signs is a statement, which cosign 2 does not take for a signature yet.
+signed=(cosign verify-attestation "${bundle_flags[@]}" --type https://sigstore.dev/cosign/sign/v1)
+"${signed[@]}" --key ours.pub "$base/bundled@$digest" >/dev/null
+refused "$mismatch" "${signed[@]}" --key stranger.pub "$base/bundled@$digest"
+
+step "what cosign bundles, plura verifies"
+pushed theirs
+cosign attest "${sign_flags[@]}" --new-bundle-format --key cosign.key --type https://example.com/answer \
+    --predicate predicate.json "$base/theirs@$digest"
+plura sign "$NAMESPACE/theirs:v1" --key ours.key
+plura verify "$NAMESPACE/theirs:v1" --key ours.pub --key cosign.pub \
+    --attestation https://example.com/answer
+not_verified missing-attestation "$NAMESPACE/theirs:v1" --key ours.pub \
+    --attestation https://example.com/answer
 
 step "the signature of another image"
 pushed unsigned
