@@ -32,12 +32,20 @@ equal referrers application/vnd.dev.cosign.artifact.sig.v1+json \
     "$(jq -r '.manifests[].artifactType' referrers.json)"
 cosign verify "${verify_flags[@]}" "$base/busybox:v1"
 
+step "plura signs and verifies with the same login"
+"$PLURA" trust key ours
+"$PLURA" sign "$base/busybox:v1" --key ours.key --form tag
+"$PLURA" verify "$base/busybox:v1" --key ours.pub --key cosign.pub --required 2
+cosign verify --insecure-ignore-tlog=true "${registry_flags[@]}" --key ours.pub "$base/busybox:v1"
+
 step "a reader verifies and does not sign"
 log_in "$reader" "$password"
 cosign verify "${verify_flags[@]}" "$base/busybox:v1"
 COSIGN_EXPERIMENTAL=1 cosign verify "${verify_flags[@]}" --experimental-oci11 "$base/busybox@$digest"
 # With an annotation: what is signed already is not pushed again.
 refused "$denied" cosign sign "${sign_flags[@]}" -a by=reader "$base/busybox@$digest"
+"$PLURA" verify "$base/busybox:v1" --key ours.pub
+refused "$denied" "$PLURA" sign "$base/busybox:v1" --key ours.key -a by=reader
 
 step "what is public is verified without a login"
 log_in admin "$ADMIN_PASSWORD"

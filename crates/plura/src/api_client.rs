@@ -4,6 +4,8 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
+use plura_oci::RepositoryName;
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, WWW_AUTHENTICATE};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::{Map, Value};
@@ -50,6 +52,8 @@ pub(crate) struct Ask {
     path: Vec<String>,
     query: Vec<(&'static str, String)>,
     body: Option<Map<String, Value>>,
+    content: Option<(String, Vec<u8>)>,
+    accept: Option<&'static str>,
 }
 
 impl Ask {
@@ -61,7 +65,7 @@ impl Ask {
     /// A question at any path.
     pub(crate) fn at<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
         let path = path.into_iter().map(str::to_owned).collect();
-        Self { method, path, query: Vec::new(), body: None }
+        Self { method, path, query: Vec::new(), body: None, content: None, accept: None }
     }
 
     /// Adds a parameter, if it has a value.
@@ -83,17 +87,42 @@ impl Ask {
         self.body.get_or_insert_default().extend(fields);
         self
     }
+
+    /// Sends bytes as they are.
+    pub(crate) fn content(mut self, media_type: &str, bytes: Vec<u8>) -> Self {
+        self.content = Some((media_type.to_owned(), bytes));
+        self
+    }
+
+    /// Says of which media type the answer may be.
+    pub(crate) fn accept(mut self, media_types: &'static str) -> Self {
+        self.accept = Some(media_types);
+        self
+    }
 }
 
 impl ApiClient {
     /// A client of the server that was named, with the login that is kept for it.
     pub(crate) async fn of(args: &ServerArgs) -> anyhow::Result<Self> {
+        Self::with_scope(args, "registry:api:*").await
+    }
+
+    /// The same for somebody who also pushes to a repository.
+    pub(crate) async fn of_repository(
+        args: &ServerArgs,
+        repository: &RepositoryName,
+    ) -> anyhow::Result<Self> {
+        let scope = format!("registry:api:* repository:{repository}:pull,push");
+        Self::with_scope(args, &scope).await
+    }
+
+    async fn with_scope(args: &ServerArgs, scope: &str) -> anyhow::Result<Self> {
         let base = args.server.url().clone();
         let http = http(&base, &args.authority)?;
         let given = args.token.clone().filter(|token| !token.is_empty());
         let login = match given {
             Some(token) => Login::Given(token),
-            None => kept(&http, &base).await?,
+            None => kept(&http, &base, scope).await?,
         };
         Ok(Self { http, base, login })
     }
@@ -107,14 +136,15 @@ impl ApiClient {
     pub(crate) async fn bytes(&self, ask: Ask) -> anyhow::Result<Vec<u8>> {
         let response = self.send(ask).await?;
         if response.status().is_success() {
-            return body(response).await;
+            return body(response, LONGEST).await;
         }
         answer(response).await?;
         bail!("the answer is neither content nor a refusal")
     }
 
-    async fn send(&self, ask: Ask) -> anyhow::Result<Response> {
-        let Ask { method, path, query, body } = ask;
+    /// Asks, and returns the answer as it is, unless it is that the server wants another login.
+    pub(crate) async fn send(&self, ask: Ask) -> anyhow::Result<Response> {
+        let Ask { method, path, query, body, content, accept } = ask;
         let mut url = self.base.clone();
         append(&mut url, &path)?;
         if !query.is_empty() {
@@ -123,6 +153,12 @@ impl ApiClient {
         let mut request = self.authenticated(self.http.request(method, url));
         if let Some(body) = body {
             request = request.json(&body);
+        }
+        if let Some((media_type, bytes)) = content {
+            request = request.header(CONTENT_TYPE, media_type).body(bytes);
+        }
+        if let Some(media_types) = accept {
+            request = request.header(ACCEPT, media_types);
         }
         let response = request.send().await.map_err(unreachable)?;
         if response.status() == StatusCode::UNAUTHORIZED {
@@ -157,7 +193,15 @@ impl ApiClient {
 
     /// The server wants to know who asks, or does not believe it.
     async fn unauthorized(&self, response: Response) -> anyhow::Error {
+        let narrow = is_too_narrow(response.headers());
         let said = answer(response).await.err().unwrap_or_else(|| anyhow!("no reason given"));
+        if narrow {
+            let hinted: anyhow::Result<()> = Err(SaidNo(format!("{said:#}"))).hint(
+                "the token is limited to scopes that leave this out; make another with `plura token \
+                 create`, or leave it out to use your login",
+            );
+            return hinted.err().unwrap_or_else(|| anyhow!("the token is too narrow"));
+        }
         let login = login_command(&self.base);
         let hinted: anyhow::Result<()> = match &self.login {
             Login::Nobody => Err(said).hint(format!("log in: {login}")),
@@ -175,6 +219,12 @@ impl ApiClient {
         };
         hinted.err().unwrap_or_else(|| anyhow!("the server wants a login"))
     }
+}
+
+/// Whether whoever asks could, with a token that is not limited (RFC 6750, 3.1).
+fn is_too_narrow(headers: &HeaderMap) -> bool {
+    let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter();
+    challenges.any(|value| value.to_str().is_ok_and(|text| text.contains("insufficient_scope")))
 }
 
 /// The command that logs in to a server.
@@ -220,21 +270,28 @@ pub(crate) fn http(base: &Url, authority: &AuthorityArgs) -> anyhow::Result<Clie
 
 /// The login that is kept for a server. One that cannot be read is only missed once the server asks
 /// for it: many a machine has a broken login for another registry, and servers that need none.
-async fn kept(http: &Client, base: &Url) -> anyhow::Result<Login> {
+async fn kept(http: &Client, base: &Url, scope: &str) -> anyhow::Result<Login> {
     let found = Logins::from_environment().and_then(|logins| logins.find(&host_of(base)));
     Ok(match found {
         Ok(None) => Login::Nobody,
         Ok(Some(Credentials::Password { name, password })) => Login::Password(name, password),
-        Ok(Some(Credentials::IdentityToken { token, .. })) => exchanged(http, base, &token).await?,
+        Ok(Some(Credentials::IdentityToken { token, .. })) => {
+            exchanged(http, base, scope, &token).await?
+        }
         Err(error) => Login::Unreadable(format!("{error:#}"), hint_of(&error).map(str::to_owned)),
     })
 }
 
-async fn exchanged(http: &Client, base: &Url, identity: &Secret) -> anyhow::Result<Login> {
+async fn exchanged(
+    http: &Client,
+    base: &Url,
+    scope: &str,
+    identity: &Secret,
+) -> anyhow::Result<Login> {
     let Challenge::Bearer { realm, service } = challenge(http, base).await? else {
         return Ok(Login::Nobody);
     };
-    let token = exchange_identity(http, (&realm, service.as_deref()), identity)
+    let token = exchange_identity(http, (&realm, service.as_deref()), scope, identity)
         .await
         .context("the login that is kept is not accepted")
         .hint(format!("log in again: {}", login_command(base)))?;
@@ -274,7 +331,7 @@ pub(crate) async fn answer(response: Response) -> anyhow::Result<Value> {
         return Err(anyhow!("the server answered {status}: it points to {to}"))
             .hint("name the server by its own address with `--server URL` or `PLURA_SERVER`");
     }
-    let body = body(response).await?;
+    let body = body(response, LONGEST).await?;
     if status.is_success() {
         let empty = body.is_empty();
         let json = if empty { Ok(Value::Null) } else { serde_json::from_slice(&body) };
@@ -284,10 +341,11 @@ pub(crate) async fn answer(response: Response) -> anyhow::Result<Value> {
     refusal(status, &errors)
 }
 
-async fn body(mut response: Response) -> anyhow::Result<Vec<u8>> {
+/// The body of an answer, which has at most so many bytes.
+pub(crate) async fn body(mut response: Response, limit: usize) -> anyhow::Result<Vec<u8>> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.context("the answer broke off")? {
-        ensure!(body.len() + chunk.len() <= LONGEST, "the answer is too long");
+        ensure!(body.len() + chunk.len() <= limit, "the answer is too long");
         body.extend_from_slice(&chunk);
     }
     Ok(body)

@@ -1,18 +1,24 @@
 //! plura: an OCI registry that governs the whole life of a container image.
 
 mod api_client;
+mod attachments;
 mod cli;
 mod commands;
 mod docker_config;
 mod exit;
+mod predicate;
 mod printer;
 mod prompt;
+mod repository_client;
 mod runtime;
 mod secret;
 mod settings;
+mod signing_key;
 mod suggest;
 mod table;
+mod text_file;
 mod token_endpoint;
+mod transit;
 mod wire;
 
 use std::ffi::OsString;

@@ -66,10 +66,11 @@ pub(crate) async fn exchange_password(
     token(response).await
 }
 
-/// Exchanges an identity token for a token.
+/// Exchanges an identity token for a token that is good for the scopes.
 pub(crate) async fn exchange_identity(
     http: &Client,
     (realm, service): (&Url, Option<&str>),
+    scope: &str,
     identity: &Secret,
 ) -> anyhow::Result<Token> {
     // The query of an address is written like a form.
@@ -77,7 +78,7 @@ pub(crate) async fn exchange_identity(
     form.query_pairs_mut()
         .extend_pairs(service.map(|service| ("service", service)))
         .extend_pairs([("grant_type", "refresh_token"), ("client_id", CLIENT)])
-        .append_pair("scope", "registry:api:*")
+        .append_pair("scope", scope)
         .append_pair("refresh_token", identity.expose());
     let request = http
         .post(realm.clone())

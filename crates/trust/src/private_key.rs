@@ -1,7 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::{
-    encoding::{AsDer, PublicKeyX509Der},
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
     rand::SystemRandom,
     signature::{
         ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1_SIGNING, EcdsaKeyPair,
@@ -51,7 +51,8 @@ impl PrivateKey {
         Self::from_pkcs8(document.as_ref())
     }
 
-    /// Reads a key in PEM: PKCS #8 as it is, or encrypted as cosign does it.
+    /// Reads a key in PEM: PKCS #8, or what OpenSSL wrote before it, as it is; or encrypted as cosign
+    /// does it.
     pub fn from_pem(text: &str, password: Option<&[u8]>) -> Result<Self, Refusal> {
         json::check_size("private key", text.as_bytes(), MAX_SIZE)?;
         let wrong = || Refusal::malformed("the private key is not PEM with one key in it");
@@ -66,16 +67,34 @@ impl PrivateKey {
                 })?;
                 Self::from_pkcs8(&encrypted_key::open(&contents, password)?)
             }
-            _ => Err(wrong().requiring("a `PRIVATE KEY` (PKCS #8), or one encrypted by cosign")),
+            "EC PRIVATE KEY" => Self::from_sec1(&contents),
+            "RSA PRIVATE KEY" => Self::from_pkcs1(&contents),
+            _ => Err(wrong().requiring(
+                "a `PRIVATE KEY` (PKCS #8), an `EC PRIVATE KEY` (SEC 1), an `RSA PRIVATE KEY` \
+                 (PKCS #1), or one encrypted by cosign",
+            )),
         }
+    }
+
+    /// SEC 1, C.4: the curve may be left out, so that each has to be tried.
+    fn from_sec1(der: &[u8]) -> Result<Self, Refusal> {
+        let curves = [&ECDSA_P256_SHA256_ASN1_SIGNING, &ECDSA_P384_SHA384_ASN1_SIGNING];
+        let mut pairs = curves
+            .into_iter()
+            .filter_map(|curve| EcdsaKeyPair::from_private_key_der(curve, der).ok());
+        let document = pairs.next().and_then(|pair| pair.to_pkcs8v1().ok());
+        Self::from_pkcs8(document.ok_or_else(unsupported)?.as_ref())
+    }
+
+    /// RFC 8017, A.1.2.
+    fn from_pkcs1(der: &[u8]) -> Result<Self, Refusal> {
+        let pair = RsaKeyPair::from_der(der).map_err(|_| unsupported())?;
+        let document: Pkcs8V1Der<'_> = pair.as_der().map_err(|_| unsupported())?;
+        Self::from_pkcs8(document.as_ref())
     }
 
     /// Reads an encoded PKCS #8.
     pub fn from_pkcs8(pkcs8: &[u8]) -> Result<Self, Refusal> {
-        let unsupported = || {
-            Refusal::new(Reason::Unsupported, "a private key of another kind")
-                .requiring("ECDSA over P-256 or P-384, Ed25519, or RSA with 2,048 bits or more")
-        };
         let pair = match kind(pkcs8).map_err(|Malformed| unsupported())? {
             Kind::Ecdsa(algorithm) => {
                 Pair::Ecdsa(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8).map_err(|_| unsupported())?)
@@ -130,6 +149,11 @@ impl Pair {
         };
         spki.ok().map(|spki| spki.as_ref().to_vec())
     }
+}
+
+fn unsupported() -> Refusal {
+    Refusal::new(Reason::Unsupported, "a private key of another kind")
+        .requiring("ECDSA over P-256 or P-384, Ed25519, or RSA with 2,048 bits or more")
 }
 
 enum Kind {

@@ -33,6 +33,25 @@ pub fn simple_signing_layer(payload: &SimpleSigning, signature: &[u8]) -> Layer 
     }
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PrintedStatement<'a> {
+    #[serde(rename = "_type")]
+    statement_type: &'a str,
+    subject: [PrintedSubject<'a>; 1],
+    predicate_type: &'a str,
+    predicate: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct PrintedSubject<'a> {
+    #[serde(skip_serializing_if = "str::is_empty")]
+    name: &'a str,
+    digest: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
 /// A statement, version 1, about one digest.
 pub fn statement(
     name: &str,
@@ -40,37 +59,30 @@ pub fn statement(
     predicate_type: &str,
     predicate: &RawValue,
 ) -> Vec<u8> {
-    #[derive(Serialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Printed<'a> {
-        #[serde(rename = "_type")]
-        statement_type: &'a str,
-        subject: [PrintedSubject<'a>; 1],
-        predicate_type: &'a str,
-        predicate: &'a RawValue,
-    }
-    #[derive(Serialize)]
-    struct PrintedSubject<'a> {
-        #[serde(skip_serializing_if = "str::is_empty")]
-        name: &'a str,
-        digest: BTreeMap<String, String>,
-    }
+    printed((name, digest, &BTreeMap::new()), predicate_type, predicate)
+}
+
+/// The statement that cosign 3 signs where nothing but a signature is wanted, with what the signer adds.
+pub fn signature_statement(digest: &Digest, annotations: &BTreeMap<String, String>) -> Vec<u8> {
+    let nothing =
+        RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
+    printed(("", digest, annotations), predicate_types::SIGNATURE, &nothing)
+}
+
+fn printed(
+    (name, digest, annotations): (&str, &Digest, &BTreeMap<String, String>),
+    predicate_type: &str,
+    predicate: &RawValue,
+) -> Vec<u8> {
     let digest = BTreeMap::from([(digest.algorithm().to_string(), digest.hex())]);
-    let printed = Printed {
+    let printed = PrintedStatement {
         statement_type: predicate_types::STATEMENT,
-        subject: [PrintedSubject { name, digest }],
+        subject: [PrintedSubject { name, digest, annotations }],
         predicate_type,
         predicate,
     };
     // Texts as values of fixed keys are always JSON.
     serde_json::to_vec(&printed).unwrap_or_default()
-}
-
-/// The statement that cosign 3 signs where nothing but a signature is wanted.
-pub fn signature_statement(digest: &Digest) -> Vec<u8> {
-    let nothing =
-        RawValue::from_string("{}".to_owned()).unwrap_or_else(|_| RawValue::NULL.to_owned());
-    statement("", digest, predicate_types::SIGNATURE, &nothing)
 }
 
 /// What a signature over a statement is over.

@@ -163,7 +163,7 @@ impl Signatory {
 
     /// A bundle that says that it is signed.
     pub(crate) fn bundle(&self, digest: Digest) -> Vec<u8> {
-        self.bundle_of(&signature_statement(&digest))
+        self.bundle_of(&signature_statement(&digest, &std::collections::BTreeMap::new()))
     }
 
     pub(crate) fn bundle_of(&self, statement: &[u8]) -> Vec<u8> {

@@ -32,7 +32,7 @@ impl InstallationArgs {
 const SERVER: &str = "Server options";
 
 /// Which server to ask.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct ServerArgs {
     /// The address of the server
     #[arg(
@@ -61,7 +61,7 @@ pub(crate) struct ServerArgs {
 }
 
 /// Whose certificates to trust.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct AuthorityArgs {
     /// Trust the certificate authorities in this PEM file, and no others
     #[arg(

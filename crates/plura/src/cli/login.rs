@@ -67,7 +67,7 @@ pub(crate) struct AddressArgs {
 }
 
 /// An address whose scheme may be left out.
-fn address(text: &str) -> Result<BaseUrl, String> {
+pub(crate) fn address(text: &str) -> Result<BaseUrl, String> {
     let whole = if text.contains("://") { text.to_owned() } else { with_scheme(text) };
     whole.parse().map_err(|_| {
         format!(

@@ -13,6 +13,7 @@ mod export;
 mod groups;
 mod health;
 mod image;
+mod image_name;
 mod init;
 mod installation;
 mod login;
@@ -21,8 +22,10 @@ mod member;
 mod project;
 mod registry;
 mod robot;
+mod signing;
 mod token;
 mod trust;
+mod trust_policy;
 mod user;
 
 use std::ffi::{OsStr, OsString};
@@ -42,11 +45,12 @@ pub(crate) use self::groups::{
 };
 pub(crate) use self::health::HealthArgs;
 pub(crate) use self::image::{
-    BadName, DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, WhichArgs,
+    DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ManifestArgs, WhichArgs,
 };
+pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
-pub(crate) use self::login::{LoginArgs, LogoutArgs, is_local};
+pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
 pub(crate) use self::project::{
@@ -56,8 +60,13 @@ pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };
+pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArgs, VerifyArgs};
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
 pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
+pub(crate) use self::trust_policy::{
+    PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, TrustKeyArgs,
+    TrustPolicyCommand, TrustRootCommand, TrustedArgs,
+};
 pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
 };
@@ -71,6 +80,7 @@ Examples:
   plura serve                       Run a registry on 127.0.0.1:5000
   plura login registry.example.com  Log in, for plura, docker, podman and others
   plura image inspect apps/web:1.0  What an image is, and what is about it
+  plura verify apps/web:1.0         Is it signed by those whom you trust?
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
@@ -115,6 +125,14 @@ pub(crate) enum Command {
     /// Look at images: configuration, history, layers, what belongs to them
     #[command(subcommand)]
     Image(ImageCommand),
+    /// Sign an image
+    Sign(SignArgs),
+
+    /// Sign a statement about an image: an SBOM, provenance, a verdict
+    Attest(AttestArgs),
+
+    /// Say whether an image is signed by those who are trusted
+    Verify(Box<VerifyArgs>),
 
     /// People who may log in
     #[command(subcommand)]
@@ -136,7 +154,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Member(MemberCommand),
 
-    /// Tokens of CI jobs and workloads that are accepted
+    /// Whom to trust: whose signatures count, and which tokens of CI jobs and workloads are accepted
     #[command(subcommand)]
     Trust(TrustCommand),
 

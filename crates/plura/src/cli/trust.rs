@@ -1,16 +1,28 @@
-//! `plura trust`: tokens of other systems that plura accepts, from CI jobs and workloads.
+//! `plura trust`: tokens of other systems that plura accepts, from CI jobs and workloads. Whose signatures
+//! count is in [`super::trust_policy`].
 
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{OutputArgs, Role, ServerArgs};
+use super::{OutputArgs, Role, ServerArgs, TrustKeyArgs, TrustPolicyCommand, TrustRootCommand};
 use crate::settings::PositiveSpan;
 
 /// What can be done about trust.
 #[derive(Debug, Subcommand)]
 pub(crate) enum TrustCommand {
-    /// List what is trusted
+    /// Whose signatures count, in which repositories
+    #[command(subcommand)]
+    Policy(TrustPolicyCommand),
+
+    /// Who vouches for the identities of signers
+    #[command(subcommand)]
+    Root(TrustRootCommand),
+
+    /// Make a pair of keys that signs and verifies
+    Key(TrustKeyArgs),
+
+    /// List whose tokens are trusted
     #[command(after_help = LIST_HELP)]
     List(TrustListArgs),
 
@@ -18,11 +30,11 @@ pub(crate) enum TrustCommand {
     #[command(after_help = ADD_HELP)]
     Add(Box<TrustAddArgs>),
 
-    /// Show what is trusted, with its conditions
+    /// Show whose tokens are trusted, with the conditions
     #[command(after_help = SHOW_HELP)]
     Show(TrustArgs),
 
-    /// Trust it no more
+    /// Trust the tokens no more
     #[command(after_help = REMOVE_HELP)]
     Remove(TrustArgs),
 }

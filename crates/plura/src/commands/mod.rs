@@ -3,6 +3,7 @@
 mod access;
 mod adopt;
 mod answers;
+mod attest;
 mod audit;
 mod backup;
 mod check;
@@ -19,12 +20,19 @@ mod init;
 mod login;
 mod man;
 mod member;
+mod policy_document;
 mod project;
 mod robot;
 mod serve;
+mod sign;
+mod target;
 mod token;
 mod trust;
+mod trust_key;
+mod trust_policy;
+mod trust_root;
 mod user;
+mod verify;
 mod version;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
@@ -43,6 +51,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
         Command::Image(command) => image::run(&command, printer),
+        Command::Sign(args) => sign::run(&args, printer),
+        Command::Attest(args) => attest::run(&args, printer),
+        Command::Verify(args) => verify::run(&args, printer),
         Command::User(command) => user::run(&command, printer),
         Command::Robot(command) => robot::run(&command, printer),
         Command::Token(command) => token::run(&command, printer),

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use reqwest::Method;
 use serde_json::{Map, Value, json};
 
-use super::answers;
+use super::{answers, trust_key, trust_policy, trust_root};
 use crate::api_client::{ApiClient, Ask, listed};
 use crate::cli::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
 use crate::exit::{ExitStatus, Hint};
@@ -54,6 +54,9 @@ pub(super) fn run(command: &TrustCommand, printer: &Printer) -> anyhow::Result<E
                 let note = format_args!("`{}` is trusted no more", args.name);
                 answers::done(&args.output, &answers::deleted(&args.name), note, printer)
             }
+            TrustCommand::Policy(command) => trust_policy::run(command, printer).await,
+            TrustCommand::Root(command) => trust_root::run(command, printer).await,
+            TrustCommand::Key(args) => trust_key::run(args, printer),
         }
     })
 }

@@ -47,6 +47,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-registry",
             "plura-adopt",
             "plura-policy",
+            "plura-trust",
             "plura-oci",
         ],
     ),

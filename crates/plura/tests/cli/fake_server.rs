@@ -14,6 +14,8 @@ pub(crate) struct Request {
     pub(crate) line: String,
     /// The header of that name, or nothing.
     pub(crate) authorization: String,
+    /// `X-Vault-Token` and `X-Vault-Namespace`, or nothing.
+    pub(crate) vault: (String, String),
     pub(crate) body: String,
 }
 
@@ -130,6 +132,8 @@ fn read(stream: &TcpStream) -> Request {
         match name.to_lowercase().as_str() {
             "content-length" => length = value.trim().parse().expect("a length"),
             "authorization" => value.trim().clone_into(&mut request.authorization),
+            "x-vault-token" => value.trim().clone_into(&mut request.vault.0),
+            "x-vault-namespace" => value.trim().clone_into(&mut request.vault.1),
             _ => {}
         }
     }

@@ -5,7 +5,7 @@ use insta::assert_snapshot;
 use crate::{Place, data};
 
 /// The help of a command, without the options that every command has.
-fn help(command: &str) -> String {
+pub(crate) fn help(command: &str) -> String {
     let words: Vec<&str> = command.split(' ').chain(["-h"]).collect();
     let text = data(Place::empty().plura(&words));
     let sections = text.trim_end().split("\n\n").filter(|section| {
@@ -691,22 +691,25 @@ fn members() {
 #[test]
 fn trust() {
     assert_snapshot!(help("trust"), @r"
-    Tokens of CI jobs and workloads that are accepted
+    Whom to trust: whose signatures count, and which tokens of CI jobs and workloads are accepted
 
     Usage: plura trust [OPTIONS] <COMMAND>
 
     Commands:
-      list    List what is trusted
+      policy  Whose signatures count, in which repositories
+      root    Who vouches for the identities of signers
+      key     Make a pair of keys that signs and verifies
+      list    List whose tokens are trusted
       add     Trust the tokens of an issuer that fulfil conditions
-      show    Show what is trusted, with its conditions
-      remove  Trust it no more
+      show    Show whose tokens are trusted, with the conditions
+      remove  Trust the tokens no more
       help    Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help  Print help
     ");
     assert_snapshot!(help("trust list"), @r"
-    List what is trusted
+    List whose tokens are trusted
 
     Usage: plura trust list [OPTIONS]
 
@@ -776,7 +779,7 @@ fn trust() {
       plura trust add github-main --file trust.json --replace
     "#);
     assert_snapshot!(help("trust show"), @r"
-    Show what is trusted, with its conditions
+    Show whose tokens are trusted, with the conditions
 
     Usage: plura trust show [OPTIONS] <NAME>
 
@@ -791,7 +794,7 @@ fn trust() {
       plura trust show github-main --json > trust.json     A file for `plura trust add --file`
     ");
     assert_snapshot!(help("trust remove"), @r"
-    Trust it no more
+    Trust the tokens no more
 
     Usage: plura trust remove [OPTIONS] <NAME>
 

@@ -13,6 +13,10 @@ mod man;
 mod process;
 mod projects;
 mod prompt;
+mod signing;
+mod transit;
+mod trust_help;
+mod trust_policies;
 mod usage;
 
 use std::io::Write;

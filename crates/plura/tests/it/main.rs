@@ -7,3 +7,4 @@ mod identities;
 mod images;
 mod operating;
 mod replicas;
+mod trust;

@@ -192,7 +192,8 @@ fn the_payload_is_cosigns_to_the_byte() {
 #[test]
 fn what_plura_signs_it_believes() {
     let (case, key) = (Case::of_key(), fixture_key());
-    let statement = signature_statement(&image());
+    let statement =
+        signature_statement(&image(), &[("stage".to_owned(), "test".to_owned())].into());
     let signature = key.sign(&statement_to_be_signed(&statement)).unwrap();
     let written = bundle(&statement, &signature, key.public_key());
     let fact = case.accepts(&Signature::from_bundle(&written).unwrap());
@@ -270,6 +271,24 @@ fn openssl_verifies_what_its_own_keys_sign_here() {
         let common = ["pkeyutl", "-verify", "-rawin", "-pubin", "-inkey", "key.pub"];
         let files = ["-in", "message", "-sigfile", "signature"];
         openssl(directory.path(), &[&common[..], &files, verify].concat());
+    }
+}
+
+#[test]
+fn keys_are_read_as_older_tools_write_them() {
+    for generate in [
+        &["ecparam", "-genkey", "-noout", "-name", "prime256v1", "-out", "key"][..],
+        &["ecparam", "-genkey", "-noout", "-name", "secp384r1", "-out", "key"],
+        &["genrsa", "-traditional", "-out", "key", "2048"],
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        openssl(directory.path(), generate);
+        let pem = std::fs::read_to_string(directory.path().join("key")).unwrap();
+        assert!(!pem.starts_with("-----BEGIN PRIVATE KEY"), "{pem}");
+        let key = PrivateKey::from_pem(&pem, None).unwrap();
+        assert!(key.public_key().verifies(b"hello", &key.sign(b"hello").unwrap()));
+        let again = PrivateKey::from_pem(&key.to_pem(), None).unwrap();
+        assert_eq!(again.public_key(), key.public_key());
     }
 }
 
