@@ -11,7 +11,8 @@ use plura_meta::{
 use plura_oci::{AttachmentKind, Digest, Reference, RepositoryName, Tag};
 use plura_registry::{Registry, SmallBlob};
 use plura_trust::{
-    MAX_SIGNATURES, Presented, Reason, Refusal, Statement, annotations, signature_identity,
+    MAX_SIGNATURES, PredicateKind, Presented, Reason, Refusal, Statement, annotations,
+    signature_identity,
 };
 
 use crate::{
@@ -57,6 +58,19 @@ pub(crate) struct Gathered {
     pub(crate) builds: Vec<Build>,
 }
 
+impl Gathered {
+    fn tells_of_a_build(&self) -> bool {
+        let signed =
+            self.presented.iter().filter_map(|presented| presented.signature.as_ref().ok());
+        let signed = signed.filter_map(|signature| signature.content.statement());
+        let bare = self.bare.iter().filter_map(|bare| match &bare.what {
+            Said::Statement(statement) => Some(&**statement),
+            Said::Of(_) => None,
+        });
+        signed.chain(bare).any(|statement| statement.kind() == PredicateKind::Provenance)
+    }
+}
+
 /// A statement that nobody signed.
 #[derive(Debug)]
 pub(crate) struct Bare {
@@ -80,6 +94,8 @@ struct Gathering<'a> {
     budget: u64,
     arrivals: BTreeMap<Digest, Timestamp>,
     candidates: Vec<Candidate>,
+    /// The subject itself.
+    view: View,
     found: Gathered,
 }
 
@@ -97,15 +113,23 @@ pub(crate) async fn gather(
     (id, repository): (RepositoryId, &RepositoryName),
     subject: Digest,
 ) -> Result<Gathered, Error> {
-    let (budget, found) = (MAX_BYTES, Gathered::default());
-    let (arrivals, candidates) = (BTreeMap::new(), Vec::new());
-    let mut all =
-        Gathering { registry, repository, id, subject, budget, arrivals, candidates, found };
+    let mut all = Gathering {
+        registry,
+        repository,
+        id,
+        subject,
+        budget: MAX_BYTES,
+        arrivals: BTreeMap::new(),
+        candidates: Vec::new(),
+        view: View::default(),
+        found: Gathered::default(),
+    };
     all.own().await?;
     all.tagged().await?;
     all.referrers().await?;
     all.read().await?;
     all.indexes().await?;
+    all.builds().await?;
     Ok(all.found)
 }
 
@@ -123,14 +147,25 @@ impl Gathering<'_> {
         let view = View::of(&stored.bytes);
         self.found.children = view.manifests().iter().map(|child| child.digest).collect();
         self.found.is_attached = view.subject.is_some() || Form::of_referrer(None, &view).is_some();
-        self.found.revision = self.revision(&view).await?;
+        self.view = view;
+        Ok(())
+    }
+
+    /// What is known of the build otherwise: asked only where something is said about it, since most
+    /// images are pushed without, and their configuration need not be read.
+    async fn builds(&mut self) -> Result<(), Error> {
+        if !self.found.tells_of_a_build() {
+            return Ok(());
+        }
+        self.found.revision = self.revision().await?;
         let mut connection = self.connection().await?;
         self.found.builds =
             build::list(&mut connection, self.id, &self.subject, MAX_BUILDS).await?;
         Ok(())
     }
 
-    async fn revision(&self, view: &View) -> Result<Option<String>, Error> {
+    async fn revision(&self) -> Result<Option<String>, Error> {
+        let view = &self.view;
         if let Some(revision) = view.annotation(REVISION) {
             return Ok(Some(revision.to_owned()));
         }

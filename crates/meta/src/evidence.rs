@@ -209,7 +209,8 @@ pub(crate) async fn forget(
     Ok(())
 }
 
-/// Asks for the evidence of those digests that are manifests of the repository to be gathered again.
+/// Asks for the evidence of those digests that are manifests of the repository, and of their children,
+/// to be gathered again.
 pub async fn ask<'d>(
     tx: &mut Tx,
     repository: RepositoryId,
@@ -218,9 +219,15 @@ pub async fn ask<'d>(
     const SQL: &str = "
         insert into evidence_review (repository_id, digest, asked, claimed_until)
         select manifest.repository_id, manifest.digest, 1, 0
-        from json_each($2) as wanted
-        join manifest on manifest.repository_id = $1 and manifest.digest = wanted.value
-        where true
+        from manifest
+        where manifest.repository_id = $1 and manifest.digest in (
+            select wanted.value from json_each($2) as wanted
+            union
+            select manifest_reference.digest from json_each($2) as wanted
+            join manifest as parent
+                on parent.repository_id = $1 and parent.digest = wanted.value
+            join manifest_reference on manifest_reference.manifest_id = parent.id
+        )
         on conflict (repository_id, digest) do update set asked = evidence_review.asked + 1";
     tx.query(SQL).bind(repository).bind(json_array(digests)).execute().await?;
     Ok(())

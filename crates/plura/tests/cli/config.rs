@@ -101,6 +101,9 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     grace = "24h"  # default
     keep_untagged = "30d"  # default
 
+    [evidence]
+    gather = true  # default
+
     [health]
     interval = "10s"  # default
     failures = 5  # PLURA_HEALTH__FAILURES
