@@ -223,10 +223,12 @@ pub async fn ask<'d>(
         where manifest.repository_id = $1 and manifest.digest in (
             select wanted.value from json_each($2) as wanted
             union
-            select manifest_reference.digest from json_each($2) as wanted
-            join manifest as parent
-                on parent.repository_id = $1 and parent.digest = wanted.value
-            join manifest_reference on manifest_reference.manifest_id = parent.id
+            select child.digest from manifest_reference as child
+            where child.manifest_id in (
+                select parent.id from manifest as parent
+                where parent.repository_id = $1
+                  and parent.digest in (select asked.value from json_each($2) as asked)
+            )
         )
         on conflict (repository_id, digest) do update set asked = evidence_review.asked + 1";
     tx.query(SQL).bind(repository).bind(json_array(digests)).execute().await?;
@@ -304,21 +306,25 @@ pub async fn begin_walk(tx: &mut Tx) -> Result<(), Error> {
 /// The next manifests of the walk, at most `limit`; nothing where there is no walk. The walk that has
 /// come to its end is over.
 pub async fn walk(tx: &mut Tx, limit: u32) -> Result<Option<Vec<Passed>>, Error> {
+    const POSITION: &str = "select manifest_id from evidence_walk";
     const NEXT: &str = "
         select manifest.id, manifest.repository_id, repository.name, manifest.digest, evidence.basis
-        from evidence_walk
-        join manifest on manifest.id > evidence_walk.manifest_id
+        from manifest
         join repository on repository.id = manifest.repository_id
         left join evidence on evidence.repository_id = manifest.repository_id
             and evidence.digest = manifest.digest
-        order by manifest.id limit $1";
+        where manifest.id > $1
+        order by manifest.id limit $2";
     const PASSED: &str = "update evidence_walk set manifest_id = $1";
     const OVER: &str = "delete from evidence_walk";
     type Row = (i64, RepositoryId, String, String, Option<String>);
-    let rows: Vec<Row> = tx.query_as(NEXT).bind(i64::from(limit)).fetch_all().await?;
+    let position: Option<i64> = tx.query_scalar(POSITION).fetch_optional().await?;
+    let Some(position) = position else { return Ok(None) };
+    let rows: Vec<Row> =
+        tx.query_as(NEXT).bind(position).bind(i64::from(limit)).fetch_all().await?;
     let Some((last, ..)) = rows.last() else {
-        let was_there = tx.query(OVER).execute().await? > 0;
-        return Ok(was_there.then(Vec::new));
+        tx.query(OVER).execute().await?;
+        return Ok(Some(Vec::new()));
     };
     tx.query(PASSED).bind(*last).execute().await?;
     let passed = |(_, repository, name, digest, basis): Row| {
@@ -338,7 +344,11 @@ pub async fn referrers(
 ) -> Result<Vec<Attached>, Error> {
     const SQL: &str = "
         select id, digest, artifact_type, pushed_at, bytes from manifest
-        where repository_id = $1 and subject = $2 and id > $3 order by id limit $4";
+        where id in (
+            select id from manifest
+            where repository_id = $1 and subject = $2 and id > $3 order by id limit $4
+        )
+        order by id";
     let rows: Vec<AttachedRow> = connection
         .query_as(SQL)
         .bind(repository)
