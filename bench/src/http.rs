@@ -166,7 +166,7 @@ impl Connection {
     fn write(&mut self, request: &Request<'_>) -> Result<()> {
         let stream = self.stream.as_mut().context("the connection is closed")?;
         let length: u64 = request.body.iter().map(|slice| slice.len() as u64).sum();
-        let mut head = request_head(request, self.authorization.as_deref(), length);
+        let mut head = request_head(request, self.port, self.authorization.as_deref(), length);
         let written = if length <= SMALL_BODY {
             request.body.iter().for_each(|slice| head.extend_from_slice(slice));
             stream.write_all(&head)
@@ -277,13 +277,19 @@ fn is_hang_up(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
 }
 
-fn request_head(request: &Request<'_>, authorization: Option<&str>, length: u64) -> Vec<u8> {
+fn request_head(
+    request: &Request<'_>,
+    port: u16,
+    authorization: Option<&str>,
+    length: u64,
+) -> Vec<u8> {
     let mut head = format!("{} {} HTTP/1.1\r\n", request.method, request.target);
     let mut line = |name: &str, value: &dyn Display| {
         // Writing to a string cannot fail.
         let _ = write!(head, "{name}: {value}\r\n");
     };
-    line("Host", &"127.0.0.1");
+    // Signed addresses of an object store are good for the host with its port.
+    line("Host", &format_args!("127.0.0.1:{port}"));
     for (name, value) in request.headers {
         line(name, value);
     }
@@ -320,10 +326,15 @@ mod tests {
 
     #[test]
     fn a_body_of_slices_is_sent_with_its_length() {
-        let expected =
-            "PUT /x HTTP/1.1\r\nHost: 127.0.0.1\r\nA: b\r\nContent-Length: 4\r\n\r\nabcd";
+        let expected = |port: u16| {
+            format!(
+                "PUT /x HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nA: b\r\nContent-Length: 4\r\n\r\nabcd"
+            )
+        };
+        // The ports that systems give out have five digits.
+        let length = expected(u16::MAX).len();
         let (port, server) =
-            answering(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", expected.len());
+            answering(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\nok", length);
         let request = Request {
             method: "PUT",
             target: "/x",
@@ -332,7 +343,7 @@ mod tests {
         };
         let response = Connection::open(port).unwrap().expect(201, &request).unwrap();
         assert_eq!(response.body, b"ok");
-        assert_eq!(String::from_utf8(server.join().unwrap()).unwrap(), expected);
+        assert_eq!(String::from_utf8(server.join().unwrap()).unwrap(), expected(port));
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use super::{Bench, rotated};
 use crate::content::{Content, mib};
 use crate::garage::Garage;
+use crate::http::{Connection, Request};
 use crate::peer::{Kind, Peer, REGISTRIES};
 use crate::report::{Report, Target};
 use crate::{as_f64, megabytes_per_second, parallel, physical, process, registry};
@@ -24,16 +25,22 @@ const UPLOADS: usize = 64;
 /// What plura may hold of parts in memory: the default of `storage.s3.upload_memory`.
 const UPLOAD_MEMORY_MIB: f64 = 256.0;
 
-/// What plura asks the object store by itself comes too seldom to be counted as a client's.
-const BY_ITSELF: [(&str, &str); 2] =
-    [("PLURA_HEALTH__INTERVAL", "1h"), ("PLURA_COLLECTION__INTERVAL", "1h")];
+/// What plura asks the object store by itself comes too seldom to be counted as a client's. Bytes pass
+/// through to this machine; whoever says to be another is sent to Garage, which shows what that can do.
+const SETTINGS: [(&str, &str); 5] = [
+    ("PLURA_HEALTH__INTERVAL", "1h"),
+    ("PLURA_COLLECTION__INTERVAL", "1h"),
+    ("PLURA_STORAGE__REDIRECT__ENABLED", "true"),
+    ("PLURA_STORAGE__REDIRECT__STREAM_TO", r#"["127.0.0.1/32"]"#),
+    ("PLURA_SERVER__TRUSTED_PROXIES", r#"["127.0.0.1/32"]"#),
+];
 
 pub(super) fn run(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let garage = Garage::start(&bench.launcher)?;
     let mut peers = Vec::new();
     for kind in REGISTRIES {
         garage.bucket(kind.name())?;
-        peers.push(bench.launcher.start_on_bucket(kind, (&garage, kind.name()), &BY_ITSELF)?);
+        peers.push(bench.launcher.start_on_bucket(kind, (&garage, kind.name()), &SETTINGS)?);
     }
     for peer in &peers {
         let content = Content::new(&bench.noise, mib(16))?;
@@ -84,7 +91,7 @@ fn push(
 fn pull(report: &mut Report, garage: &Garage, peer: &Peer, content: &Content) -> Result<()> {
     let target = format!("/v2/{REPOSITORY}/blobs/{}", content.digest);
     let mut connection = peer.connect()?;
-    let fetch = |connection: &mut crate::http::Connection| {
+    let fetch = |connection: &mut Connection| {
         let length = connection.download(&target, |_| ())?;
         ensure!(length == content.size(), "{length} bytes instead of {}", content.size());
         Ok(())
@@ -92,11 +99,39 @@ fn pull(report: &mut Report, garage: &Garage, peer: &Peer, content: &Content) ->
     // Untimed: the first read of the object store's files measures the disk.
     fetch(&mut connection)?;
     let before = garage.requests()?;
+    let (cpu, store_cpu) = (process::cpu_seconds(peer.pid())?, process::cpu_seconds(garage.pid())?);
     let started = Instant::now();
     fetch(&mut connection)?;
     let rate = megabytes_per_second(content.size(), started.elapsed());
-    report.record("pull, passing through", "MB/s", peer.kind.name(), rate);
+    let (name, gib) = (peer.kind.name(), as_f64(content.size()) / as_f64(mib(1024)));
+    report.record("pull, passing through", "MB/s", name, rate);
+    let cpu = process::cpu_seconds(peer.pid())? - cpu;
+    report.record("pull, passing through, server CPU", "s/GiB", name, cpu / gib);
+    let store_cpu = process::cpu_seconds(garage.pid())? - store_cpu;
+    report.record("pull, passing through, Garage's CPU", "s/GiB", name, store_cpu / gib);
     count(report, "requests per pull", peer, &before, &garage.requests()?);
+    if peer.kind == Kind::Plura { pull_from_garage(report, peer, content) } else { Ok(()) }
+}
+
+/// The same bytes from Garage itself, at the address that clients are sent to: no registry that lets
+/// them pass through can be faster.
+fn pull_from_garage(report: &mut Report, peer: &Peer, content: &Content) -> Result<()> {
+    let target = format!("/v2/{REPOSITORY}/blobs/{}", content.digest);
+    let headers = &[("X-Forwarded-For", "192.0.2.1")];
+    let request = Request { method: "GET", target: &target, headers, ..Request::default() };
+    let answer = peer.connect()?.expect(307, &request)?;
+    let location = answer.head.header("location").context("a redirect says where to")?;
+    let (authority, target) = location
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .context("the address of Garage")?;
+    let (_, port) = authority.rsplit_once(':').context("a port")?;
+    let mut connection = Connection::open(port.parse()?)?;
+    let started = Instant::now();
+    let length = connection.download(&format!("/{target}"), |_| ())?;
+    ensure!(length == content.size(), "{length} bytes instead of {}", content.size());
+    let rate = megabytes_per_second(content.size(), started.elapsed());
+    report.record("pull, from Garage itself", "MB/s", peer.kind.name(), rate);
     Ok(())
 }
 
