@@ -216,23 +216,8 @@ async fn a_run_that_the_object_store_or_a_crash_ends_is_run_again() {
     }
     assert_eq!(store.rows("tag").await, [""; 0]);
     for after in [1, 50, 150] {
-        let (registry, request) = (store.registry().clone(), request(&store));
-        let mut steps = 0;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let mut stop = Some(stop);
-        let mut progress = move |_: &AdoptReport| {
-            steps += 1;
-            if steps == after {
-                drop(stop.take());
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = stopped => {}
-            report = registry.adopt(request, &mut progress) => { report.unwrap(); }
-        }
-        drop(registry);
-        store.crash().await;
+        let request = request(&store);
+        store.crash_while_adopting(request, after).await;
     }
     let report = run(&store, request(&store)).await;
     assert_eq!((report.found.tags, report.lost), (60, 0));

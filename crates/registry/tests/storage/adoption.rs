@@ -235,23 +235,7 @@ async fn an_interrupted_run_goes_on() {
     let mut store = Store::new(settings()).await;
     for after in [1, 300, 700] {
         // Who stops listening stops the scan; what was not committed is not there.
-        let (registry, request) = (store.registry().clone(), distribution(&tree));
-        let mut steps = 0;
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-        let mut stop = Some(stop);
-        let mut progress = move |_: &AdoptReport| {
-            steps += 1;
-            if steps == after {
-                drop(stop.take());
-            }
-        };
-        tokio::select! {
-            biased;
-            _ = stopped => {}
-            report = registry.adopt(request, &mut progress) => { report.unwrap(); }
-        }
-        drop(registry);
-        store.crash().await;
+        store.crash_while_adopting(distribution(&tree), after).await;
     }
     let report = run(store.registry(), distribution(&tree)).await;
     assert_eq!((report.found.tags, report.lost), (400, 0));

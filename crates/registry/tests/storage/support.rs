@@ -11,8 +11,9 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use plura_oci::Digest;
 use plura_registry::{
-    CheckOptions, CheckReport, CollectReport, CollectRequest, DatabaseServer, Error, Finding,
-    FindingKind, KeepUntagged, Opened, PushedManifest, PutManifest, Registry, Settings, Timestamp,
+    AdoptReport, AdoptRequest, CheckOptions, CheckReport, CollectReport, CollectRequest,
+    DatabaseServer, Error, Finding, FindingKind, KeepUntagged, Opened, PushedManifest, PutManifest,
+    Registry, Settings, Timestamp,
 };
 use plura_testkit::postgres::{Database, Postgres};
 use tempfile::TempDir;
@@ -172,6 +173,27 @@ impl Store {
         drop(self.registry.take());
         self.pass_time().await;
         self.reopen().await;
+    }
+
+    /// Stops listening to an adoption after so many reports, which stops its scan, and crashes.
+    pub(crate) async fn crash_while_adopting(&mut self, request: AdoptRequest, after: usize) {
+        let registry = self.registry().clone();
+        let mut steps = 0;
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let mut stop = Some(stop);
+        let mut progress = move |_: &AdoptReport| {
+            steps += 1;
+            if steps == after {
+                drop(stop.take());
+            }
+        };
+        tokio::select! {
+            biased;
+            _ = stopped => {}
+            report = registry.adopt(request, &mut progress) => { report.unwrap(); }
+        }
+        drop(registry);
+        self.crash().await;
     }
 
     /// As it is when some time has passed after a process died: what it held alone is free.
