@@ -30,6 +30,8 @@ impl Place {
             ("PLURA_STORAGE__S3__ACCESS_KEY", S3::ACCESS_KEY),
             ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY),
             ("PLURA_COLLECTION__ENABLED", "false"),
+            // What reads on its own account is not counted among the requests.
+            ("PLURA_EVIDENCE__GATHER", "false"),
         ];
         let builder = Server::builder(binary());
         Self::on(
