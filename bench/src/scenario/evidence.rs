@@ -61,19 +61,19 @@ fn verify(bench: &Bench, report: &mut Report) -> Result<()> {
     verdicts(report, &mut connection, "one signature of a key", key, 2.0)?;
 
     // The bundle is about the same image; its key is in no policy, its identity is.
-    put_bundle(&mut connection, &digest)?;
-    send_json(&mut connection, ("PUT", "/api/v1/trust-root"), made::ROOT)?;
+    put_bundle(&mut connection, REPOSITORY, &digest)?;
+    send_json(&mut connection, ("PUT", "/api/v1/trust-root", 200), made::ROOT)?;
     let identity = json!({ "identities": [
         { "name": "ci", "issuer": made::ISSUER, "subject": made::WORKFLOW },
     ] });
     verdicts(report, &mut connection, "one signature of an identity", identity, 10.0)
 }
 
-fn put_bundle(connection: &mut Connection, subject: &str) -> Result<()> {
+fn put_bundle(connection: &mut Connection, repository: &str, subject: &str) -> Result<()> {
     const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
     let digest = digest_of(made::BUNDLE);
-    push_bytes(connection, REPOSITORY, &digest, made::BUNDLE)?;
-    push_bytes(connection, REPOSITORY, &digest_of(b"{}"), b"{}")?;
+    push_bytes(connection, repository, &digest, made::BUNDLE)?;
+    push_bytes(connection, repository, &digest_of(b"{}"), b"{}")?;
     let manifest = json!({
         "schemaVersion": 2, "mediaType": MANIFEST_TYPE, "artifactType": BUNDLE,
         "config": { "mediaType": "application/vnd.oci.empty.v1+json",
@@ -82,7 +82,7 @@ fn put_bundle(connection: &mut Connection, subject: &str) -> Result<()> {
         "subject": { "mediaType": MANIFEST_TYPE, "digest": subject, "size": made::IMAGE.len() },
     })
     .to_string();
-    put_manifest(connection, REPOSITORY, &digest_of(manifest.as_bytes()), manifest.as_bytes())
+    put_manifest(connection, repository, &digest_of(manifest.as_bytes()), manifest.as_bytes())
 }
 
 fn verdicts(
@@ -99,7 +99,7 @@ fn verdicts(
     let mut times = Vec::with_capacity(VERIFICATIONS);
     for _ in 0..VERIFICATIONS {
         let started = Instant::now();
-        let answer = send_json(connection, ("POST", &target), body.as_bytes())?;
+        let answer = send_json(connection, ("POST", &target, 200), body.as_bytes())?;
         times.push(milliseconds(started.elapsed()));
         let verdict: Value = serde_json::from_slice(&answer.body)?;
         ensure!(verdict["verified"] == true, "{case} is not verified: {verdict}");
@@ -111,18 +111,15 @@ fn verdicts(
     Ok(())
 }
 
-/// What is kept, of one of many.
+/// What is kept of some among many.
 fn ask(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let large = bench.large_store()?;
     let peer = large.start(&bench.launcher)?;
-    let started = Instant::now();
-    while waiting(&peer)? > 0 {
-        ensure!(started.elapsed() < GATHERED, "the evidence is not gathered");
-        std::thread::sleep(Duration::from_millis(200));
-    }
     let mut connection = peer.connect()?;
     let case = format!("asking what is known, {} manifests stored", large.stored);
     let step = (large.stored / QUESTIONS).max(1);
+    say_something(&mut connection, (0..large.stored).step_by(step))?;
+    gathered(&peer)?;
     for _ in 0..bench.rounds {
         let mut times = Vec::with_capacity(QUESTIONS);
         for number in (0..large.stored).step_by(step) {
@@ -141,6 +138,27 @@ fn ask(bench: &mut Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
+/// A signature for each of those images, so that there is something to know: that it is about another.
+fn say_something(connection: &mut Connection, numbers: impl Iterator<Item = usize>) -> Result<()> {
+    for number in numbers {
+        let target = format!("/v2/{TAGGED}/manifests/{}", tag(number));
+        let request = Request { method: "HEAD", target: &target, ..Request::default() };
+        let head = connection.expect(200, &request)?;
+        let digest = head.head.header("docker-content-digest").context("a manifest has no digest")?;
+        put_bundle(connection, TAGGED, digest)?;
+    }
+    Ok(())
+}
+
+fn gathered(peer: &Peer) -> Result<()> {
+    let started = Instant::now();
+    while waiting(peer)? > 0 {
+        ensure!(started.elapsed() < GATHERED, "the evidence is not gathered");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    Ok(())
+}
+
 /// How many manifests wait, as the server counts them.
 fn waiting(peer: &Peer) -> Result<u64> {
     let request = Request { method: "GET", target: "/metrics", ..Request::default() };
@@ -153,36 +171,59 @@ fn waiting(peer: &Peer) -> Result<u64> {
     }
 }
 
-/// Small images, pushed by 8 clients while evidence is gathered, and while it is not.
+/// What is pushed by 8 clients while evidence is gathered, and while it is not.
 fn push(bench: &Bench, report: &mut Report) -> Result<()> {
-    const CASE: &str = "small pushes, 8 clients";
+    let images: Vec<_> = (0..bench.scale.small_pushes).map(|_| Image::unique(4096)).collect();
+    pushes(bench, report, "small pushes, 8 clients", images.len(), |number, connection| {
+        push_image(connection, REPOSITORY, &images[number])
+    })?;
+    // The same signed image, each time into another repository, where it is verified anew.
+    let digest = digest_of(made::IMAGE);
+    let (payload, signatures) = (digest_of(made::PAYLOAD), digest.replace(':', "-") + ".sig");
+    pushes(bench, report, "signed pushes, 8 clients", images.len(), |number, connection| {
+        let repository = format!("{REPOSITORY}-{number}");
+        put_manifest(connection, &repository, "v1", made::IMAGE)?;
+        push_bytes(connection, &repository, &payload, made::PAYLOAD)?;
+        put_manifest(connection, &repository, &signatures, made::SIGNATURES)
+    })
+}
+
+fn pushes(
+    bench: &Bench,
+    report: &mut Report,
+    case: &str,
+    count: usize,
+    push: impl Fn(usize, &mut Connection) -> Result<()> + Sync,
+) -> Result<()> {
     const UNIT: &str = "pushes/s";
+    let policy = json!({
+        "name": "bench", "repositories": ["**"], "keys": [{ "name": "release", "pem": made::KEY }],
+    })
+    .to_string();
     for round in 0..bench.rounds {
         for column in rotated(&[SUBJECT, WITHOUT_EVIDENCE], round) {
             let gather = if *column == SUBJECT { "true" } else { "false" };
-            let gather = ("PLURA_EVIDENCE__GATHER", gather);
+            let settings = [("PLURA_EVIDENCE__GATHER", gather), ("PLURA_REGISTRY__SPARSE", "all")];
             let directory = bench.launcher.temporary()?;
-            let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &[gather])?;
-            let images: Vec<_> =
-                (0..bench.scale.small_pushes).map(|_| Image::unique(4096)).collect();
+            let peer = bench.launcher.start_on(Kind::Plura, directory.path(), &settings)?;
+            let target = ("PUT", "/api/v1/trust-policies/bench", 201);
+            send_json(&mut peer.connect()?, target, policy.as_bytes())?;
             physical::settle(0)?;
-            let elapsed = parallel::for_each(&peer, 8, images.len(), |number, connection| {
-                push_image(connection, REPOSITORY, &images[number])
-            })?;
-            let rate = as_f64(images.len() as u64) / elapsed.as_secs_f64();
-            report.record(CASE, UNIT, column, rate);
+            let elapsed = parallel::for_each(&peer, 8, count, &push)?;
+            let rate = as_f64(count as u64) / elapsed.as_secs_f64();
+            report.record(case, UNIT, column, rate);
         }
     }
     let peer = WITHOUT_EVIDENCE;
-    report.target(CASE, UNIT, Target::AtLeast { peer, factor: 0.95 });
+    report.target(case, UNIT, Target::AtLeast { peer, factor: 0.95 });
     Ok(())
 }
 
 fn send_json(
     connection: &mut Connection,
-    (method, target): (&str, &str),
+    (method, target, status): (&str, &str, u16),
     body: &[u8],
 ) -> Result<Response> {
     let headers = &[("Content-Type", "application/json")];
-    connection.expect(200, &Request { method, target, headers, body: &[body] })
+    connection.expect(status, &Request { method, target, headers, body: &[body] })
 }

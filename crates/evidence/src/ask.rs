@@ -14,7 +14,7 @@ use plura_trust::{PolicyDocument, Question, TrustPolicy, Verdict, judge};
 use crate::{
     Error, Evidence, ManifestEvidence,
     decide::decide,
-    gather::{gather, instant},
+    gather::{Gathered, gather, instant},
     trusted::Trusted,
 };
 
@@ -47,6 +47,10 @@ impl Evidence {
         let known = self.known(repository, reference).await?;
         if let Some(current) = current(&known, &trusted.basis(repository), Timestamp::now()) {
             return Ok(current);
+        }
+        if is_nothing_said(&known) {
+            let nothing = Gathered::default();
+            return Ok(decide(repository, known.digest, &nothing, &[], &trusted).0);
         }
         let renewed = self.find_out(repository, &known, &trusted).await?;
         let evidence = renewed.evidence.clone();
@@ -151,6 +155,9 @@ impl Evidence {
         if let Some(current) = current(&known, &trusted.basis(repository), Timestamp::now()) {
             return Ok(Some(current));
         }
+        if is_nothing_said(&known) {
+            return Ok(None);
+        }
         Ok(Some(self.look_into(repository, &known, trusted, depth).await?.evidence))
     }
 
@@ -181,6 +188,11 @@ impl Evidence {
         }
         Ok(())
     }
+}
+
+/// Whether nobody has said anything about it, which would have asked for a review.
+fn is_nothing_said(known: &Known) -> bool {
+    known.kept.is_none() && known.asked.is_none()
 }
 
 /// What is known, if it still holds.

@@ -8,7 +8,7 @@ use plura_meta::{
     evidence::{self, Attached},
     manifest,
 };
-use plura_oci::{AttachmentKind, Digest, Reference, RepositoryName, Tag};
+use plura_oci::{AttachmentKind, Digest, Reference, RepositoryName};
 use plura_registry::{Registry, SmallBlob};
 use plura_trust::{
     MAX_SIGNATURES, PredicateKind, Presented, Reason, Refusal, Statement, annotations,
@@ -124,11 +124,16 @@ pub(crate) async fn gather(
         view: View::default(),
         found: Gathered::default(),
     };
-    all.own().await?;
-    all.tagged().await?;
-    all.referrers().await?;
+    let mut connection = registry.database().read().await?;
+    all.own(&mut connection).await?;
+    all.tagged(&mut connection).await?;
+    all.referrers(&mut connection).await?;
+    let indexes = all.indexes(&mut connection).await?;
+    drop(connection);
     all.read().await?;
-    all.indexes().await?;
+    for index in &indexes {
+        all.attestations_in(index).await?;
+    }
     all.builds().await?;
     Ok(all.found)
 }
@@ -139,10 +144,9 @@ impl Gathering<'_> {
     }
 
     /// What the manifest says itself.
-    async fn own(&mut self) -> Result<(), Error> {
+    async fn own(&mut self, connection: &mut Connection) -> Result<(), Error> {
         let reference = Reference::Digest(self.subject);
-        let stored =
-            manifest::find(&mut self.connection().await?, self.repository, &reference).await?;
+        let stored = manifest::find(connection, self.repository, &reference).await?;
         let stored = stored.ok_or(Error::ManifestUnknown(reference))?;
         let view = View::of(&stored.bytes);
         self.found.children = view.manifests().iter().map(|child| child.digest).collect();
@@ -180,33 +184,30 @@ impl Gathering<'_> {
     }
 
     /// What stands under the tags of the manifest's name.
-    async fn tagged(&mut self) -> Result<(), Error> {
-        let mut connection = self.connection().await?;
-        let arrivals = evidence::arrivals(&mut connection, self.id, &self.subject).await?;
+    async fn tagged(&mut self, connection: &mut Connection) -> Result<(), Error> {
+        let attached = evidence::attached(connection, self.id, &self.subject).await?;
+        if attached.is_empty() {
+            return Ok(());
+        }
+        let arrivals = evidence::arrivals(connection, self.id, &self.subject).await?;
         self.arrivals = arrivals.into_iter().collect();
-        drop(connection);
-        for (kind, form) in [
-            (AttachmentKind::Signatures, Form::SimpleSigning),
-            (AttachmentKind::Attestations, Form::Attestations),
-            (AttachmentKind::Sbom, Form::Sbom),
-        ] {
-            let Some(tag) = Tag::of_attachment(&self.subject, kind) else { continue };
-            let attached = evidence::tagged(&mut self.connection().await?, self.id, &tag).await?;
-            if let Some(attached) = attached {
-                self.note(form, tag.as_str(), &attached);
-            }
+        for (tag, attached) in &attached {
+            let Some(attachment) = tag.attachment() else { continue };
+            let form = match attachment.kind {
+                AttachmentKind::Signatures => Form::SimpleSigning,
+                AttachmentKind::Attestations => Form::Attestations,
+                AttachmentKind::Sbom => Form::Sbom,
+            };
+            self.note(form, tag.as_str(), attached);
         }
         Ok(())
     }
 
     /// What names the manifest as its subject.
-    async fn referrers(&mut self) -> Result<(), Error> {
+    async fn referrers(&mut self, connection: &mut Connection) -> Result<(), Error> {
         let (mut after, mut seen) = (0, 0);
         loop {
-            let mut connection = self.connection().await?;
-            let page =
-                evidence::referrers(&mut connection, self.id, &self.subject, after, PAGE).await?;
-            drop(connection);
+            let page = evidence::referrers(connection, self.id, &self.subject, after, PAGE).await?;
             let Some(last) = page.last() else { return Ok(()) };
             after = last.id;
             for attached in &page {
@@ -221,27 +222,28 @@ impl Gathering<'_> {
                 self.too_much(last);
                 return Ok(());
             }
+            if page.len() < PAGE as usize {
+                return Ok(());
+            }
         }
     }
 
-    /// The indexes that it is a child of, and what they have about it.
-    async fn indexes(&mut self) -> Result<(), Error> {
-        let mut connection = self.connection().await?;
+    /// The indexes that it is a child of.
+    async fn indexes(&mut self, connection: &mut Connection) -> Result<Vec<View>, Error> {
         let digests =
-            manifest::referencing(&mut connection, self.id, &self.subject, MAX_INDEXES).await?;
-        drop(connection);
+            manifest::referencing(connection, self.id, &self.subject, MAX_INDEXES).await?;
+        let mut indexes = Vec::new();
         for digest in digests {
             let reference = Reference::Digest(digest);
-            let found =
-                manifest::find(&mut self.connection().await?, self.repository, &reference).await?;
+            let found = manifest::find(connection, self.repository, &reference).await?;
             let Some(found) = found else { continue };
             let view = View::of(&found.bytes);
             if view.manifests().iter().any(|child| child.digest == self.subject) {
                 self.found.indexes.push(digest);
-                self.attestations_in(&view).await?;
+                indexes.push(view);
             }
         }
-        Ok(())
+        Ok(indexes)
     }
 
     /// The statements that `BuildKit` puts beside an image in its index.

@@ -124,7 +124,9 @@ impl Evidence {
             let Some(passed) = evidence::walk(tx, STEP).await? else { return Ok(false) };
             let mut stale: BTreeMap<RepositoryId, Vec<_>> = BTreeMap::new();
             for one in passed {
-                if one.basis.as_deref() != Some(trusted.basis(&one.name).as_str()) {
+                // Of what has no evidence nothing is said, or it is asked for already.
+                let Some(basis) = one.basis else { continue };
+                if basis != trusted.basis(&one.name) {
                     stale.entry(one.repository).or_default().push(one.digest);
                 }
             }

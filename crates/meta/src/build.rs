@@ -3,7 +3,7 @@
 use plura_oci::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::{Connection, Error, RepositoryId, Timestamp, Tx};
+use crate::{Connection, Error, RepositoryId, Timestamp, Tx, evidence};
 
 /// A run of a build, as the issuer of its token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
@@ -16,7 +16,8 @@ pub struct Build {
     pub run: String,
 }
 
-/// Notes that the build pushed the manifest. Builds that can be repeated may all push the same.
+/// Notes that the build pushed the manifest. Builds that can be repeated may all push the same; what is
+/// said about it already is then compared with one more of them.
 pub async fn note(
     tx: &mut Tx,
     repository: RepositoryId,
@@ -28,7 +29,8 @@ pub async fn note(
         insert into manifest_build (repository_id, digest, source, revision, run, pushed_at)
         values ($1, $2, $3, $4, $5, $6)
         on conflict (repository_id, digest, source, revision, run) do nothing";
-    tx.query(SQL)
+    let noted = tx
+        .query(SQL)
         .bind(repository)
         .bind(digest.to_string())
         .bind(&build.source)
@@ -37,7 +39,7 @@ pub async fn note(
         .bind(now)
         .execute()
         .await?;
-    Ok(())
+    if noted == 0 { Ok(()) } else { evidence::ask_again(tx, repository, digest).await }
 }
 
 /// The builds that pushed the manifest, the first of them first; at most `limit`.

@@ -304,7 +304,9 @@ where
 }
 
 /// A set of digests as one parameter: a JSON array, unrolled by the database.
-pub(crate) fn json_array<'d>(digests: impl IntoIterator<Item = &'d plura_oci::Digest>) -> String {
-    let quoted = digests.into_iter().map(|digest| format!("\"{digest}\""));
+pub(crate) fn json_array<'d, T: fmt::Display + 'd>(
+    items: impl IntoIterator<Item = &'d T>,
+) -> String {
+    let quoted = items.into_iter().map(|item| format!("\"{item}\""));
     format!("[{}]", quoted.collect::<Vec<_>>().join(","))
 }

@@ -1,9 +1,11 @@
 //! What is known of manifests, and which of it is to be found out again.
 //!
 //! Whoever changes what a repository has about a manifest asks for a review of its evidence, in the same
-//! transaction: [`crate::manifest`] and [`crate::tag`] do, so that nothing can be forgotten.
+//! transaction: [`crate::manifest`] and [`crate::tag`] do, so that nothing can be forgotten. Most
+//! manifests come before anything is said about them, and of many nothing ever is: these have neither
+//! evidence nor a review, and cost nothing.
 
-use plura_oci::{Digest, Reference, RepositoryName, Tag};
+use plura_oci::{AttachmentKind, Digest, Reference, RepositoryName, Tag};
 
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
@@ -17,7 +19,7 @@ pub struct Known {
     pub repository: RepositoryId,
     /// Its digest.
     pub digest: Digest,
-    /// What was found out.
+    /// What was found out. Where there is neither this nor a review, nothing is said about it.
     pub kept: Option<Kept>,
     /// The review that is asked for, by its count.
     pub asked: Option<i64>,
@@ -235,6 +237,71 @@ pub async fn ask<'d>(
     Ok(())
 }
 
+/// Asks for the evidence that a manifest which has just come calls for: of its subject, of its children,
+/// and of itself if something is said about it already.
+pub(crate) async fn arrived(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+    subject: Option<&Digest>,
+) -> Result<(), Error> {
+    const SQL: &str = "
+        insert into evidence_review (repository_id, digest, asked, claimed_until)
+        select manifest.repository_id, manifest.digest, 1, 0
+        from manifest
+        where manifest.repository_id = $1 and manifest.digest in (
+            select child.digest from manifest_reference as child
+            where child.manifest_id = (
+                select parent.id from manifest as parent
+                where parent.repository_id = $1 and parent.digest = $2
+            )
+            union select cast($3 as text)
+            union select cast($2 as text)
+            where exists (
+                    select 1 from manifest as referrer
+                    where referrer.repository_id = $1 and referrer.subject = $2
+                )
+                or exists (
+                    select 1 from manifest_reference as parent
+                    where parent.repository_id = $1 and parent.digest = $2
+                )
+                or exists (
+                    select 1 from tag
+                    where tag.repository_id = $1
+                      and tag.name in (select name.value from json_each($4) as name)
+                )
+        )
+        on conflict (repository_id, digest) do update set asked = evidence_review.asked + 1";
+    tx.query(SQL)
+        .bind(repository)
+        .bind(digest.to_string())
+        .bind(subject.map(ToString::to_string))
+        .bind(json_array(&attachments(digest)))
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// Asks for the evidence of a manifest to be gathered again, if there is some.
+pub(crate) async fn ask_again(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<(), Error> {
+    const SQL: &str = "
+        insert into evidence_review (repository_id, digest, asked, claimed_until)
+        select repository_id, digest, 1, 0 from evidence
+        where repository_id = $1 and digest = $2
+        on conflict (repository_id, digest) do update set asked = evidence_review.asked + 1";
+    tx.query(SQL).bind(repository).bind(digest.to_string()).execute().await?;
+    Ok(())
+}
+
+/// The tags under which something about a manifest stands.
+fn attachments(subject: &Digest) -> Vec<Tag> {
+    AttachmentKind::ALL.iter().filter_map(|kind| Tag::of_attachment(subject, *kind)).collect()
+}
+
 /// Reviews that wait, whoever has taken them; at most `limit`.
 pub async fn waiting(connection: &mut Connection, limit: u32) -> Result<Vec<Review>, Error> {
     const SQL: &str = "
@@ -366,15 +433,44 @@ pub async fn tagged(
     repository: RepositoryId,
     tag: &Tag,
 ) -> Result<Option<Attached>, Error> {
+    Ok(all_tagged(connection, repository, &[tag.clone()])
+        .await?
+        .pop()
+        .map(|(_, attached)| attached))
+}
+
+/// What stands under tags of the subject's name, by tag.
+pub async fn attached(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    subject: &Digest,
+) -> Result<Vec<(Tag, Attached)>, Error> {
+    all_tagged(connection, repository, &attachments(subject)).await
+}
+
+async fn all_tagged(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    tags: &[Tag],
+) -> Result<Vec<(Tag, Attached)>, Error> {
     const SQL: &str = "
-        select manifest.id, manifest.digest, manifest.artifact_type, manifest.pushed_at,
+        select tag.name, manifest.id, manifest.digest, manifest.artifact_type, manifest.pushed_at,
             manifest.bytes
         from tag
         join manifest on manifest.repository_id = tag.repository_id and manifest.digest = tag.digest
-        where tag.repository_id = $1 and tag.name = $2";
-    let row: Option<AttachedRow> =
-        connection.query_as(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
-    row.map(TryInto::try_into).transpose()
+        where tag.repository_id = $1 and tag.name in (select name.value from json_each($2) as name)
+        order by tag.name";
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        name: String,
+        #[sqlx(flatten)]
+        attached: AttachedRow,
+    }
+    let rows: Vec<Row> =
+        connection.query_as(SQL).bind(repository).bind(json_array(tags)).fetch_all().await?;
+    rows.into_iter()
+        .map(|row| Ok((parse("tag.name", &row.name)?, row.attached.try_into()?)))
+        .collect()
 }
 
 /// Notes when signatures under a tag of the subject's name came; those that are noted stay as they are.

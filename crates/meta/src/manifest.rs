@@ -188,8 +188,7 @@ pub async fn insert(
         .await?;
     let Some(id) = id else { return Ok(false) };
     insert_references(tx, id, repository, &manifest.references).await?;
-    let about = [Some(&manifest.digest), manifest.subject.as_ref()];
-    evidence::ask(tx, repository, about.into_iter().flatten()).await?;
+    evidence::arrived(tx, repository, &manifest.digest, manifest.subject.as_ref()).await?;
     Ok(true)
 }
 

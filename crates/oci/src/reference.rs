@@ -68,7 +68,8 @@ pub enum AttachmentKind {
 }
 
 impl AttachmentKind {
-    const ALL: [Self; 3] = [Self::Signatures, Self::Attestations, Self::Sbom];
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Signatures, Self::Attestations, Self::Sbom];
 
     /// The end of its tag.
     pub fn as_str(self) -> &'static str {

@@ -53,3 +53,6 @@ create table manifest_build (
     pushed_at bigint not null,
     primary key (repository_id, digest, source, revision, run)
 );
+
+insert into evidence_review (repository_id, digest, asked, claimed_until)
+select repository_id, digest, 1, 0 from manifest;

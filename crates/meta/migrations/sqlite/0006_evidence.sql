@@ -63,3 +63,7 @@ create table manifest_build (
     pushed_at bigint not null,
     primary key (repository_id, digest, source, revision, run)
 ) without rowid;
+
+-- What was pushed before is looked at once: something may be said about it.
+insert into evidence_review (repository_id, digest, asked, claimed_until)
+select repository_id, digest, 1, 0 from manifest;
