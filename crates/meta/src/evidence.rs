@@ -237,8 +237,8 @@ pub async fn ask<'d>(
     Ok(())
 }
 
-/// Asks for the evidence that a manifest which has just come calls for: of its subject, of its children,
-/// and of itself if something is said about it already.
+/// Asks for the evidence that a manifest which has just come calls for: of its subject, of the children of
+/// both, and of itself if something is said about it already.
 pub(crate) async fn arrived(
     tx: &mut Tx,
     repository: RepositoryId,
@@ -251,9 +251,9 @@ pub(crate) async fn arrived(
         from manifest
         where manifest.repository_id = $1 and manifest.digest in (
             select child.digest from manifest_reference as child
-            where child.manifest_id = (
+            where child.manifest_id in (
                 select parent.id from manifest as parent
-                where parent.repository_id = $1 and parent.digest = $2
+                where parent.repository_id = $1 and parent.digest in ($2, $3)
             )
             union select cast($3 as text)
             union select cast($2 as text)

@@ -5,7 +5,7 @@ use plura_evidence::{Error, Origin};
 use plura_oci::{Digest, Reference};
 use plura_trust::Reason;
 
-use crate::support::{Installation, Signatory, policy, repository};
+use crate::support::{Installation, Signatory, policy, provenance, repository};
 
 #[tokio::test]
 async fn whoever_asks_sees_what_has_just_arrived() {
@@ -32,10 +32,71 @@ async fn whoever_asks_sees_what_has_just_arrived() {
 async fn what_is_asked_again_is_not_found_out_again() {
     let here = Installation::new().await;
     let image = here.image("1.0").await;
+    here.refer_bundle(image, Signatory::new("release").bundle(image)).await;
     let first = here.of(image).await;
     assert_eq!(here.of(image).await, first);
     here.settle().await;
     assert_eq!(here.of(image).await, first);
+}
+
+#[tokio::test]
+async fn nothing_is_gathered_about_what_nobody_says_anything_about() {
+    let here = Installation::new().await;
+    let release = Signatory::new("release");
+    let image = here.image("1.0").await;
+    assert_eq!(here.evidence.waiting().await.unwrap(), 0);
+    assert_eq!(here.of(image).await.verified, None);
+    here.trust(&policy("release", &[&release])).await;
+    here.settle().await;
+    let evidence = here.of(image).await;
+    assert_eq!(evidence.verified, Some(false));
+    let reason = evidence.verdicts[0].reason.as_ref().map(|refusal| refusal.reason);
+    assert_eq!(reason, Some(Reason::Unsigned));
+}
+
+#[tokio::test]
+async fn what_is_said_about_may_come_after_what_is_said() {
+    let here = Installation::new().await;
+    let release = Signatory::new("release");
+    here.trust(&policy("release", &[&release])).await;
+    // The same manifests elsewhere, to know their digests.
+    let elsewhere = Installation::new().await;
+    let (tagged, referred, child) = (
+        elsewhere.image("tagged").await,
+        elsewhere.image("referred").await,
+        elsewhere.image("child").await,
+    );
+    let index = elsewhere.index("index", &[child]).await;
+    here.attach(tagged, "sig", &[release.simple_signing(tagged)]).await;
+    here.refer_bundle(referred, release.bundle(referred)).await;
+    here.refer_bundle(index, release.bundle(index)).await;
+    here.settle().await;
+    for (name, digest) in [("tagged", tagged), ("referred", referred), ("child", child)] {
+        assert_eq!(here.image(name).await, digest);
+    }
+    assert_eq!(here.of(tagged).await.verified, Some(true));
+    assert_eq!(here.of(referred).await.verified, Some(true));
+    assert_eq!(here.of(child).await.verified, Some(false));
+    assert_eq!(here.index("index", &[child]).await, index);
+    assert_eq!(here.of(child).await.verified, Some(true));
+    assert_eq!(here.of(index).await.verified, Some(true));
+}
+
+#[tokio::test]
+async fn another_build_that_pushes_the_same_is_compared_too() {
+    let here = Installation::new().await;
+    let release = Signatory::new("release");
+    here.trust(&policy("release", &[&release])).await;
+    let image = here.image_built_from("beef", "1.0").await;
+    here.refer_bundle(image, release.bundle_of(&provenance(image, "c0ffee"))).await;
+    let reasons = async || -> Vec<Reason> {
+        let evidence = here.of(image).await;
+        evidence.statements[0].contradictions.iter().map(|refusal| refusal.reason).collect()
+    };
+    assert_eq!(reasons().await, [Reason::OtherPusher]);
+    // It is that of one of those who pushed the same.
+    assert_eq!(here.image_built_from("c0ffee", "1.0").await, image);
+    assert_eq!(reasons().await, []);
 }
 
 #[tokio::test]
@@ -127,6 +188,18 @@ async fn children_have_the_verdict_of_their_index() {
     // And no longer than the index has it.
     here.registry.delete_manifest(&repository(), &Reference::Digest(index)).await.unwrap();
     assert_eq!(here.of(one).await.verified, Some(false));
+}
+
+#[tokio::test]
+async fn children_have_the_verdict_of_an_index_that_a_referrer_signs() {
+    let here = Installation::new().await;
+    let release = Signatory::new("release");
+    here.trust(&policy("release", &[&release])).await;
+    let child = here.image("amd64").await;
+    let index = here.index("1.0", &[child]).await;
+    here.settle().await;
+    here.refer_bundle(index, release.bundle(index)).await;
+    assert_eq!(here.of(child).await.verified, Some(true));
 }
 
 #[tokio::test]

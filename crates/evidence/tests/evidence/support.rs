@@ -1,7 +1,10 @@
 //! An installation, and what is pushed to it.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use plura_evidence::{Evidence, ManifestEvidence, Origin, PolicyDocument};
+use plura_meta::build::Build;
 use plura_oci::{Digest, RepositoryName};
 use plura_registry::{Chunk, PutManifest, Registry, Settings};
 use plura_trust::{
@@ -38,6 +41,10 @@ impl Installation {
     }
 
     pub(crate) async fn put(&self, reference: &str, manifest: &Value) -> Digest {
+        self.put_by(&self.registry, reference, manifest).await
+    }
+
+    async fn put_by(&self, registry: &Registry, reference: &str, manifest: &Value) -> Digest {
         let put = PutManifest {
             repository: repository(),
             reference: reference.parse().unwrap(),
@@ -45,7 +52,7 @@ impl Installation {
             content_type: None,
             bytes: manifest.to_string().into(),
         };
-        self.registry.put_manifest(put).await.unwrap().digest
+        registry.put_manifest(put).await.unwrap().digest
     }
 
     /// Pushes a manifest by its digest alone.
@@ -56,12 +63,24 @@ impl Installation {
 
     /// An image; another for each name.
     pub(crate) async fn image(&self, name: &str) -> Digest {
+        self.image_by(&self.registry, name).await
+    }
+
+    /// The same, pushed by a build of that commit.
+    pub(crate) async fn image_built_from(&self, commit: &str, name: &str) -> Digest {
+        let source = "https://github.com/acme/web".to_owned();
+        let build = Build { source, revision: commit.to_owned(), run: String::new() };
+        let origin = Origin { build: Some(Arc::new(build)), ..Origin::system() };
+        self.image_by(&self.registry.on_behalf_of(Arc::new(origin)), name).await
+    }
+
+    async fn image_by(&self, registry: &Registry, name: &str) -> Digest {
         let config = json!({ "config": { "Labels": {
             "org.opencontainers.image.title": name,
             "org.opencontainers.image.revision": "c0ffee",
         } } });
         let manifest = self.manifest(config.to_string().as_bytes(), &[]).await;
-        self.put(name, &manifest).await
+        self.put_by(registry, name, &manifest).await
     }
 
     async fn manifest(&self, config: &[u8], layers: &[Layer]) -> Value {
