@@ -19,6 +19,7 @@ mod table;
 mod text_file;
 mod token_endpoint;
 mod transit;
+mod update_framework;
 mod wire;
 
 use std::ffi::OsString;

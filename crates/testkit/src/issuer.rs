@@ -1,7 +1,6 @@
 //! An issuer of OIDC tokens on loopback: real discovery, real keys, real signatures, and
 //! every trick that a dishonest one knows.
 
-mod http;
 mod keys;
 mod login;
 mod workload;
@@ -17,9 +16,9 @@ use tokio::task::JoinHandle;
 
 pub use self::login::LoginClient;
 
-use self::http::{Received, Reply};
 use self::keys::Keys;
 use self::login::Logins;
+use crate::http::{self, Received, Reply};
 
 /// An issuer that listens on a free port of loopback until it is dropped.
 #[derive(Debug)]

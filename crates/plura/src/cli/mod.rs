@@ -64,8 +64,8 @@ pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArg
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
 pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
 pub(crate) use self::trust_policy::{
-    PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, TrustKeyArgs,
-    TrustPolicyCommand, TrustRootCommand, TrustedArgs,
+    Mirror, PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, RootUpdateArgs,
+    TrustKeyArgs, TrustPolicyCommand, TrustRootCommand, TrustedArgs,
 };
 pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,

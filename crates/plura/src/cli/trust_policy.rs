@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Subcommand};
+use reqwest::Url;
 
 use super::{OutputArgs, ServerArgs};
 use crate::predicate::PredicateType;
@@ -221,6 +222,10 @@ pub(crate) enum TrustRootCommand {
     #[command(after_help = ROOT_SET_HELP)]
     Set(RootSetArgs),
 
+    /// Put in force what its publisher says now
+    #[command(after_help = ROOT_UPDATE_HELP)]
+    Update(RootUpdateArgs),
+
     /// Go back to the trust root of Sigstore's public services that plura brings along
     #[command(after_help = ROOT_RESET_HELP)]
     Reset(RootArgs),
@@ -236,6 +241,17 @@ Everything is verified anew.
 
 Example:
   plura trust root set trusted_root.json";
+
+const ROOT_UPDATE_HELP: &str = "\
+The trust root is the `trusted_root.json` in a repository of The Update Framework (TUF), verified from its \
+first root: Sigstore's, which plura brings along, or the one of `--first-root`. It is fetched from here, not \
+by the server, which needs no way out. What was seen is remembered, so that no mirror can go back to what \
+was withdrawn.
+
+Examples:
+  plura trust root update
+  plura trust root update --mirror ./tuf-mirror --dry-run
+  plura trust root update --mirror https://tuf.example.com --first-root root.json";
 
 const ROOT_RESET_HELP: &str = "\
 Example:
@@ -260,6 +276,60 @@ pub(crate) struct RootSetArgs {
 
     #[command(flatten)]
     pub(crate) root: RootArgs,
+}
+
+/// What to put in force, and how it is verified
+#[derive(Debug, Args)]
+pub(crate) struct RootUpdateArgs {
+    /// The repository: its URL, or a directory that it was copied to
+    #[arg(
+        long,
+        value_name = "URL|DIR",
+        env = "PLURA_TUF_MIRROR",
+        default_value = "https://tuf-repo-cdn.sigstore.dev"
+    )]
+    pub(crate) mirror: Mirror,
+
+    /// The first root of the repository, if it is not Sigstore's
+    #[arg(long, value_name = "FILE")]
+    pub(crate) first_root: Option<PathBuf>,
+
+    /// Where to remember what was seen, instead of `plura/tuf` in your cache directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache: Option<PathBuf>,
+
+    /// Only say what is published; change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) root: RootArgs,
+}
+
+/// Where a repository is.
+#[derive(Debug, Clone)]
+pub(crate) enum Mirror {
+    Web(Url),
+    Directory(PathBuf),
+}
+
+impl FromStr for Mirror {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const EXPECTED: &str =
+            "expected an http:// or https:// URL without a login, or a directory";
+        if !text.contains("://") {
+            return Ok(Self::Directory(PathBuf::from(text)));
+        }
+        let url: Url = text.parse().map_err(|_| EXPECTED)?;
+        let is_plain = matches!(url.scheme(), "http" | "https")
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none();
+        if is_plain { Ok(Self::Web(url)) } else { Err(EXPECTED) }
+    }
 }
 
 const KEY_HELP: &str = "\

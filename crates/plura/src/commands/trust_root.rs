@@ -1,17 +1,21 @@
 //! `plura trust root`.
 
+use std::path::PathBuf;
+
 use anyhow::{Context, bail};
+use plura_oci::Digest;
 use plura_trust::TrustRoot;
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use super::answers;
 use crate::api_client::{ApiClient, Ask};
-use crate::cli::{RootArgs, RootSetArgs, TrustRootCommand};
+use crate::cli::{RootArgs, RootSetArgs, RootUpdateArgs, TrustRootCommand};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::table::{Column, cell};
 use crate::text_file;
+use crate::update_framework::{self, Source, TARGET};
 
 /// The most bytes of a trust root; Sigstore's has some thousand.
 const LONGEST: usize = 4 * 1024 * 1024;
@@ -35,6 +39,7 @@ pub(super) async fn run(
             answers::one(&args.output, &root, FIELDS, printer)
         }
         TrustRootCommand::Set(args) => set(args, printer).await,
+        TrustRootCommand::Update(args) => update(args, printer).await,
         TrustRootCommand::Reset(args) => {
             let root = ask(args, Ask::api(Method::DELETE, ["trust-root"])).await?;
             let note = "the trust root that plura brings along is in force";
@@ -45,15 +50,59 @@ pub(super) async fn run(
 
 async fn set(args: &RootSetArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let text = text_file::read(&args.file, LONGEST)?;
-    let failed = || format!("`{}` is no trust root", args.file.display());
-    let hint = "it is a `trusted_root.json`, as `cosign trusted-root create` writes it";
-    TrustRoot::from_json(text.as_bytes()).with_context(failed).hint(hint)?;
-    let Value::Object(fields) = serde_json::from_str(&text).with_context(failed)? else {
-        bail!("{}", failed());
-    };
-    let ask_to_set = Ask::api(Method::PUT, ["trust-root"]).body(fields);
-    let root = ask(&args.root, ask_to_set).await?;
+    let root = put(&args.root, &args.file.display().to_string(), text.as_bytes()).await?;
     answers::done(&args.root.output, &root, "the trust root is in force", printer)
+}
+
+async fn update(args: &RootUpdateArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let first_root =
+        args.first_root.as_deref().map(|file| text_file::read(file, LONGEST)).transpose()?;
+    let source = Source {
+        mirror: &args.mirror,
+        first_root: first_root.as_deref().map(str::as_bytes),
+        cache: args.cache.clone().or_else(cache),
+        authority: &args.root.server.authority,
+    };
+    let published = update_framework::trusted_root(source).await?;
+    if args.dry_run {
+        let before = ask(&args.root, Ask::api(Method::GET, ["trust-root"])).await?;
+        let root = Value::Object(parse(TARGET, &published)?);
+        let digest = Digest::sha256(root.to_string().as_bytes()).to_string();
+        let is_in_force = before["digest"].as_str() == Some(digest.as_str());
+        let note = if is_in_force {
+            "what is published is in force"
+        } else {
+            "what is published is not in force; without `--dry-run` it will be"
+        };
+        let answer = json!({ "published": digest, "in_force": before["digest"] });
+        return answers::done(&args.root.output, &answer, note, printer);
+    }
+    let root = put(&args.root, TARGET, &published).await?;
+    answers::done(&args.root.output, &root, "what is published is in force", printer)
+}
+
+/// Where is remembered what was seen of repositories, as other tools do.
+fn cache() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
+    Some(cache?.join("plura/tuf"))
+}
+
+/// Puts a trust root in force.
+async fn put(args: &RootArgs, place: &str, bytes: &[u8]) -> anyhow::Result<Value> {
+    let fields = parse(place, bytes)?;
+    ask(args, Ask::api(Method::PUT, ["trust-root"]).body(fields)).await
+}
+
+/// A trust root that holds by itself, as the server keeps it.
+fn parse(place: &str, bytes: &[u8]) -> anyhow::Result<Map<String, Value>> {
+    let failed = || format!("`{place}` is no trust root");
+    let hint = "it is a `trusted_root.json`, as `cosign trusted-root create` writes it";
+    TrustRoot::from_json(bytes).with_context(failed).hint(hint)?;
+    match serde_json::from_slice(bytes).with_context(failed)? {
+        Value::Object(fields) => Ok(fields),
+        _ => bail!("{}", failed()),
+    }
 }
 
 async fn ask(args: &RootArgs, question: Ask) -> anyhow::Result<Value> {

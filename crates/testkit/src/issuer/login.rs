@@ -8,7 +8,7 @@ use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::http::{Received, Reply};
+use crate::http::{Received, Reply};
 
 /// A client as the provider knows it.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@ mod keys;
 mod logins;
 mod policies;
 mod signing;
+mod update;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -46,12 +47,14 @@ impl Workbench {
     fn run_with(&self, command: &str, input: &str) -> Outcome {
         let words: Vec<&str> = command.split(' ').collect();
         let docker = self.folder.path().join("docker");
+        let cache = self.folder.path().join("cache");
         let server = self.server.base();
         let variables = [
             ("PLURA_SERVER", server.as_str()),
             ("DOCKER_CONFIG", docker.to_str().expect("temporary paths are UTF-8")),
             ("REGISTRY_AUTH_FILE", ""),
             ("XDG_RUNTIME_DIR", ""),
+            ("XDG_CACHE_HOME", cache.to_str().expect("temporary paths are UTF-8")),
             ("COSIGN_PASSWORD", "plura"),
             ("PLURA_TOKEN", self.token.as_str()),
         ];

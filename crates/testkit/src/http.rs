@@ -1,4 +1,4 @@
-//! As much of an HTTP server as an issuer needs: one request for each connection.
+//! As much of an HTTP server as an issuer or a mirror needs: one request for each connection.
 
 use std::sync::Arc;
 
@@ -9,17 +9,17 @@ use tokio::task::JoinSet;
 
 /// A request.
 #[derive(Debug, Default)]
-pub(super) struct Received {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) query: Vec<(String, String)>,
-    pub(super) authorization: Option<String>,
-    pub(super) form: Vec<(String, String)>,
+pub(crate) struct Received {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) authorization: Option<String>,
+    pub(crate) form: Vec<(String, String)>,
 }
 
 /// What is answered.
 #[derive(Debug)]
-pub(super) struct Reply {
+pub(crate) struct Reply {
     status: u16,
     location: Option<String>,
     body: String,
@@ -28,34 +28,34 @@ pub(super) struct Reply {
 
 impl Received {
     /// The parameter of that name, in the query of a GET and in the form of a POST.
-    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
         let mut all = self.query.iter().chain(&self.form);
         all.find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }
 
 impl Reply {
-    pub(super) fn text(body: &str) -> Self {
+    pub(crate) fn text(body: &str) -> Self {
         Self { status: 200, location: None, body: body.to_owned(), says_length: true }
     }
 
-    pub(super) fn json(body: &Value) -> Self {
+    pub(crate) fn json(body: &Value) -> Self {
         Self::text(&body.to_string())
     }
 
-    pub(super) fn status(status: u16) -> Self {
+    pub(crate) fn status(status: u16) -> Self {
         Self::text("{}").with_status(status)
     }
 
-    pub(super) fn redirect(location: &str) -> Self {
+    pub(crate) fn redirect(location: &str) -> Self {
         Self { location: Some(location.to_owned()), ..Self::status(302) }
     }
 
-    pub(super) fn with_status(self, status: u16) -> Self {
+    pub(crate) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
     }
 
-    pub(super) fn without_length(self) -> Self {
+    pub(crate) fn without_length(self) -> Self {
         Self { says_length: false, ..self }
     }
 
@@ -74,7 +74,7 @@ impl Reply {
 }
 
 /// Answers until it is dropped. Where `answer` has none, the connection stays open.
-pub(super) async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     answer: impl Fn(Received) -> Option<Reply> + Send + Sync + 'static,
 ) {
