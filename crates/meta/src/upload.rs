@@ -142,18 +142,20 @@ pub async fn is_claimed(tx: &mut Tx, id: &UploadId, claim: Option<&str>) -> Resu
     tx.query_scalar(SQL).bind(id.as_str()).bind(claim.unwrap_or_default()).fetch_one().await
 }
 
-/// Moves the session on from `before` to what `upload` says, and gives it free; `false` if it was not
-/// at `before`, since another request moved or ended it.
+/// Moves the session on from `before` to what `upload` says, and gives it free unless it is `kept`
+/// claimed; `false` if it was not at `before`, since another request moved or ended it.
 pub async fn advance(
     tx: &mut Tx,
     upload: &Upload,
     before: u64,
+    kept: bool,
     now: Timestamp,
 ) -> Result<bool, Error> {
     const SQL: &str = "
         update upload
         set byte_offset = $3, hash_state = $4, touched_at = $5, parts = $6,
-            claim = null, claimed_until = null
+            claim = case when $7 = 1 then claim end,
+            claimed_until = case when $7 = 1 then claimed_until end
         where id = $1 and byte_offset = $2 and ended_at is null";
     let query = tx
         .query(SQL)
@@ -162,7 +164,8 @@ pub async fn advance(
         .bind(signed(upload.offset))
         .bind(&upload.hash.0)
         .bind(now)
-        .bind(&upload.parts);
+        .bind(&upload.parts)
+        .bind(i64::from(kept));
     Ok(query.execute().await? > 0)
 }
 

@@ -99,11 +99,14 @@ impl Registry {
         detached(async move {
             let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
             let received = registry.append(&repository, &session, chunk).await;
-            // The transaction that moved it gave it free.
-            if !matches!(&received, Ok(offset) if *offset > session.progress.offset) {
+            let moved =
+                matches!(&received, Ok(progress) if progress.offset > session.progress.offset);
+            let freed = moved && received.as_ref().is_ok_and(|progress| !leaves_strays(progress));
+            // Otherwise the transaction that moved it gave it free.
+            if !freed {
                 registry.release(&id, std::mem::take(&mut session.claim)).await;
             }
-            received
+            received.map(|progress| progress.offset)
         })
         .await
     }
@@ -113,10 +116,10 @@ impl Registry {
         repository: &RepositoryName,
         session: &Session,
         chunk: Chunk,
-    ) -> Result<u64, Error> {
+    ) -> Result<Progress, Error> {
         let chunk = self.within_quota(repository, None, session.progress.offset, chunk).await?;
         match self.receive(session, chunk).await {
-            Ok(progress) => Ok(progress.offset),
+            Ok(progress) => Ok(progress),
             Err(error) => Err(self.end_hopeless(&session.upload.id, error).await?),
         }
     }
@@ -368,16 +371,21 @@ impl Registry {
             self.blobs().sync_uploads().await?;
         }
         let (now, claim) = (Timestamp::now(), session.claim.value());
+        // Until they are removed, the claim says that there may be some.
+        let kept = leaves_strays(progress);
         let work = async move |tx: &mut Tx| {
             check_claim(tx, &upload.id, claim.as_deref()).await?;
-            if upload::advance(tx, &upload, before, now).await? {
+            if upload::advance(tx, &upload, before, kept, now).await? {
                 return Ok(());
             }
             Err(Error::UploadUnknown)
         };
         let advanced = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await;
         match advanced {
-            Ok(()) => self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await,
+            Ok(()) => {
+                plura_fault::point("upload.advanced").map_err(Error::fault)?;
+                self.settle_bucket(&session.upload.id, progress.parts.as_ref()).await;
+            }
             Err(Error::UploadBusy) => {
                 self.undo(progress.parts.as_ref(), session.progress.parts.as_ref()).await;
             }
@@ -519,6 +527,11 @@ struct Sealed {
     size: u64,
     /// Objects on the way to it that nothing needs.
     strays: Vec<BlobKey>,
+}
+
+/// Whether there are objects that are not needed any more once the progress is recorded.
+fn leaves_strays(progress: &Progress) -> bool {
+    progress.parts.as_ref().is_some_and(|parts| !parts.strays().is_empty())
 }
 
 /// How content came.

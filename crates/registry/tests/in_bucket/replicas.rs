@@ -138,6 +138,25 @@ async fn what_a_process_that_died_had_claimed_is_taken_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_chunk_replaced_is_removed_by_whoever_goes_on() {
+    let replicas = Replicas::start().await;
+    let app = name("app");
+    for fault in ["upload.advanced", "bucket.delete"] {
+        let id = start(&replicas.one).await;
+        replicas.one.append_upload(&app, &id, chunk(b"0123")).await.unwrap();
+        // The chunk is recorded, and what it replaced stays behind.
+        plura_fault::arm(fault, Some(plura_fault::Fault::Error));
+        let appended = replicas.one.append_upload(&app, &id, chunk(b"4567")).await;
+        plura_fault::arm(fault, None);
+        assert_eq!(appended.is_err(), fault == "upload.advanced", "{appended:?}");
+        assert_eq!(replicas.other.upload_offset(&app, &id).await.unwrap(), 8);
+        let digest = Digest::sha256(b"01234567");
+        replicas.other.finish_upload(&app, &id, &digest, chunk(b"")).await.unwrap();
+    }
+    replicas.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_lost_the_claim_changes_nothing() {
     let replicas = Replicas::start().await;
     let app = name("app");

@@ -40,6 +40,7 @@ const IN_DIRECTORY: &Operations = &[
             "blob.upload.open",
             "blob.append",
             "upload.appended",
+            "upload.advanced",
             "blob.seal.sync",
             "blob.seal.linked",
             "meta.commit",
@@ -61,6 +62,7 @@ const IN_BUCKET: &Operations = &[
         &[
             "bucket.put",
             "upload.appended",
+            "upload.advanced",
             "bucket.get",
             "bucket.sealed",
             "meta.commit",

@@ -19,10 +19,11 @@ use crate::{support::*, universe::Universe};
 const REPOSITORIES: [&str; 3] = ["red", "green", "blue"];
 const TAGS: [&str; 3] = ["v1", "v2", "latest"];
 /// A failure of each, wherever in an operation it comes, leaves the operation done or not done.
-const FAULTS: [&str; 6] = [
+const FAULTS: [&str; 7] = [
     "meta.commit",
     "meta.committed",
     "upload.appended",
+    "upload.advanced",
     "upload.committed",
     "collect.decided",
     "collect.deleted",
