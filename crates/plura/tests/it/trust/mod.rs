@@ -1,6 +1,7 @@
 //! Signing and verifying with the command line, against the server that it is meant for.
 
 mod attesting;
+mod keyless;
 mod keys;
 mod logins;
 mod policies;
