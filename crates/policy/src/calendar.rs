@@ -78,7 +78,7 @@ impl Window {
 }
 
 /// Whether any of the windows is open, and until when that stays so.
-pub(crate) fn any(windows: &[&Window], now: Timestamp) -> Opening {
+pub(crate) fn any_of(windows: &[&Window], now: Timestamp) -> Opening {
     let mut closes = None;
     let mut opens: Option<Timestamp> = None;
     for window in windows {
@@ -178,7 +178,7 @@ mod tests {
     fn of_several_windows_one_is_enough() {
         let morning = window("UTC", &ALL, "06:00", "10:00");
         let noon = window("UTC", &ALL, "09:00", "12:00");
-        let at = |now: &str| any(&[&morning, &noon], now.parse().unwrap());
+        let at = |now: &str| any_of(&[&morning, &noon], now.parse().unwrap());
         assert_eq!(
             at("2026-11-20T09:30:00Z"),
             Opening::Open("2026-11-20T12:00:00Z".parse().unwrap())
@@ -187,7 +187,7 @@ mod tests {
             at("2026-11-20T13:00:00Z"),
             Opening::Closed(Some("2026-11-21T06:00:00Z".parse().unwrap()))
         );
-        assert_eq!(any(&[], Timestamp::UNIX_EPOCH), Opening::Closed(None));
+        assert_eq!(any_of(&[], Timestamp::UNIX_EPOCH), Opening::Closed(None));
         assert_eq!(morning.at(Timestamp::MAX), Opening::Closed(None));
     }
 

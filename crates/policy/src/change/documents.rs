@@ -63,7 +63,7 @@ fn walk(path: &mut Vec<String>, before: &Value, after: &Value, changes: &mut Vec
     if before == after {
         return;
     }
-    if let (Some(old), Some(new)) = (entries(before), entries(after)) {
+    if let (Some(old), Some(new)) = (entries(path, before), entries(path, after)) {
         let keys: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
         for key in keys {
             let value = |entries: &BTreeMap<String, Value>| entries.get(key).cloned();
@@ -82,9 +82,30 @@ fn walk(path: &mut Vec<String>, before: &Value, after: &Value, changes: &mut Vec
     });
 }
 
+/// Sections and other tables whose keys are names. One that is not there has nothing in it.
+const COLLECTIONS: [&str; 12] = [
+    "tags",
+    "base_images",
+    "windows",
+    "freezes",
+    "gates",
+    "canaries",
+    "channels",
+    "pulls",
+    "predicates",
+    "values",
+    "grace",
+    "metrics",
+];
+
 /// What is in a table, or in a list of tables that have names.
-fn entries(value: &Value) -> Option<BTreeMap<String, Value>> {
+fn entries(path: &[String], value: &Value) -> Option<BTreeMap<String, Value>> {
+    let last = path.last().map(String::as_str).unwrap_or_default();
     match value {
+        // Within rules some of these are lists of names.
+        Value::Null if COLLECTIONS[8..].contains(&last) || path.len() == 1 => {
+            COLLECTIONS.contains(&last).then(BTreeMap::new)
+        }
         Value::Object(entries) => {
             Some(entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
         }
@@ -120,9 +141,9 @@ fn direction(path: &[String], before: &Value, after: &Value) -> Direction {
 /// Something that came or went as a whole: a gate, a rule, a freeze.
 fn of_whole(path: &[&str], before: &Value, after: &Value) -> Option<Direction> {
     let demands = match path {
-        ["gates", _, "predicates"] | ["gates", _, "predicates", _] => true,
+        ["gates", _, "predicates", _] | ["gates", _, "labels", "values", _] => true,
         ["gates", _, gate] => *gate != "description",
-        ["tags" | "freezes" | "pulls"] | ["tags" | "freezes" | "pulls", _] => true,
+        ["tags" | "freezes" | "pulls", _] => true,
         // A channel that comes lets images into it; a window by itself does nothing.
         ["channels", _] => false,
         ["gates" | "windows" | "canaries" | "base_images", _] => {
@@ -182,7 +203,6 @@ fn defaulted(path: &[&str], before: &Value, after: &Value) -> Direction {
     let default = match path {
         ["gates", _, "approvals", "required"] => Value::from(1),
         ["gates", _, "provenance" | "sbom", "signed"] => Value::from(true),
-        ["tags", _, "forbidden"] => Value::from(vec!["latest"]),
         _ => Value::Null,
     };
     let or_default = |value: &Value| if value.is_null() { default.clone() } else { value.clone() };

@@ -14,7 +14,7 @@ impl Gate for WindowGate {
         let names = super::listed(self.windows.iter().map(|(name, _)| name));
         let required = format!("within {names}");
         let windows: Vec<&Window> = self.windows.iter().map(|(_, window)| window).collect();
-        vec![match calendar::any(&windows, case.now) {
+        vec![match calendar::any_of(&windows, case.now) {
             Opening::Open(end) => {
                 Judgement::allow(format!("open until {end}"), required).until(Some(end))
             }

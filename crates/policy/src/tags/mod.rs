@@ -39,8 +39,8 @@ pub struct TagRuleDocument {
     #[serde(default)]
     pub tags: Vec<String>,
     /// Patterns of tags that must not be used; `latest`, if nothing is said.
-    #[serde(default)]
-    pub forbidden: Option<Vec<String>>,
+    #[serde(default = "latest")]
+    pub forbidden: Vec<String>,
     /// Patterns of tags that never point at another manifest once they exist.
     #[serde(default)]
     pub immutable: Vec<String>,
@@ -53,6 +53,11 @@ pub struct TagRuleDocument {
     /// Keys of annotations that the manifest must have.
     #[serde(default)]
     pub annotations: Vec<String>,
+}
+
+/// What nobody can tell the meaning of tomorrow.
+fn latest() -> Vec<String> {
+    vec!["latest".to_owned()]
 }
 
 /// A push that is asked about.
@@ -168,13 +173,11 @@ impl TagRules {
 
 impl TagRuleDocument {
     fn compile(&self, place: &mut Place<'_>) -> Option<TagRule> {
-        let latest = vec!["latest".to_owned()];
-        let forbidden = self.forbidden.as_ref().unwrap_or(&latest);
         for (key, list) in [
             ("repositories", &self.repositories),
             ("except", &self.except),
             ("tags", &self.tags),
-            ("forbidden", forbidden),
+            ("forbidden", &self.forbidden),
             ("immutable", &self.immutable),
             ("shapes", &self.shapes),
             ("labels", &self.labels),
@@ -194,7 +197,7 @@ impl TagRuleDocument {
             repositories: place.at("repositories").parse_all(&self.repositories),
             except: place.at("except").parse_all(&self.except),
             tags: place.at("tags").parse_all(&self.tags),
-            forbidden: place.at("forbidden").parse_all(forbidden),
+            forbidden: place.at("forbidden").parse_all(&self.forbidden),
             immutable: place.at("immutable").parse_all(&self.immutable),
             shapes: place.at("shapes").parse_all(&self.shapes),
             labels: self.labels.clone(),
