@@ -15,31 +15,31 @@ use plura_policy::{
 };
 
 /// Friday noon in Seoul.
-pub fn now() -> Timestamp {
+pub(crate) fn now() -> Timestamp {
     "2026-11-20T03:00:00Z".parse().unwrap()
 }
 
-pub fn hours_ago(hours: i64) -> Timestamp {
+pub(crate) fn hours_ago(hours: i64) -> Timestamp {
     now() - SignedDuration::from_hours(hours)
 }
 
-pub fn in_hours(hours: i64) -> Timestamp {
+pub(crate) fn in_hours(hours: i64) -> Timestamp {
     hours_ago(-hours)
 }
 
-pub fn stable() -> ChannelName {
+pub(crate) fn stable() -> ChannelName {
     "prod:stable".parse().unwrap()
 }
 
-pub fn governance(document: &str) -> Governance {
+pub(crate) fn governance(document: &str) -> Governance {
     Governance::from_toml(document).unwrap_or_else(|error| panic!("{error}\n{document}"))
 }
 
-pub fn decide(governance: &Governance, facts: &ImageFacts) -> GateDecision {
+pub(crate) fn decide(governance: &Governance, facts: &ImageFacts) -> GateDecision {
     governance.decide(facts, &stable(), now()).unwrap()
 }
 
-pub fn manifest(name: &str) -> ManifestFacts {
+pub(crate) fn manifest(name: &str) -> ManifestFacts {
     ManifestFacts {
         digest: Digest::sha256(name.as_bytes()),
         platform: None,
@@ -69,7 +69,7 @@ pub fn manifest(name: &str) -> ManifestFacts {
 }
 
 /// An image for one platform.
-pub fn image() -> ImageFacts {
+pub(crate) fn image() -> ImageFacts {
     ImageFacts {
         repository: "apps/search/web".parse().unwrap(),
         manifest: manifest("image"),
@@ -88,7 +88,7 @@ pub fn image() -> ImageFacts {
 }
 
 /// An image for two platforms, what is true of both.
-pub fn index() -> ImageFacts {
+pub(crate) fn index() -> ImageFacts {
     let mut facts = image();
     let platform = |name: &str| {
         let platform = Some(name.to_owned());
@@ -103,7 +103,7 @@ pub fn index() -> ImageFacts {
     facts
 }
 
-pub fn signature(policy: &str, verified: bool) -> SignatureFacts {
+pub(crate) fn signature(policy: &str, verified: bool) -> SignatureFacts {
     SignatureFacts {
         policy: policy.into(),
         verified,
@@ -112,7 +112,7 @@ pub fn signature(policy: &str, verified: bool) -> SignatureFacts {
     }
 }
 
-pub fn provenance() -> ProvenanceFacts {
+pub(crate) fn provenance() -> ProvenanceFacts {
     ProvenanceFacts {
         builder: "https://github.com/actions/runner/github-hosted".into(),
         source: Some("https://github.com/example/search".into()),
@@ -122,7 +122,7 @@ pub fn provenance() -> ProvenanceFacts {
     }
 }
 
-pub fn vulnerability(id: &str, severity: Severity) -> Vulnerability {
+pub(crate) fn vulnerability(id: &str, severity: Severity) -> Vulnerability {
     Vulnerability {
         id: id.into(),
         severity,
@@ -134,12 +134,12 @@ pub fn vulnerability(id: &str, severity: Severity) -> Vulnerability {
     }
 }
 
-pub fn excepted(id: &str, severity: Severity, expires: Option<Timestamp>) -> Vulnerability {
+pub(crate) fn excepted(id: &str, severity: Severity, expires: Option<Timestamp>) -> Vulnerability {
     let treatment = Treatment::Excepted { exception: "e-1".into(), expires };
     Vulnerability { treatment, ..vulnerability(id, severity) }
 }
 
-pub fn approval(by: &str, hours: i64) -> Approval {
+pub(crate) fn approval(by: &str, hours: i64) -> Approval {
     Approval {
         by: by.into(),
         roles: BTreeSet::from(["promoter".to_owned()]),
@@ -149,18 +149,18 @@ pub fn approval(by: &str, hours: i64) -> Approval {
     }
 }
 
-pub fn check(name: &str, state: CheckState, hours: i64) -> CheckResult {
+pub(crate) fn check(name: &str, state: CheckState, hours: i64) -> CheckResult {
     CheckResult { name: name.into(), state, at: hours_ago(hours), by: "robot+apps+tests".into() }
 }
 
-pub fn configuration(facts: &mut ImageFacts) -> &mut ConfigurationFacts {
+pub(crate) fn configuration(facts: &mut ImageFacts) -> &mut ConfigurationFacts {
     match &mut facts.manifest.configuration {
         Known::Known(configuration) => configuration,
         other => panic!("{other:?}"),
     }
 }
 
-pub fn base(facts: &mut ImageFacts) -> &mut BaseFacts {
+pub(crate) fn base(facts: &mut ImageFacts) -> &mut BaseFacts {
     match &mut facts.manifest.base {
         Known::Known(base) => base,
         other => panic!("{other:?}"),
