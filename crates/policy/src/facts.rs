@@ -131,9 +131,13 @@ pub struct SbomFacts {
 
 /// A vulnerability of a package.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImageVulnerability)]
 pub struct Vulnerability {
     /// Its name: the CVE if it has one.
     pub id: String,
+    /// Its other names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// How bad it is.
     pub severity: Severity,
     /// The package.
@@ -325,7 +329,7 @@ impl ImageFacts {
         let platforms = facts.platforms.iter_mut().flatten();
         for manifest in std::iter::once(&mut facts.manifest).chain(platforms) {
             let Known::Known(known) = &mut manifest.vulnerabilities else { continue };
-            for one in known.iter_mut().filter(|one| one.id.eq_ignore_ascii_case(vulnerability)) {
+            for one in known.iter_mut().filter(|one| one.is_called(vulnerability)) {
                 let exception = "the one asked about".to_owned();
                 one.treatment = Treatment::Excepted { exception, expires: Some(expires) };
             }
@@ -360,6 +364,12 @@ impl<T> Known<T> {
 }
 
 impl Vulnerability {
+    /// Whether that is one of its names.
+    pub fn is_called(&self, name: &str) -> bool {
+        let mut names = std::iter::once(&self.id).chain(&self.aliases);
+        names.any(|known| known.eq_ignore_ascii_case(name))
+    }
+
     /// Whether the image is not affected, as somebody who is trusted states.
     pub fn is_not_affected(&self) -> bool {
         matches!(self.treatment, Treatment::NotAffected { .. })

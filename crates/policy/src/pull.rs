@@ -110,8 +110,8 @@ impl PullDocument {
                 at.problem(observed, "define it there, or correct the name");
                 continue;
             };
-            if let Some(rule) = set.iter().find(|rule| rule.check.needs_channel()) {
-                let observed = format!("`{}` is about channels", rule.path);
+            if let Some(rule) = set.iter().find(|rule| rule.check.is_about_moves()) {
+                let observed = format!("`{}` is about moves into channels", rule.path);
                 at.problem(observed, "put what is asked of pulls into a set of its own");
             }
             rules.extend(set.iter().cloned());

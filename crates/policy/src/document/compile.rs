@@ -96,6 +96,27 @@ impl Governance {
         channel: &ChannelName,
         now: Timestamp,
     ) -> Result<GateDecision, ChannelError> {
+        self.ask(facts, channel, now, |_| true)
+    }
+
+    /// Whether an image that is in a channel still satisfies what is asked of images there. What is
+    /// asked of moves is not asked again: where it came from, approvals, checks, windows and freezes.
+    pub fn verify(
+        &self,
+        facts: &ImageFacts,
+        channel: &ChannelName,
+        now: Timestamp,
+    ) -> Result<GateDecision, ChannelError> {
+        self.ask(facts, channel, now, |rule| !rule.check.is_about_moves())
+    }
+
+    fn ask(
+        &self,
+        facts: &ImageFacts,
+        channel: &ChannelName,
+        now: Timestamp,
+        is_asked: impl Fn(&Rule) -> bool,
+    ) -> Result<GateDecision, ChannelError> {
         let Some(found) = self.channels.get(channel) else {
             let known = self.channels.keys().cloned().collect();
             return Err(ChannelError::Unknown { channel: channel.clone(), known });
@@ -105,7 +126,8 @@ impl Governance {
             return Err(ChannelError::OtherRepository { channel, repository });
         }
         let case = Case { facts, channel: Some(channel), now };
-        let outcomes = found.rules.iter().flat_map(|rule| rule.outcomes(&case)).collect();
+        let asked = found.rules.iter().filter(|rule| is_asked(rule));
+        let outcomes = asked.flat_map(|rule| rule.outcomes(&case)).collect();
         Ok(self.decision(&case, outcomes))
     }
 

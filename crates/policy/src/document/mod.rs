@@ -33,7 +33,7 @@ pub use times::{FreezeDocument, WindowDocument};
 
 pub(crate) use channels::few;
 pub(crate) use compile::twice;
-pub(crate) use problem::{Place, shortened};
+pub(crate) use problem::{Place, cut, shortened};
 pub(crate) use times::Freeze;
 
 /// Base images by their names in the document.

@@ -88,15 +88,16 @@ impl<'p> Place<'p> {
     }
 }
 
-/// What somebody wrote, as long as an error may be.
+/// What somebody wrote, as long as an error may quote it.
 pub(crate) fn shortened(text: &str) -> String {
-    const MOST: usize = 80;
+    cut(text, 80)
+}
+
+/// A text on one line, of at most so many characters: what images say may be of any length.
+pub(crate) fn cut(text: &str, most: usize) -> String {
     let printable = |c: char| if c.is_control() { ' ' } else { c };
-    if text.chars().nth(MOST).is_none() {
-        return text.chars().map(printable).collect();
-    }
-    let start: String = text.chars().take(MOST).map(printable).collect();
-    format!("{start}...")
+    let start: String = text.chars().take(most).map(printable).collect();
+    if text.chars().nth(most).is_some() { format!("{start}...") } else { start }
 }
 
 impl fmt::Display for Problem {

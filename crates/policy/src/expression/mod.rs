@@ -15,7 +15,10 @@ use std::{
 
 use cel::{Context, Env, ExecutionError, IdedExpr as Tree, Value};
 
+use jiff::Timestamp;
+
 use crate::{
+    TimeSpan,
     facts::{Known, ManifestFacts},
     gate::Case,
 };
@@ -36,6 +39,9 @@ pub(crate) struct Expression {
     tree: Tree,
     shape: Shape,
 }
+
+/// For how long an answer holds that the clock is part of: nobody can say when it becomes another one.
+const CLOCK_HOLDS: TimeSpan = TimeSpan::from_seconds(60);
 
 /// What an expression says about facts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +91,17 @@ impl Expression {
             Ok(Err(error)) => Answer::Failed(words(&error)),
             Err(_) => Answer::Failed("the evaluator failed".to_owned()),
         }
+    }
+}
+
+impl Expression {
+    /// When time alone may change the answer.
+    pub(crate) fn until(&self, case: &Case<'_>, manifest: &ManifestFacts) -> Option<Timestamp> {
+        let names = |name: &str| self.shape.variables.contains(name);
+        let clock = names("now").then(|| CLOCK_HOLDS.after(case.now));
+        let known = manifest.vulnerabilities.known().filter(|_| names("vulnerabilities"));
+        let exceptions = known.into_iter().flatten().filter_map(|one| one.excepted_until(case.now));
+        exceptions.chain(clock).min()
     }
 }
 

@@ -148,6 +148,7 @@ fn sbom(one: &SbomFacts) -> Value {
 fn vulnerability(one: &Vulnerability, now: Timestamp) -> Value {
     map([
         ("id", one.id.as_str().into()),
+        ("aliases", words(&one.aliases)),
         ("severity", one.severity.as_str().into()),
         ("package", one.package.as_str().into()),
         ("version", one.version.as_str().into()),

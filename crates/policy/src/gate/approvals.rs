@@ -94,7 +94,7 @@ impl Gate for ApprovalsGate {
         vec![Judgement::allow(observed, required).until(until)]
     }
 
-    fn needs_channel(&self) -> bool {
+    fn is_about_moves(&self) -> bool {
         true
     }
 }

@@ -53,6 +53,10 @@ impl Gate for ChecksGate {
     fn judge(&self, case: &Case<'_>) -> Vec<Judgement> {
         self.required.iter().map(|name| self.verdict(name, case)).collect()
     }
+
+    fn is_about_moves(&self) -> bool {
+        true
+    }
 }
 
 impl ChecksGate {

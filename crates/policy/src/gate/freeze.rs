@@ -26,7 +26,7 @@ impl Gate for FreezeGate {
         }]
     }
 
-    fn needs_channel(&self) -> bool {
+    fn is_about_moves(&self) -> bool {
         true
     }
 }

@@ -28,7 +28,7 @@ use std::{collections::BTreeMap, fmt::Debug};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::document::{BaseImages, Place};
+use crate::document::{BaseImages, Place, cut, shortened};
 
 pub use advisories::AdvisoriesDocument;
 pub use age::AgeDocument;
@@ -52,13 +52,17 @@ pub(crate) use freeze::FreezeGate;
 pub(crate) use origin::OriginGate;
 pub(crate) use window::WindowGate;
 
+/// The most characters of what an outcome says. An expression fits.
+const MOST_WORDS: usize = 2_500;
+
 /// A gate that was checked.
 pub(crate) trait Gate: Debug + Send + Sync {
     /// What it finds; more than one thing where it is about each platform.
     fn judge(&self, case: &Case<'_>) -> Vec<Judgement>;
 
-    /// Whether it is about a channel, and so cannot be asked about a pull.
-    fn needs_channel(&self) -> bool {
+    /// Whether it is about the move into a channel, and so is not asked about what is there already, or
+    /// about a pull.
+    fn is_about_moves(&self) -> bool {
         false
     }
 }
@@ -89,10 +93,10 @@ impl Rule {
             rule: self.path.clone(),
             effect: judgement.effect,
             mode: self.mode,
-            platform: judgement.platform,
-            observed: judgement.observed,
-            required: judgement.required,
-            fix: judgement.fix,
+            platform: judgement.platform.map(|platform| shortened(&platform)),
+            observed: cut(&judgement.observed, MOST_WORDS),
+            required: cut(&judgement.required, MOST_WORDS),
+            fix: judgement.fix.map(|fix| cut(&fix, MOST_WORDS)),
             until: judgement.until,
         };
         self.check.judge(case).into_iter().map(outcome).collect()

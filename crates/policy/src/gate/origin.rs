@@ -36,7 +36,7 @@ impl Gate for OriginGate {
         }]
     }
 
-    fn needs_channel(&self) -> bool {
+    fn is_about_moves(&self) -> bool {
         true
     }
 }

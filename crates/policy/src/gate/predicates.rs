@@ -48,17 +48,20 @@ impl GateDocument for PredicateDocument {
 impl Gate for PredicateGate {
     fn judge(&self, case: &Case<'_>) -> Vec<Judgement> {
         let Self { text, required, fix, .. } = self;
-        case.each(required, |manifest| match self.expression.evaluate(case, manifest) {
-            Answer::Is(true) => Judgement::allow(format!("`{text}` is true"), required),
-            Answer::Is(false) => Judgement::deny(format!("`{text}` is false"), required, fix),
-            Answer::Waiting(what) => {
-                let observed = format!("not known yet: {what}");
-                Judgement::wait(observed, required, "wait for it; it comes by itself")
-            }
-            Answer::Failed(why) => {
-                let observed = format!("`{text}` cannot be said: {why}");
-                Judgement::deny(observed, required, "correct the expression")
-            }
+        case.each(required, |manifest| {
+            let judgement = match self.expression.evaluate(case, manifest) {
+                Answer::Is(true) => Judgement::allow(format!("`{text}` is true"), required),
+                Answer::Is(false) => Judgement::deny(format!("`{text}` is false"), required, fix),
+                Answer::Waiting(what) => {
+                    let observed = format!("not known yet: {what}");
+                    Judgement::wait(observed, required, "wait for it; it comes by itself")
+                }
+                Answer::Failed(why) => {
+                    let observed = format!("`{text}` cannot be said: {why}");
+                    Judgement::deny(observed, required, "correct the expression")
+                }
+            };
+            judgement.until(self.expression.until(case, manifest))
         })
     }
 }

@@ -30,7 +30,7 @@ impl Gate for WindowGate {
         }]
     }
 
-    fn needs_channel(&self) -> bool {
+    fn is_about_moves(&self) -> bool {
         true
     }
 }

@@ -188,7 +188,7 @@ fn what_is_about_channels_is_not_asked_of_pulls() {
     let found = problems(
         "[gates.a.approvals]\n[[pulls]]\nname = \"p\"\nrepositories = [\"**\"]\ngates = [\"a\"]\n",
     );
-    assert_eq!(found, ["pulls[0].gates[0]: `gates.a.approvals` is about channels"]);
+    assert_eq!(found, ["pulls[0].gates[0]: `gates.a.approvals` is about moves into channels"]);
 }
 
 /// Every table, by the way to it.

@@ -374,7 +374,7 @@ fn what_is_spared_for_a_time_says_until_when() {
     let change = plura_policy::change::between(
         &later,
         &governance
-            .decide(&facts.with_exception("c-1", in_hours(99)), &stable(), in_hours(24))
+            .decide(&facts.with_exception("ghsa-c-1", in_hours(99)), &stable(), in_hours(24))
             .unwrap(),
     );
     assert_eq!((change.before, change.after), (Deny, Allow));
@@ -645,6 +645,7 @@ fn predicates() {
         &[
             ("expression = \"user == '65532'\"", |_| (), Allow, "is true"),
             ("expression = \"user == 'root'\"", |_| (), Deny, "is false"),
+            ("expression = \"now > pushed_at\"", |_| (), Allow, "is true"),
             ("expression = \"user\"", |_| (), Deny, "it is string, not true or false"),
             ("expression = \"labels['x'] == '1'\"", |_| (), Deny, "there is no `x`"),
             ("expression = \"base == null\"", |f| absent(&mut f.manifest.base), Allow, "is true"),
@@ -674,6 +675,31 @@ fn each_platform_answers_for_itself() {
     let blocking: Vec<_> = decision.blocking().map(|one| one.platform.as_deref()).collect();
     assert_eq!(blocking, [Some("linux/arm64")]);
     assert_eq!(decision.outcomes.len(), 3, "blocked, and two platforms: {decision}");
+}
+
+#[test]
+fn what_images_say_is_not_repeated_at_length() {
+    let governance = governance(&document("base_image", "enforce", ""));
+    let mut facts = image();
+    base(&mut facts).name = Some("x\n".repeat(1 << 20));
+    let decision = decide(&governance, &facts);
+    assert_eq!(decision.effect, Deny);
+    let text = decision.to_string();
+    assert!(text.len() < 8_000 && text.lines().count() == 4, "{} bytes", text.len());
+}
+
+#[test]
+fn an_expression_that_reads_the_clock_holds_for_a_minute() {
+    let until = |expression: &str| {
+        let settings = format!("expression = \"{expression}\"");
+        let mut facts = image();
+        let ends = Some(in_hours(5));
+        vulnerable(&mut facts, vec![excepted("C-1", Severity::Medium, ends)]);
+        decide(&governance(&document("predicates.p", "enforce", &settings)), &facts).until
+    };
+    assert_eq!(until("is_root"), None);
+    assert_eq!(until("now > 0"), Some(now() + jiff::SignedDuration::from_secs(60)));
+    assert_eq!(until("vulnerabilities.all(v, v.excepted)"), Some(in_hours(5)));
 }
 
 #[test]

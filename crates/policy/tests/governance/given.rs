@@ -125,6 +125,7 @@ pub(crate) fn provenance() -> ProvenanceFacts {
 pub(crate) fn vulnerability(id: &str, severity: Severity) -> Vulnerability {
     Vulnerability {
         id: id.into(),
+        aliases: vec![format!("GHSA-{id}")],
         severity,
         package: "openssl".into(),
         version: "3.0.1".into(),

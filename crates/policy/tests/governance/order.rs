@@ -104,3 +104,19 @@ fn what_is_no_channel_is_said() {
     let other = governance.decide(&facts, &stable(), now());
     assert!(matches!(other, Err(ChannelError::OtherRepository { .. })), "{other:?}");
 }
+
+#[test]
+fn what_is_in_a_channel_is_not_asked_how_it_came_there() {
+    let gates = "[gates.g]\nnon_root = {}\napprovals = {}\nchecks = { required = [\"x\"] }\n";
+    let channels = ORDER.replace("soak = \"90m\"", "soak = \"90m\"\ngates = [\"g\"]");
+    let governance = governance(&format!("{channels}{gates}"));
+    let facts = image();
+    let frozen = "2026-11-24T12:00:00Z".parse().unwrap();
+    assert_ne!(governance.decide(&facts, &stable(), frozen).unwrap().effect, Effect::Allow);
+    let staying = governance.verify(&facts, &stable(), frozen).unwrap();
+    let asked: Vec<&str> = staying.outcomes.iter().map(|one| one.gate.as_str()).collect();
+    assert_eq!(
+        (asked.as_slice(), staying.effect),
+        (["blocked", "non_root"].as_slice(), Effect::Allow)
+    );
+}
