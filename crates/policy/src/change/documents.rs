@@ -82,30 +82,25 @@ fn walk(path: &mut Vec<String>, before: &Value, after: &Value, changes: &mut Vec
     });
 }
 
-/// Sections and other tables whose keys are names. One that is not there has nothing in it.
-const COLLECTIONS: [&str; 12] = [
-    "tags",
-    "base_images",
-    "windows",
-    "freezes",
-    "gates",
-    "canaries",
-    "channels",
-    "pulls",
-    "predicates",
-    "values",
-    "grace",
-    "metrics",
-];
+/// Sections, whose entries have names.
+const SECTIONS: [&str; 8] =
+    ["tags", "base_images", "windows", "freezes", "gates", "canaries", "channels", "pulls"];
+/// Tables within them whose keys are names.
+const NAMED: [&str; 4] = ["predicates", "values", "grace", "metrics"];
+
+/// Whether that is a collection, of which none is the same as an empty one.
+fn is_collection(path: &[String]) -> bool {
+    match path {
+        [section] => SECTIONS.contains(&section.as_str()),
+        [.., last] => NAMED.contains(&last.as_str()),
+        [] => false,
+    }
+}
 
 /// What is in a table, or in a list of tables that have names.
 fn entries(path: &[String], value: &Value) -> Option<BTreeMap<String, Value>> {
-    let last = path.last().map(String::as_str).unwrap_or_default();
     match value {
-        // Within rules some of these are lists of names.
-        Value::Null if COLLECTIONS[8..].contains(&last) || path.len() == 1 => {
-            COLLECTIONS.contains(&last).then(BTreeMap::new)
-        }
+        Value::Null if is_collection(path) => Some(BTreeMap::new()),
         Value::Object(entries) => {
             Some(entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
         }
