@@ -43,6 +43,7 @@ impl TimeSpan {
     }
 
     /// Only the largest units, for people: 3 d 4 h rather than 3 d 4 h 12 min 9 s.
+    #[must_use]
     pub fn roughly(self) -> Self {
         let unit = match self.0 {
             172_800.. => 86_400,

@@ -17,33 +17,47 @@ pub(super) enum Meaning {
     Neutral,
 }
 
-/// What a key means, by the way to it. Keys of one name mean the same wherever they are, but for few.
+/// What a key means, by the way to it.
 pub(super) fn meaning(path: &[&str]) -> Meaning {
     let key = path.last().copied().unwrap_or_default();
-    let section = path.first().copied().unwrap_or_default();
-    match (section, key) {
-        (_, "description" | "fix" | "format" | "reason") => Meaning::Neutral,
-        ("layout" | "canaries", _) => Meaning::Neutral,
-        // A rule of tags or pulls that is about more asks for more; a channel that takes more does not.
-        ("tags" | "pulls", "repositories") => Meaning::Demands,
-        ("channels", "repositories" | "from" | "windows") => Meaning::Permits,
-        ("channels", "gates" | "soak") | ("pulls", "gates") => Meaning::Demands,
-        ("base_images", "names" | "digests") => Meaning::Permits,
+    match path.first().copied().unwrap_or_default() {
+        "tags" => of_tags(key),
+        "pulls" => match key {
+            "repositories" | "gates" => Meaning::Demands,
+            "except" => Meaning::Exempts,
+            _ => Meaning::Neutral,
+        },
+        "channels" => match key {
+            "gates" | "soak" => Meaning::Demands,
+            // Unlike a rule, a channel that is for more repositories lets more images in.
+            "repositories" | "from" | "windows" => Meaning::Permits,
+            _ => Meaning::Neutral,
+        },
+        "base_images" if key != "description" => Meaning::Permits,
+        "gates" if path.iter().rev().nth(1) == Some(&"grace") => Meaning::Exempts,
+        "gates" => of_gates(key),
         // A freeze for some channels is less than one for all, and more than none: nothing that the
         // length of a list could say.
-        ("freezes", "channels") => Meaning::Neutral,
-        (_, "immutable" | "labels" | "annotations" | "forbidden" | "policies" | "required") => {
-            Meaning::Demands
-        }
-        (_, "min" | "signed" | "matched") => Meaning::Demands,
-        (_, "shapes" | "builders" | "sources" | "formats" | "roles" | "by" | "allow") => {
-            Meaning::Permits
-        }
-        (_, "max" | "max_age" | "newest_within" | "compared_within" | "update_within") => {
-            Meaning::Permits
-        }
-        (_, "ignore" | "except" | "fixable_only") => Meaning::Exempts,
-        ("gates", _) if path.iter().rev().nth(1) == Some(&"grace") => Meaning::Exempts,
+        _ => Meaning::Neutral,
+    }
+}
+
+fn of_tags(key: &str) -> Meaning {
+    match key {
+        "repositories" | "immutable" | "labels" | "annotations" | "forbidden" => Meaning::Demands,
+        // Without tags, it is about all of them.
+        "shapes" => Meaning::Permits,
+        "except" => Meaning::Exempts,
+        _ => Meaning::Neutral,
+    }
+}
+
+fn of_gates(key: &str) -> Meaning {
+    match key {
+        "policies" | "required" | "min" | "signed" | "matched" => Meaning::Demands,
+        "builders" | "sources" | "formats" | "roles" | "by" | "allow" | "max" | "max_age"
+        | "newest_within" | "compared_within" | "update_within" => Meaning::Permits,
+        "ignore" | "fixable_only" => Meaning::Exempts,
         _ => Meaning::Neutral,
     }
 }
@@ -51,9 +65,8 @@ pub(super) fn meaning(path: &[&str]) -> Meaning {
 impl Meaning {
     /// What a change from one value to another does. Nothing stands for a key that is not there.
     pub(super) fn direction(self, before: &Value, after: &Value) -> Direction {
-        let (before, after) = match (amount(before), amount(after)) {
-            (Some(before), Some(after)) => (before, after),
-            _ => return Direction::Other,
+        let (Some(before), Some(after)) = (amount(before), amount(after)) else {
+            return Direction::Other;
         };
         // What lets nothing more through when it is missing is a limit that is not there.
         let (before, after) = match self {
@@ -107,18 +120,18 @@ fn amount(value: &Value) -> Option<Amount> {
 
 /// Whether there is more; nothing where that cannot be said, as of lists that lose one and win one.
 fn grows(before: &Amount, after: &Amount) -> Option<bool> {
+    if before == after {
+        return None;
+    }
     match (before, after) {
-        (Amount::Missing, Amount::Missing) | (Amount::Unlimited, Amount::Unlimited) => None,
         (Amount::Missing, _) | (_, Amount::Unlimited) => Some(true),
         (_, Amount::Missing) | (Amount::Unlimited, _) => Some(false),
-        (Amount::Number(before), Amount::Number(after)) => {
-            (before != after).then_some(before < after)
-        }
+        (Amount::Number(before), Amount::Number(after)) => Some(before < after),
         (Amount::Texts(before), Amount::Texts(after)) => {
             let lost = before.iter().any(|text| !after.contains(text));
             let won = after.iter().any(|text| !before.contains(text));
             (lost != won).then_some(won)
         }
-        (Amount::Number(_), Amount::Texts(_)) | (Amount::Texts(_), Amount::Number(_)) => None,
+        _ => None,
     }
 }

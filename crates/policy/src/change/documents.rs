@@ -136,9 +136,10 @@ fn direction(path: &[String], before: &Value, after: &Value) -> Direction {
 /// Something that came or went as a whole: a gate, a rule, a freeze.
 fn of_whole(path: &[&str], before: &Value, after: &Value) -> Option<Direction> {
     let demands = match path {
-        ["gates", _, "predicates", _] | ["gates", _, "labels", "values", _] => true,
         ["gates", _, gate] => *gate != "description",
-        ["tags" | "freezes" | "pulls", _] => true,
+        ["gates", _, "predicates", _]
+        | ["gates", _, "labels", "values", _]
+        | ["tags" | "freezes" | "pulls", _] => true,
         // A channel that comes lets images into it; a window by itself does nothing.
         ["channels", _] => false,
         ["gates" | "windows" | "canaries" | "base_images", _] => {

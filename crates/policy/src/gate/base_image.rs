@@ -124,17 +124,14 @@ impl Gate for BaseImageGate {
 
 impl BaseImageGate {
     fn required(&self) -> String {
-        let mut required = format!("one of {}", listed(self.allow.iter().map(|(name, _)| name)));
-        if self.signed {
-            required += ", signed";
-        }
-        if let Some(age) = self.max_age {
-            required += &format!(", not older than {age}");
-        }
-        if let Some(within) = self.update_within {
-            required += &format!(", updated within {within}");
-        }
-        required
+        let allowed = format!("one of {}", listed(self.allow.iter().map(|(name, _)| name)));
+        let parts = [
+            Some(allowed),
+            self.signed.then(|| "signed".to_owned()),
+            self.max_age.map(|age| format!("not older than {age}")),
+            self.update_within.map(|within| format!("updated within {within}")),
+        ];
+        parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
     }
 
     fn verdict(&self, base: &BaseFacts, case: &Case<'_>, required: &str) -> Judgement {
