@@ -8,6 +8,7 @@ mod decision;
 mod name;
 mod pattern;
 mod permission;
+pub mod retention;
 mod scope;
 mod spiffe;
 

@@ -140,12 +140,12 @@ proptest! {
     }
 
     #[test]
-    fn no_byte_of_a_checkpoint_can_be_changed(size: u64, place: prop::sample::Index, bit in 0..8) {
+    fn no_byte_of_a_checkpoint_can_be_changed(size: u64, place: prop::sample::Index, bit in 0_u32..8) {
         let key = key();
         let note = Checkpoint::new(&name(), size.max(1), EMPTY_ROOT).sign(&[&key]).expect("signed");
         let mut bytes = note.into_bytes();
         let place = place.index(bytes.len());
-        bytes[place] ^= 1 << bit;
+        bytes[place] ^= 1_u8 << bit;
         prop_assert!(Checkpoint::open(&bytes, ORIGIN, &[key.verifier().clone()]).is_err());
     }
 }

@@ -70,14 +70,14 @@ proptest! {
         size in 1_u64..1000,
         which: prop::sample::Index,
         place: prop::sample::Index,
-        bit in 0..8,
+        bit in 0_u32..8,
     ) {
         let mut log = Log::of(size);
         let resources: Vec<_> = Resource::all(size).collect();
         let resource = *which.get(&resources);
         let bytes = log.store.get_mut(&resource).expect("written");
         let place = place.index(bytes.len());
-        bytes[place] ^= 1 << bit;
+        bytes[place] ^= 1_u8 << bit;
         let (named, _) = damaged(&log).expect("it is found");
         prop_assert_eq!(named, resource.to_string());
     }
