@@ -55,7 +55,7 @@ impl Frontier {
         let bundle = bundle.first(resource.width()).map_err(malformed)?;
         let known = self.levels.first().map_or(&[][..], Vec::as_slice);
         let first = index * u64::from(TILE_WIDTH);
-        for ((number, entry), hash) in (first..).zip(bundle.entries()).zip(known) {
+        for ((entry, hash), number) in bundle.entries().iter().zip(known).zip(first..) {
             if leaf_hash(entry) != *hash {
                 return Err(Error::damaged(resource, Damage::OtherEntry(number)));
             }

@@ -6,6 +6,8 @@ use serde_json::Value;
 use super::{ImportError, Imported, Translation, read, shown};
 use crate::retention::{ExpireRule, KeepRule, Order};
 
+/// The longest pattern: none of ours is longer, and each alternative is a copy of it.
+const MAX_PATTERN: usize = 1024;
 /// The most alternatives that one pattern may stand for.
 const MAX_ALTERNATIVES: usize = 32;
 
@@ -202,6 +204,9 @@ fn alternatives(selector: &Selector) -> Result<Vec<String>, String> {
     if selector.kind != "doublestar" {
         return Err(format!("patterns of the kind `{}` are not known", shown(&selector.kind)));
     }
+    if selector.pattern.len() > MAX_PATTERN {
+        return Err(format!("a pattern with more than {MAX_PATTERN} characters"));
+    }
     let mut done = Vec::new();
     let mut open = vec![selector.pattern.clone()];
     while let Some(pattern) = open.pop() {
@@ -214,9 +219,6 @@ fn alternatives(selector: &Selector) -> Result<Vec<String>, String> {
             continue;
         };
         let Some((before, within)) = before.rsplit_once('{') else { return Err(unclear(&pattern)) };
-        if within.len() > 1000 {
-            return Err(unclear(&pattern));
-        }
         open.extend(within.split(',').map(|one| format!("{before}{one}{after}")));
     }
     let odd =
