@@ -107,7 +107,7 @@ fn write(value: &Value, depth: usize, out: &mut Vec<u8>) -> Result<(), EntryErro
         }
         Value::Number(number) => {
             let whole = number.as_i64().map(i64::unsigned_abs).or_else(|| number.as_u64());
-            if !whole.is_some_and(|whole| whole <= MAX_INTEGER) {
+            if whole.is_none_or(|whole| whole > MAX_INTEGER) {
                 return Err(EntryError::Number(number.to_string()));
             }
             write_scalar(value, out)?;

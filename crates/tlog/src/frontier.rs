@@ -30,7 +30,7 @@ impl Frontier {
         let mut frontier = Self { size, ..Self::default() };
         for level in 0..8 {
             let hashes = size >> (8 * u32::from(level));
-            let partial = hashes % u64::from(TILE_WIDTH) > 0;
+            let partial = !hashes.is_multiple_of(u64::from(TILE_WIDTH));
             let index = hashes / u64::from(TILE_WIDTH);
             let tile = if partial { read_tile(source, level, index, size)? } else { Tile(vec![]) };
             frontier.levels.push(tile.0);

@@ -29,7 +29,7 @@ impl Range {
             return None;
         }
         // The largest power of two that is below the length.
-        let middle = self.start + (1 << (63 - (length - 1).leading_zeros()));
+        let middle = self.start + (1 << (length - 1).ilog2());
         Some((Self { end: middle, ..self }, Self { start: middle, ..self }))
     }
 
@@ -39,7 +39,7 @@ impl Range {
         let mut start = self.start;
         let mut length = self.len();
         while length > 0 {
-            let height = 63 - length.leading_zeros();
+            let height = length.ilog2();
             #[expect(clippy::cast_possible_truncation, reason = "a u64 has 64 bits")]
             nodes.push(WholeNode { height: height as u8, index: start >> height });
             start += 1 << height;

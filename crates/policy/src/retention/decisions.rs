@@ -193,10 +193,9 @@ impl<'a> Decider<'a> {
             let Some(place) = tag.manifest.filter(|_| tag.role == Role::Name) else { continue };
             let seed = &mut seeds[place as usize];
             match (fate, &seed) {
-                (Fate::Kept(_), Some(Fate::Kept(_))) => {}
+                (Fate::Kept(_), Some(Fate::Kept(_))) | (Fate::Expired(..), Some(_)) => {}
                 (Fate::Kept(_), _) => *seed = Some(Fate::Kept(Why::Tag(number))),
                 (Fate::Expired(..), None) => *seed = Some(fate.clone()),
-                (Fate::Expired(..), Some(_)) => {}
             }
         }
         for (place, seed) in seeds.iter_mut().enumerate() {

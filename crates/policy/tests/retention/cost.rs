@@ -21,7 +21,7 @@ fn inventory() -> Inventory {
         let digest = Digest::sha256(image.as_bytes());
         let text =
             if number % 2 == 0 { format!("branch-{number}") } else { format!("v1.{number}.0") };
-        let attached = Tag::of_attachment(&digest, AttachmentKind::Signature).expect("a tag");
+        let attached = Tag::of_attachment(&digest, AttachmentKind::Signatures).expect("a tag");
         for (text, name) in [(tag(&text), &image), (attached, &signature)] {
             inventory.add_manifest(facts(name, number % 400));
             inventory.add_tag(TagFacts {

@@ -24,7 +24,7 @@ pub fn tag(text: &str) -> Tag {
 }
 
 pub fn attachment(name: &str) -> String {
-    Tag::of_attachment(&digest(name), AttachmentKind::Signature).expect("a tag").to_string()
+    Tag::of_attachment(&digest(name), AttachmentKind::Signatures).expect("a tag").to_string()
 }
 
 pub fn rules(document: &Value) -> RetentionRules {

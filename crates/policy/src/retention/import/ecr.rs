@@ -13,7 +13,8 @@ struct Policy {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Rule {
-    rule_priority: u64,
+    #[serde(rename = "rulePriority")]
+    priority: u64,
     #[serde(default, rename = "description")]
     _description: Option<String>,
     selection: Selection,
@@ -64,7 +65,7 @@ struct Taken {
 /// repositories until `repositories` says otherwise.
 pub fn import_ecr(json: &[u8]) -> Result<Imported, ImportError> {
     let mut policy: Policy = read(json)?;
-    policy.rules.sort_by_key(|rule| rule.rule_priority);
+    policy.rules.sort_by_key(|rule| rule.priority);
     let mut translation = Translation::default();
     let mut taken = Taken::default();
     for rule in &policy.rules {
@@ -91,7 +92,7 @@ impl Selection {
 }
 
 fn translate(rule: &Rule, patterns: &[String], taken: &Taken, to: &mut Translation) {
-    let path = format!("rules with rulePriority {}", rule.rule_priority);
+    let path = format!("rules with rulePriority {}", rule.priority);
     if rule.action.kind != "expire" || rule.selection.storage_class.is_some() {
         return to
             .without(path, "images are in one class of storage: nothing moves between classes");
@@ -110,7 +111,7 @@ fn translate(rule: &Rule, patterns: &[String], taken: &Taken, to: &mut Translati
         (patterns, true) => patterns.to_vec(),
     };
     let expire = ExpireRule {
-        name: format!("ecr-{}", rule.rule_priority),
+        name: format!("ecr-{}", rule.priority),
         except_tags: if tagged { taken.tags.clone() } else { Vec::new() },
         tags,
         untagged: rule.selection.tag_status != TagStatus::Tagged && !taken.untagged,

@@ -223,13 +223,11 @@ fn alternatives(selector: &Selector) -> Result<Vec<String>, String> {
     }
     let odd =
         |pattern: &&String| pattern.is_empty() || pattern.contains(['?', '[', '\\', '{', '!']);
-    match done.iter().find(odd) {
-        Some(pattern) => Err(unclear(pattern)),
-        None => {
-            done.reverse();
-            Ok(done)
-        }
+    if let Some(pattern) = done.iter().find(odd) {
+        return Err(unclear(pattern));
     }
+    done.reverse();
+    Ok(done)
 }
 
 fn unclear(pattern: &str) -> String {
