@@ -81,8 +81,8 @@ pub fn decide<'a>(
 struct Decider<'a> {
     graph: &'a Graph<'a>,
     now: i64,
-    /// The first root of each manifest.
-    root_of: Vec<Option<usize>>,
+    /// By digest.
+    roots: &'a [Root],
     /// Which manifests have neither a name nor anything that they belong to.
     standalone: Vec<bool>,
     /// The rules that are about this repository, with what the newest are to them.
@@ -95,15 +95,9 @@ impl<'a> Decider<'a> {
         rules: &'a RetentionRules,
         inventory: &Inventory,
         graph: &'a Graph<'a>,
-        roots: &[Root],
+        roots: &'a [Root],
         now: i64,
     ) -> Self {
-        let mut root_of = vec![None; graph.manifests.len()];
-        for (number, root) in roots.iter().enumerate() {
-            if let Some(place) = graph.place(&root.digest) {
-                root_of[place as usize].get_or_insert(number);
-            }
-        }
         let standalone = standalone(graph);
         let about = inventory.repository();
         let keep = rules.keep.iter().enumerate().filter(|(_, rule)| rule.selection.is_about(about));
@@ -119,13 +113,18 @@ impl<'a> Decider<'a> {
         let keep = keep.collect();
         let expire = rules.expire.iter().enumerate();
         let expire = expire.filter(|(_, rule)| rule.selection.is_about(about)).collect();
-        Self { graph, now, root_of, standalone, keep, expire }
+        Self { graph, now, roots, standalone, keep, expire }
+    }
+
+    /// The first root that the digest is. It is one even where its manifest is not.
+    fn root_of(&self, digest: &Digest) -> Option<usize> {
+        let first = self.roots.partition_point(|root| root.digest < *digest);
+        (self.roots.get(first)?.digest == *digest).then_some(first)
     }
 
     fn fates_of_tags(&self) -> Vec<Fate> {
         let fates = self.graph.tags.iter().map(|tag| {
-            let root = tag.manifest.and_then(|place| self.root_of[place as usize]);
-            if let Some(root) = root {
+            if let Some(root) = self.root_of(&tag.facts.digest) {
                 return Fate::Kept(Why::Root(root));
             }
             if tag.role != Role::Name {
@@ -199,7 +198,7 @@ impl<'a> Decider<'a> {
             }
         }
         for (place, seed) in seeds.iter_mut().enumerate() {
-            if let Some(root) = self.root_of[place] {
+            if let Some(root) = self.root_of(&self.graph.manifests[place].digest) {
                 *seed = Some(Fate::Kept(Why::Root(root)));
             } else if self.standalone[place] {
                 let times = times_of_manifest(self.graph.manifests[place]);

@@ -1,8 +1,8 @@
 //! Rules of other registries.
 
-use plura_policy::retention::RetentionRules;
 use plura_policy::retention::{
-    ImportError, Imported, Roots, import_artifact_registry, import_ecr, import_harbor, plan,
+    ImportError, Imported, RetentionRules, Roots, import_artifact_registry, import_ecr,
+    import_harbor, plan,
 };
 use serde_json::{Value, json};
 

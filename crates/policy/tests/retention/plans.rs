@@ -14,7 +14,12 @@ fn planned(document: &Value, repository: &Repository, roots: &Roots) -> Plan {
 #[track_caller]
 fn check(document: &Value, repository: &Repository, roots: &Roots, expected: &[&str]) {
     let names: Vec<&str> = expected.iter().copied().filter(|name| !name.starts_with(':')).collect();
-    assert_eq!(deleted(&planned(document, repository, roots), &names), expected);
+    let mut found = deleted(&planned(document, repository, roots), &names);
+    let mut expected = expected.to_vec();
+    // Which of several goes first, its digest decides, which nobody sees here.
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
 }
 
 fn everything() -> Value {
@@ -44,7 +49,7 @@ fn branches_go_after_a_week_without_use() {
         .image("d", "main", 30)
         .image("e", "branch-e", 30)
         .tag("branch-e-again", "e", 1);
-    check(&document, &repository, &Roots::default(), &[":branch-a", "a"][..]);
+    check(&document, &repository, &Roots::default(), &[":branch-a", ":branch-e", "a"]);
 }
 
 #[test]
@@ -73,9 +78,7 @@ fn the_newest_are_those_with_the_highest_versions() {
         &document,
         &repository,
         &Roots::default(),
-        &[":v1.10", ":v1.10.0", ":v1.8.9", ":v1.9.0", ":vnext", "a", "b", "d", "f"]
-            .map(|name| name)
-            .as_slice(),
+        &[":v1.10", ":v1.10.0", ":v1.8.9", ":v1.9.0", ":vnext", "a", "b", "d", "f"],
     );
 }
 
@@ -239,9 +242,7 @@ fn tags_that_attach_things_to_each_other_are_no_rule() {
         .tag(&attachment("b"), "a", 9)
         .manifest("c", 9)
         .tag(&attachment("c"), "c", 9);
-    check(&document, &repository, &Roots::default(), &["c", &format!(":{}", attachment("c"))][..0]);
-    let plan = planned(&document, &repository, &Roots::default());
-    assert!(plan.delete.iter().all(|deletion| deletion.object.to_string().contains("sha256")));
+    check(&document, &repository, &Roots::default(), &["c", &format!(":{}", attachment("c"))]);
 }
 
 #[test]
