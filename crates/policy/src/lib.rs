@@ -18,6 +18,7 @@ mod name;
 mod pattern;
 mod permission;
 pub mod pull;
+pub mod retention;
 mod scope;
 mod severity;
 mod spiffe;

@@ -13,6 +13,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-fault", &[]),
     ("plura-policy", &["plura-oci"]),
     ("plura-trust", &["plura-oci"]),
+    ("plura-tlog", &["plura-oci"]),
     ("plura-advisories", &["plura-oci"]),
     ("plura-inventory", &["plura-oci"]),
     ("plura-blob", &["plura-oci", "plura-fault"]),
@@ -78,8 +79,14 @@ const ONLY_IN: &[(&str, &[&str])] = &[
 ];
 
 /// Vocabulary: no clock, no I/O, no runtime, so that everything may depend on it.
-const PURE: &[&str] =
-    &["plura-oci", "plura-policy", "plura-trust", "plura-advisories", "plura-inventory"];
+const PURE: &[&str] = &[
+    "plura-oci",
+    "plura-policy",
+    "plura-trust",
+    "plura-tlog",
+    "plura-advisories",
+    "plura-inventory",
+];
 const IMPURE: &[&str] = &["tokio", "futures-util", "rustix", "tracing", "bytes"];
 
 #[derive(Deserialize)]
