@@ -1,3 +1,9 @@
+create function json_extract(document text, path text) returns text
+language sql immutable parallel safe
+as $$
+    select cast(document as jsonb) ->> substr(path, 3)
+$$;
+
 create table layer_contents (
     digest text collate "C" not null primary key,
     reader bigint not null,
@@ -11,6 +17,7 @@ create table image (
     digest text collate "C" not null unique,
     basis text collate "C" not null,
     problem text collate "C",
+    chain text collate "C" not null,
     base_digest text collate "C",
     base_name text collate "C",
     packages bigint not null,
@@ -18,6 +25,8 @@ create table image (
     read_at bigint not null,
     document bytea not null
 );
+
+create index image_chain on image (chain);
 
 create index image_base on image (base_digest) where base_digest is not null;
 
@@ -63,5 +72,11 @@ create table image_review (
 );
 
 create index image_review_claim on image_review (claimed_until);
+
+create table contents_walk (
+    id bigint not null primary key check (id = 1),
+    manifest_id bigint,
+    reader bigint not null
+);
 
 create index manifest_digest on manifest (digest);

@@ -9,12 +9,14 @@ create table layer_contents (
 );
 
 -- What is in an image, by the digest of its manifest, however many repositories have it. It holds as
--- long as `basis` is in force. The document comes last: what lists and joins read stands before it.
+-- long as `basis` is in force. `chain` is that of its topmost layer. The document comes last: what lists
+-- and joins read stands before it.
 create table image (
     id integer primary key,
     digest text not null unique,
     basis text not null,
     problem text,
+    chain text not null,
     base_digest text,
     base_name text,
     packages bigint not null,
@@ -22,6 +24,8 @@ create table image (
     read_at bigint not null,
     document blob not null
 );
+
+create index image_chain on image (chain);
 
 create index image_base on image (base_digest) where base_digest is not null;
 
@@ -73,6 +77,14 @@ create table image_review (
 ) without rowid;
 
 create index image_review_claim on image_review (claimed_until);
+
+-- How far the walk is over the manifests that were there before, or whose images an older reader read: at
+-- most one row, without a manifest once it is over.
+create table contents_walk (
+    id bigint not null primary key check (id = 1),
+    manifest_id bigint,
+    reader bigint not null
+) without rowid;
 
 -- Which manifests there are of a digest, in whichever repository.
 create index manifest_digest on manifest (digest);
