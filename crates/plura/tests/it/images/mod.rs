@@ -3,6 +3,8 @@
 mod api;
 mod commands;
 mod content;
+mod contents;
+mod layers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
