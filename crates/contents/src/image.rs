@@ -27,6 +27,8 @@ const MAX_FACTS: u64 = 256 << 20;
 const MAX_PACKAGES: usize = 100_000;
 /// The most secrets, and the most notes, that are kept of one.
 const MAX_FINDINGS: usize = 1000;
+/// No reference is longer.
+const LONGEST_NAME: usize = 512;
 /// The basis of what should be read again by whoever asks for it.
 const NEVER_IN_FORCE: &str = "0";
 
@@ -192,8 +194,7 @@ fn base(manifest: &Manifest, configuration: &ImageConfiguration) -> DeclaredBase
     let declared =
         declared_base(&manifest.annotations).or_else(|| declared_base(&configuration.labels));
     let mut declared = declared.unwrap_or(DeclaredBase { name: None, digest: None });
-    const LONGEST: usize = 512;
-    declared.name = declared.name.filter(|name| name.len() <= LONGEST);
+    declared.name = declared.name.filter(|name| name.len() <= LONGEST_NAME);
     declared
 }
 

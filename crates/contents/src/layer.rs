@@ -99,12 +99,12 @@ impl Contents {
         repository: &RepositoryName,
         digest: Digest,
     ) -> Result<Layer, Error> {
+        let Ok(permit) = Arc::clone(&self.shared.reading).acquire_owned().await else {
+            return Err(stopped(digest));
+        };
         let source = match self.source(repository, &digest).await? {
             Ok(source) => source,
             Err(absent) => return Ok(Layer::Absent(absent)),
-        };
-        let Ok(permit) = Arc::clone(&self.shared.reading).acquire_owned().await else {
-            return Err(stopped(digest));
         };
         let waiting = Waiting::default();
         let left = waiting.left();

@@ -100,6 +100,13 @@ async fn delete(db: &Db, repository: RepositoryId, text: &str) {
     assert!(deleted.is_some());
 }
 
+async fn forget_reviews(tx: &mut Tx) -> Result<(), plura_meta::Error> {
+    for review in review::take(tx, NOW, NOW, 10).await? {
+        review::finish(tx, &review).await?;
+    }
+    Ok(())
+}
+
 async fn known(connection: &mut Connection, names: &[&str]) -> usize {
     let identities: Vec<String> = names.iter().map(|name| new_package(name).identity).collect();
     let identities: Vec<&str> = identities.iter().map(String::as_str).collect();
@@ -187,15 +194,7 @@ async fn the_walk_asks_for_what_nobody_or_an_older_reader_read_once() {
         keep(&db, new_image("a", &[]), Vec::new()).await;
         keep(&db, NewImage { basis: "2".into(), ..new_image("b", &[]) }, Vec::new()).await;
         // As it is where nobody asked when they were pushed.
-        let taken = |tx: &mut Tx| -> futures_util::future::BoxFuture<'_, _> {
-            Box::pin(async move {
-                for review in review::take(tx, NOW, NOW, 10).await? {
-                    review::finish(tx, &review).await?;
-                }
-                Ok::<_, plura_meta::Error>(())
-            })
-        };
-        db.write(move |tx| taken(tx)).await.unwrap();
+        db.write(|tx| Box::pin(async move { forget_reviews(tx).await })).await.unwrap();
         let mut steps = 0;
         loop {
             let mut connection = db.read().await.unwrap();

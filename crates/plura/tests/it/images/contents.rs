@@ -1,6 +1,6 @@
 //! What is in images: read from their layers, each once, kept, and told.
 
-use plura_testkit::{Image, Server, eventually, media_type};
+use plura_testkit::{Image, S3, S3Request, Server, eventually, media_type};
 use serde_json::{Value, json};
 
 use super::{
@@ -111,6 +111,23 @@ async fn a_layer_that_cannot_be_read_is_a_problem_of_its_image_alone() {
     assert!(again.stderr.contains("the layer is damaged"), "{}", again.stderr);
     read(&place, 4).await;
     assert_eq!(figure(&place, "contents_unreadable_layers").await, 2);
+}
+
+#[tokio::test]
+async fn layers_in_a_bucket_are_read_as_they_come_from_it() {
+    let store = S3::start();
+    let place = Place::start_on(&store);
+    let large = "x".repeat(3 << 20);
+    let big = layer_of(&[
+        ("srv/large.txt", &large),
+        ("srv/node_modules/last/package.json", r#"{"name": "last", "version": "1.0.0"}"#),
+    ]);
+    push(&place, "1.0.0", &image("web", &[debian(), big])).await;
+    store.take_requests();
+    assert_eq!(packages(&place, "1.0.0").await[2], "npm last 1.0.0");
+    assert_eq!(store.take_requests(), vec![S3Request::Get; 3], "configuration and two layers");
+    assert_eq!(packages(&place, "1.0.0").await.len(), 3);
+    assert_eq!(store.take_requests(), []);
 }
 
 #[tokio::test]
