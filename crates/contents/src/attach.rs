@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use plura_oci::{Digest, Page, Reference, RepositoryName, media_types};
-use plura_registry::{Chunk, Claim, PutManifest};
+use plura_registry::{Chunk, PutManifest};
 use serde_json::json;
 use tracing::warn;
 
@@ -92,10 +92,7 @@ impl Contents {
         if self.registry().own_blob(repository, &digest).await?.is_some() {
             return Ok(());
         }
-        let claim = Claim { length: Some(bytes.len() as u64), ..Claim::default() };
-        let body = Box::pin(futures_util::stream::iter([Ok(bytes)]));
-        self.registry().push_blob(repository, &digest, Chunk { claim, body }).await?;
-        Ok(())
+        Ok(self.registry().push_blob(repository, &digest, Chunk::from(bytes)).await?)
     }
 }
 

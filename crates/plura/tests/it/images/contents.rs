@@ -273,6 +273,7 @@ async fn what_was_there_before_is_read_and_a_restart_goes_on() {
     push(&place, "1.0.0", &image("web", &[debian()])).await;
     push(&place, "1.0.1", &image("next", &[npm("left-pad", "1.3.0")])).await;
     assert_eq!(figure(&place, "contents_waiting").await, 2);
+    place.server.stop();
     place.server.start_again_with(&[("PLURA_CONTENTS__READ", "true")]);
     place.repository = place.server.client().repository(&place.repository.name);
     read(&place, 2).await;
