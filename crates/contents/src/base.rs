@@ -21,6 +21,8 @@ use crate::{Contents, Error, instant};
 const MAX_SAME: u32 = 50;
 /// Places of one image that are looked at.
 const MAX_PLACES: u32 = 500;
+/// Children of an index that are looked at.
+const MAX_CHILDREN: u32 = 200;
 /// Images on a base that are listed at a time.
 const MAX_PAGE: u32 = 100;
 
@@ -120,8 +122,8 @@ impl Contents {
         Ok(BaseReport { digest: known.manifest.digest, declared, found, newer })
     }
 
-    /// The images that stand on another, behind `after`, as far as they are in repositories that may be
-    /// read.
+    /// The images that stand on another, or on one of an index, behind `after`, as far as they are in
+    /// repositories that may be read.
     pub async fn images_on_base(
         &self,
         base: &Digest,
@@ -129,7 +131,9 @@ impl Contents {
         readable: &Readable,
     ) -> Result<ImagesOnBase, Error> {
         let mut connection = self.db().read().await?;
-        let page = base::standing_on(&mut connection, base, after, MAX_PAGE).await?;
+        let mut bases = base::children(&mut connection, base, MAX_CHILDREN).await?;
+        bases.push(*base);
+        let page = base::standing_on(&mut connection, &bases, after, MAX_PAGE).await?;
         drop(connection);
         let next = page.last().copied().filter(|_| page.len() >= MAX_PAGE as usize);
         let mut images = Vec::new();

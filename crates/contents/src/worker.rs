@@ -26,6 +26,9 @@ const CLAIM: Duration = Duration::from_mins(15);
 const AGAIN: Duration = Duration::from_mins(1);
 /// Images for several platforms are pushed one after the other; the first is not raced for.
 const TOGETHER: Duration = Duration::from_millis(250);
+/// How long, and how often, uploads are let go first: a registry that is never idle is read, too.
+const MOMENT: Duration = Duration::from_millis(20);
+const GIVEN_WAY: u32 = 10;
 /// How often is looked for what other processes asked for, and for what failed.
 const PAUSE: Duration = Duration::from_secs(5);
 
@@ -54,6 +57,7 @@ impl Contents {
             return self.walk().await;
         }
         for review in reviews {
+            self.make_way().await;
             if let Err(error) = self.settle(review).await {
                 warn!(%error, digest = %review.digest, "an image cannot be read now");
                 self.postpone(review).await?;
@@ -112,6 +116,16 @@ impl Contents {
         };
         let reference = Reference::Digest(review.digest);
         Ok(Some(ImageQuery { repository, reference, platform: None }))
+    }
+
+    /// Lets uploads that are under way go first, for a while: nobody waits for what is read here.
+    async fn make_way(&self) {
+        for _ in 0..GIVEN_WAY {
+            if self.registry().active_uploads() == 0 {
+                return;
+            }
+            tokio::time::sleep(MOMENT).await;
+        }
     }
 
     async fn postpone(&self, review: Review) -> Result<(), Error> {

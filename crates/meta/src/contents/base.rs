@@ -75,26 +75,43 @@ pub async fn created_at(
     Ok(found.flatten())
 }
 
-/// The images behind `after` that stand on another: those that declare it, and those with all of its
+/// What the manifests of that digest point at: the children, where it is an index; at most `limit`.
+pub async fn children(
+    connection: &mut Connection,
+    index: &Digest,
+    limit: u32,
+) -> Result<Vec<Digest>, Error> {
+    const SQL: &str = "
+        select distinct manifest_reference.digest from manifest
+        join manifest_reference on manifest_reference.manifest_id = manifest.id
+        where manifest.digest = $1 limit $2";
+    let query = connection.query_scalar(SQL).bind(index.to_string()).bind(i64::from(limit));
+    let found: Vec<String> = query.fetch_all().await?;
+    found.iter().map(|digest| parse("manifest_reference.digest", digest)).collect()
+}
+
+/// The images behind `after` that stand on one of others: those that declare it, and those with all of its
 /// layers and more. By digest, at most `limit`.
 pub async fn standing_on(
     connection: &mut Connection,
-    base: &Digest,
+    bases: &[Digest],
     after: Option<&Digest>,
     limit: u32,
 ) -> Result<Vec<Digest>, Error> {
     const SQL: &str = "
-        select image.digest from image where image.base_digest = $1 and image.digest > $2
+        select image.digest from image
+        where image.base_digest in (select declared.value from json_each($1) as declared)
+          and image.digest > $2
         union
         select upper_image.digest from image as lower_image
         join image_layer on image_layer.chain = lower_image.chain
         join image as upper_image on upper_image.id = image_layer.image_id
-        where lower_image.digest = $1 and upper_image.chain <> lower_image.chain
-          and upper_image.digest > $2
+        where lower_image.digest in (select wanted.value from json_each($1) as wanted)
+          and upper_image.chain <> lower_image.chain and upper_image.digest > $2
         order by 1 limit $3";
     let found: Vec<String> = connection
         .query_scalar(SQL)
-        .bind(base.to_string())
+        .bind(json_array(bases))
         .bind(after.map(ToString::to_string).unwrap_or_default())
         .bind(i64::from(limit))
         .fetch_all()

@@ -171,11 +171,11 @@ async fn bases_are_found_by_their_layers_from_below_and_from_above() {
         let mut expected = [digest("base"), digest("node")];
         expected.sort_unstable();
         assert_eq!(found, expected, "{engine}");
-        let on = base::standing_on(&mut connection, &digest("base"), None, 10).await.unwrap();
+        let on = base::standing_on(&mut connection, &[digest("base")], None, 10).await.unwrap();
         let mut expected = [digest("node"), digest("web")];
         expected.sort_unstable_by_key(ToString::to_string);
         assert_eq!(on, expected, "{engine}");
-        let behind = base::standing_on(&mut connection, &digest("base"), Some(&on[0]), 10).await;
+        let behind = base::standing_on(&mut connection, &[digest("base")], Some(&on[0]), 10).await;
         assert_eq!(behind.unwrap(), on[1..], "{engine}");
         let places = base::places(&mut connection, &[digest("base")], 10).await.unwrap();
         assert_eq!(places.len(), 1, "{engine}");

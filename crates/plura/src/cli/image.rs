@@ -42,9 +42,9 @@ pub(crate) enum ImageCommand {
     #[command(after_help = SBOM_HELP)]
     Sbom(SbomArgs),
 
-    /// Show what an image stands on
+    /// Show what an image stands on, or what stands on it
     #[command(after_help = BASE_HELP)]
-    Base(ImageArgs),
+    Base(BaseArgs),
 
     /// Show what is in an image: operating system, user, ports, secrets
     #[command(after_help = FACTS_HELP)]
@@ -268,7 +268,25 @@ are its first ones.
 
 Examples:
   plura image base apps/web:1.0.0
-  plura image base apps/web:1.0.0 --json | jq '.newer'";
+  plura image base apps/web:1.0.0 --json | jq '.newer'
+  plura image base base/debian:12 --images";
+
+/// Which image to show the base of
+#[derive(Debug, Args)]
+pub(crate) struct BaseArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    /// List the images that stand on it instead
+    #[arg(long)]
+    pub(crate) images: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
 
 const FACTS_HELP: &str = "\
 Of an index, each of its images is shown. Of secrets, never the value is shown: only where they are.

@@ -7,8 +7,8 @@ use reqwest::Method;
 use serde_json::Value;
 
 use super::{ask, listed, question, short, tell_problems};
-use crate::api_client::ApiClient;
-use crate::cli::{FactsArgs, ImageArgs, PackagesArgs, SbomArgs};
+use crate::api_client::{ApiClient, Ask};
+use crate::cli::{BaseArgs, FactsArgs, PackagesArgs, SbomArgs};
 use crate::commands::answers;
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
@@ -62,6 +62,9 @@ const BASE: &[Column] = &[
     ("newer", newer),
 ];
 
+const ON_BASE: &[Column] =
+    &[("IMAGE", |image| cell(&image["places"])), ("DIGEST", |image| cell(&image["digest"]))];
+
 pub(super) async fn packages(args: &PackagesArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let question = question(&args.which, &args.server, &["images", "packages"])?
         .query("kind", args.kind.as_ref())
@@ -104,9 +107,20 @@ async fn compare(args: &SbomArgs, printer: &Printer) -> anyhow::Result<ExitStatu
     Ok(if sboms.iter().all(agrees) { ExitStatus::Done } else { ExitStatus::No })
 }
 
-pub(super) async fn base(args: &ImageArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+pub(super) async fn base(args: &BaseArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    if args.images {
+        return images_on(args, printer).await;
+    }
     let report = ask(&args.which, &args.server, &["images", "base"]).await?;
     answers::one(&args.output, &report, BASE, printer)
+}
+
+async fn images_on(args: &BaseArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let image = ask(&args.which, &args.server, &["images"]).await?;
+    let question = Ask::api(Method::GET, ["bases", "images"]);
+    let question = question.query("digest", image["digest"].as_str());
+    let images = ApiClient::of(&args.server).await?.all("images", question).await?;
+    answers::list(&args.output, "images on it", &images, ON_BASE, printer)
 }
 
 pub(super) async fn facts(args: &FactsArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
@@ -123,7 +137,9 @@ pub(super) async fn facts(args: &FactsArgs, printer: &Printer) -> anyhow::Result
     }
     let texts: Vec<String> = images.iter().map(text).collect();
     printer.data(texts.join("\n"))?;
-    images.iter().for_each(|image| tell_problems(image, printer));
+    for image in images {
+        tell_problems(image, printer);
+    }
     if images.is_empty() {
         printer.note("the repository has none of its images");
     }

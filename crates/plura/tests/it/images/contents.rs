@@ -239,6 +239,12 @@ async fn an_image_stands_on_the_one_with_the_most_of_its_layers() {
     let on: Vec<_> = on["images"].as_array().unwrap().iter().map(|i| &i["places"][0]).collect();
     assert_eq!(on.len(), 2);
     assert!(on.contains(&&json!("base/node:22")) && on.contains(&&json!("apps/search/web:1.0.0")));
+    let index = plura_testkit::Manifest::index(&[first.manifest.descriptor()]);
+    base.put_manifest("latest", &index).await.expect(201);
+    let on = place.server.client().get("/api/v1/bases/images").query("digest", &index.digest());
+    assert_eq!(on.await.expect(200).json()["images"].as_array().unwrap().len(), 2);
+    let shown = place.run("base NAME:1.0.0 --images").expect(0);
+    assert_eq!((shown.stdout.as_str(), shown.stderr.as_str()), ("", "there are no images on it\n"));
     let shown = place.run("base NAME:1.0.0").expect(0).stdout;
     assert!(shown.contains("which is      base/node:22\n"), "{shown}");
 }
