@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
 use plura_access::{Access, Event};
+use plura_contents::Contents;
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry};
 use tower::ServiceExt;
@@ -75,6 +76,7 @@ impl Redirect {
 pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) evidence: Evidence,
+    pub(crate) contents: Contents,
     pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -112,16 +114,17 @@ impl State {
 }
 
 impl App {
-    /// An application over a registry, what is known of its manifests, and its access control.
+    /// An application over a registry, what is known of its manifests and images, and its access control.
     pub fn new(
         registry: Registry,
-        evidence: Evidence,
+        (evidence, contents): (Evidence, Contents),
         access: Access,
         health: Arc<Health>,
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
-        let state = Arc::new(State { registry, evidence, access, health, metrics, options });
+        let state = State { registry, evidence, contents, access, health, metrics, options };
+        let state = Arc::new(state);
         Self { router: api::router(Arc::clone(&state)), state }
     }
 

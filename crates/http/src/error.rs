@@ -224,6 +224,24 @@ impl From<plura_evidence::Error> for ApiError {
     }
 }
 
+impl From<plura_contents::Error> for ApiError {
+    fn from(error: plura_contents::Error) -> Self {
+        use plura_contents::Error as E;
+        match error {
+            E::Image(error) => error.into(),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            error => {
+                let message = "the registry cannot read the image now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<ImageError> for ApiError {
     fn from(error: ImageError) -> Self {
         let (text, fix) = (error.to_string(), error.fix());

@@ -3,6 +3,7 @@ use std::{
     time::Duration,
 };
 
+use plura_contents::Contents as Inside;
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry as Images, Timestamp};
 use prometheus_client::{
@@ -24,6 +25,7 @@ pub struct Metrics {
     connections: Connections,
     storage: Storage,
     evidence_waiting: Gauge,
+    contents: Contents,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -63,6 +65,15 @@ struct Storage {
     ready: Gauge,
 }
 
+/// Copies of what is counted about the reading of images.
+#[derive(Debug, Default)]
+struct Contents {
+    waiting: Gauge,
+    layers: Gauge<u64, AtomicU64>,
+    bytes: Gauge<u64, AtomicU64>,
+    problems: Gauge<u64, AtomicU64>,
+}
+
 /// From a cached manifest to a layer that waits for a slow disk; bodies are not timed.
 const BUCKETS: [f64; 11] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.25, 1.0, 5.0, 30.0];
 
@@ -77,6 +88,7 @@ impl Default for Metrics {
             connections: Connections::default(),
             storage: Storage::default(),
             evidence_waiting: Gauge::default(),
+            contents: Contents::default(),
         };
         metrics.register();
         metrics
@@ -102,7 +114,7 @@ impl Metrics {
     /// Everything in the text format of Prometheus.
     pub(crate) async fn render(
         &self,
-        (images, evidence): (&Images, &Evidence),
+        (images, evidence, inside): (&Images, &Evidence, &Inside),
         ready: bool,
         connections: &listen::Metrics,
     ) -> String {
@@ -127,6 +139,7 @@ impl Metrics {
         if let Ok(waiting) = evidence.waiting().await {
             self.evidence_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+        self.contents.copy(inside).await;
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -163,5 +176,28 @@ impl Metrics {
         registry.register("uploads_in_flight", help, storage.uploads.clone());
         let help = "1 if the storage can be used, 0 if not";
         registry.register("ready", help, storage.ready.clone());
+        self.contents.register(registry);
+    }
+}
+
+impl Contents {
+    async fn copy(&self, inside: &Inside) {
+        let counts = inside.counts();
+        self.layers.set(counts.layers);
+        self.bytes.set(counts.bytes);
+        self.problems.set(counts.problems);
+        if let Ok(waiting) = inside.waiting().await {
+            self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        registry.register("contents_waiting", "Images that are to be read", self.waiting.clone());
+        let help = "Layers read since the start";
+        registry.register("contents_layers_read", help, self.layers.clone());
+        let help = "Bytes of layers read since the start, as they are stored";
+        registry.register("contents_read_bytes", help, self.bytes.clone());
+        let help = "Layers that could not be read since the start";
+        registry.register("contents_unreadable_layers", help, self.problems.clone());
     }
 }

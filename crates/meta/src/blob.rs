@@ -4,6 +4,7 @@ use plura_oci::{Digest, RepositoryName};
 
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
+    contents::layer,
     db::{json_array, parse},
     project, total,
 };
@@ -176,6 +177,7 @@ pub async fn is_linked(connection: &mut Connection, blob: BlobId) -> Result<bool
 
 /// Forgets a blob that nothing links. Its bytes are the caller's to queue for removal.
 pub async fn delete(tx: &mut Tx, blob: &Blob) -> Result<(), Error> {
+    layer::forget(tx, &blob.digest.to_string()).await?;
     tx.query("delete from blob where id = $1").bind(blob.id).execute().await?;
     total::remove_blob(tx, blob.size).await
 }

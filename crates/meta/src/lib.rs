@@ -10,6 +10,7 @@ pub mod audit;
 pub mod blob;
 pub mod build;
 pub mod check;
+pub mod contents;
 pub mod copy;
 pub mod credential;
 mod db;

@@ -4,6 +4,7 @@ use plura_oci::{Digest, Reference, RepositoryName};
 
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx, build,
+    contents::{self, image, review as image_review},
     db::{json_array, parse},
     evidence,
 };
@@ -189,6 +190,11 @@ pub async fn insert(
     let Some(id) = id else { return Ok(false) };
     insert_references(tx, id, repository, &manifest.references).await?;
     evidence::arrived(tx, repository, &manifest.digest, manifest.subject.as_ref()).await?;
+    let about = [Some(&manifest.digest), manifest.subject.as_ref()];
+    evidence::ask(tx, repository, about.into_iter().flatten()).await?;
+    if contents::may_be_image(&manifest.media_type, manifest.artifact_type.as_deref()) {
+        image_review::ask(tx, repository, &manifest.digest).await?;
+    }
     Ok(true)
 }
 
@@ -208,6 +214,7 @@ pub async fn delete(
     build::forget(tx, repository, digest).await?;
     let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
     tx.query("delete from manifest where id = $1").bind(id).execute().await?;
+    image::forget_unless_anywhere(tx, digest).await?;
     let references: Result<Vec<Digest>, Error> =
         references.iter().map(|digest| parse("manifest_reference.digest", digest)).collect();
     let references = references?;

@@ -68,6 +68,11 @@ impl Ask {
         Self { method, path, query: Vec::new(), body: None, content: None, accept: None }
     }
 
+    /// The same by another method.
+    pub(crate) fn by(self, method: Method) -> Self {
+        Self { method, ..self }
+    }
+
     /// Adds a parameter, if it has a value.
     pub(crate) fn query(mut self, name: &'static str, value: Option<impl ToString>) -> Self {
         self.query.extend(value.map(|value| (name, value.to_string())));

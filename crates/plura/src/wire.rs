@@ -10,6 +10,7 @@ use plura_access::{
     oidc::{ClientSecret, LoginProvider},
     rate::Rate,
 };
+use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
 use plura_http::{App, AppOptions, Health, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     options: listen::Options,
     registry: Registry,
     evidence: Evidence,
+    contents: Contents,
     access: Access,
     health: Arc<Health>,
     app: App,
@@ -61,14 +63,15 @@ impl Server {
             redirect: storage::redirect(&settings),
         };
         let evidence = Evidence::new(registry.clone());
+        let contents = Contents::new(registry.clone(), contents_settings(&settings));
         let app = App::new(
             registry.clone(),
-            evidence.clone(),
+            (evidence.clone(), contents.clone()),
             access.clone(),
             Arc::clone(&health),
             app_options,
         );
-        Ok(Self { listener, options, registry, evidence, access, health, app, settings })
+        Ok(Self { listener, options, registry, evidence, contents, access, health, app, settings })
     }
 
     /// Where it will accept connections.
@@ -88,19 +91,22 @@ impl Server {
 
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, options, registry, evidence, access, health, app, settings } = self;
+        let Self { listener, options, registry, evidence, contents, access, health, app, settings } =
+            self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
         let denials = access.clone();
         let counting = async move { denials.watch_denials().await };
         let gathering = gather(evidence, settings.evidence.clone());
+        let reading = read(contents, settings.contents.clone());
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
             tokio::spawn(tend(access.clone())),
             tokio::spawn(counting),
             tokio::spawn(gathering),
+            tokio::spawn(reading),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
@@ -291,6 +297,22 @@ async fn gather(evidence: Evidence, settings: settings::Evidence) {
     if settings.gather {
         evidence.watch().await;
     }
+}
+
+/// Reads images as they arrive, for ever.
+async fn read(contents: Contents, settings: settings::Contents) {
+    if settings.read {
+        contents.watch().await;
+    }
+}
+
+fn contents_settings(settings: &Settings) -> plura_contents::Settings {
+    let attach_sbom = match settings.contents.attach_sbom {
+        settings::AttachedSbom::None => None,
+        settings::AttachedSbom::CycloneDx => Some(SbomFormat::CycloneDx),
+        settings::AttachedSbom::Spdx => Some(SbomFormat::Spdx),
+    };
+    plura_contents::Settings { attach_sbom }
 }
 
 /// Collects at every interval, for ever. What failed is tried again with the next.

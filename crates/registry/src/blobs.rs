@@ -93,14 +93,11 @@ impl Registry {
         digest: &Digest,
         limit: u64,
     ) -> Result<SmallBlob, Error> {
-        let linked = blob::find_linked(&mut self.db().read().await?, repository, digest).await?;
-        let Some(linked) = linked else { return Ok(SmallBlob::Unknown) };
-        let size = linked.blob.size;
-        if size > limit {
-            return Ok(SmallBlob::TooLarge(size));
+        let content = self.own_blob(repository, digest).await?;
+        let Some(content) = content else { return Ok(SmallBlob::Unknown) };
+        if content.size > limit {
+            return Ok(SmallBlob::TooLarge(content.size));
         }
-        let key = stored_key(linked.blob.storage_key)?;
-        let content = BlobContent { digest: *digest, size, redirect: linked.redirect, key };
         let bytes = match self.open_blob(&content).await {
             Err(Error::BlobUnknown(_)) => return Ok(SmallBlob::Unknown),
             Err(error) => return Err(error),
@@ -111,6 +108,20 @@ impl Registry {
         }
         let damage = plura_meta::Error::Corrupt(format!("the bytes of {digest} are others"));
         Err(damage.into())
+    }
+
+    /// A blob that the repository links, for plura's own use: nobody is told that it is there, so that its
+    /// review stays as it is.
+    pub async fn own_blob(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<BlobContent>, Error> {
+        let linked = blob::find_linked(&mut self.db().read().await?, repository, digest).await?;
+        let Some(linked) = linked else { return Ok(None) };
+        let (size, redirect) = (linked.blob.size, linked.redirect);
+        let key = stored_key(linked.blob.storage_key)?;
+        Ok(Some(BlobContent { digest: *digest, size, redirect, key }))
     }
 
     async fn read_whole(&self, content: &BlobContent, opened: Opened) -> Result<Bytes, Error> {

@@ -45,7 +45,7 @@ pub use error::Error;
 pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use image::{
     AttachedTag, Change, Child, Configuration, ConfigurationBlob, DiffSide, Image, ImageDiff,
-    ImageError, ImageFile, ImageQuery, ImageTree, Layer, ListChange, MapChange, ReferrerCount,
+    ImageError, ImageFile, ImageManifest, ImageQuery, ImageTree, Layer, ListChange, MapChange, ReferrerCount,
     Relation, Step, TreeNode,
 };
 pub use lists::{Names, Readable};
@@ -90,6 +90,8 @@ struct Shared {
     collecting: tokio::sync::Mutex<()>,
     /// Told when evidence may have been asked for.
     evidence_asked: tokio::sync::Notify,
+    /// Told when images may have been asked to be read.
+    contents_asked: tokio::sync::Notify,
     /// What other processes on the same database know this one by.
     process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
@@ -118,6 +120,7 @@ impl Registry {
             uploads: ActiveUploads::default(),
             collecting: tokio::sync::Mutex::default(),
             evidence_asked: tokio::sync::Notify::default(),
+            contents_asked: tokio::sync::Notify::default(),
             process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
@@ -150,6 +153,16 @@ impl Registry {
     /// Lets [`Registry::evidence_asked`] return.
     pub fn ask_for_evidence(&self) {
         self.shared.evidence_asked.notify_one();
+    }
+
+    /// Returns when this process may have asked for images to be read.
+    pub async fn contents_asked(&self) {
+        self.shared.contents_asked.notified().await;
+    }
+
+    /// Lets [`Registry::contents_asked`] return.
+    pub fn ask_for_contents(&self) {
+        self.shared.contents_asked.notify_one();
     }
 
     /// The settings that the registry was opened with.

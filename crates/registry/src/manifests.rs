@@ -171,6 +171,7 @@ impl Registry {
             self.shared.caches.forget_all();
         }
         self.ask_for_evidence();
+        self.ask_for_contents();
         changed
     }
 }

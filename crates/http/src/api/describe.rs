@@ -96,6 +96,15 @@ impl Description {
         )
     }
 
+    /// Answers 200 with a JSON object of one of these media types, whose form somebody else says.
+    pub(crate) fn gives_documents(self, media_types: &[&str]) -> Self {
+        let answer = Response::builder().description("Done");
+        let answer = media_types.iter().fold(answer, |answer, media_type| {
+            answer.content(*media_type, Content::new(Some(Object::new())))
+        });
+        self.answer(StatusCode::OK, answer)
+    }
+
     /// Answers 200 with JSON of this form, or with a line of JSON for each entry.
     pub(crate) fn gives_or_streams<T: ToSchema, L: ToSchema>(mut self) -> Self {
         let (page, line) = (self.content::<T>(), self.content::<L>());

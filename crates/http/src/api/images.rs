@@ -56,7 +56,7 @@ pub(super) fn routes() -> Vec<Route> {
 
 /// Which image.
 #[derive(Deserialize, IntoParams)]
-struct Which {
+pub(super) struct Which {
     /// Where it is.
     #[param(value_type = schema::RepositoryName)]
     repository: RepositoryName,
@@ -115,7 +115,7 @@ async fn diff(call: Call) -> Answer {
     ok(&call.state.registry.image_diff(&from, &to).await?)
 }
 
-fn which(call: &Call) -> Result<ImageQuery, ApiError> {
+pub(super) fn which(call: &Call) -> Result<ImageQuery, ApiError> {
     let Which { repository, reference, platform } = call.query()?;
     Ok(ImageQuery { repository, reference: parse("reference", &reference)?, platform })
 }

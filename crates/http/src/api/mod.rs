@@ -8,6 +8,7 @@ mod answer;
 mod audit;
 mod authorise;
 mod call;
+mod contents;
 mod describe;
 mod evidence;
 mod images;
@@ -77,6 +78,7 @@ fn all() -> Vec<Route> {
         evidence::routes,
         keys::routes,
         images::routes,
+        contents::routes,
         audit::routes,
         openapi::routes,
     ]

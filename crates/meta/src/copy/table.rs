@@ -38,6 +38,13 @@ pub const TABLES: &[(&str, &str)] = &[
     ("signature_arrival", "repository_id, subject, signature"),
     ("manifest_build", "repository_id, digest, source, revision, run"),
     ("failed_login", "key"),
+    ("layer_contents", "digest"),
+    ("image", "id"),
+    ("image_layer", "image_id, position"),
+    ("package", "id"),
+    ("image_package", "image_id, package_id"),
+    ("image_review", "digest"),
+    ("contents_walk", "id"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

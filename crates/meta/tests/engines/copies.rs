@@ -75,6 +75,18 @@ async fn fill(location: &Location) {
         "insert into signature_arrival values (3, 'sha256:1', 'sha256:2', 1)".to_owned(),
         "insert into manifest_build values (3, 'sha256:1', 's', 'c', '', 1)".to_owned(),
         "insert into failed_login values ('k', 5, 2, 3)".to_owned(),
+        "insert into layer_contents values ('sha256:1', 1, x'28b5', null, 1),
+            ('sha256:2', 1, null, 'damaged', 1)"
+            .to_owned(),
+        "insert into image (id, digest, basis, problem, chain, base_digest, base_name, packages,
+            created_at, read_at, document)
+         values (4, 'sha256:1', '1', null, 'c', 'sha256:2', 'debian', 1, null, 1, x'00')"
+            .to_owned(),
+        "insert into image_layer values (4, 0, 'sha256:1', 'c')".to_owned(),
+        "insert into package values (6, '{}', 'npm', 'x', '1', '{}', null)".to_owned(),
+        "insert into image_package values (4, 6)".to_owned(),
+        "insert into image_review values ('sha256:1', 3, 1, 0)".to_owned(),
+        "insert into contents_walk values (1, null, 1)".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

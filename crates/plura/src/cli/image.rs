@@ -1,6 +1,8 @@
 //! `plura image`: looking at images.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
 use plura_oci::image::Platform;
 
 use super::{ImageName, OutputArgs, ServerArgs};
@@ -31,6 +33,22 @@ pub(crate) enum ImageCommand {
     /// Show in what two images differ
     #[command(after_help = DIFF_HELP)]
     Diff(DiffArgs),
+
+    /// List the packages of an image
+    #[command(after_help = PACKAGES_HELP)]
+    Packages(PackagesArgs),
+
+    /// Print the SBOM of an image, or compare it with those that came with it
+    #[command(after_help = SBOM_HELP)]
+    Sbom(SbomArgs),
+
+    /// Show what an image stands on, or what stands on it
+    #[command(after_help = BASE_HELP)]
+    Base(BaseArgs),
+
+    /// Show what is in an image: operating system, user, ports, secrets
+    #[command(after_help = FACTS_HELP)]
+    Facts(FactsArgs),
 }
 
 const INSPECT_HELP: &str = "\
@@ -151,6 +169,142 @@ pub(crate) struct DiffArgs {
     /// For which platform, if they are for several
     #[arg(long, value_name = "OS/ARCH[/VARIANT]")]
     pub(crate) platform: Option<Platform>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+const PACKAGES_HELP: &str = "\
+Packages are read from the layers: databases of operating systems, metadata of languages, and what \
+executables say they were built from.
+
+Examples:
+  plura image packages apps/web:1.0.0
+  plura image packages apps/web:1.0.0 --kind npm --name react
+  plura image packages apps/web:1.0.0 --json | jq -r '.[].purl'";
+
+/// Which packages to list
+#[derive(Debug, Args)]
+pub(crate) struct PackagesArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    /// Only those of this packaging: apk, deb, rpm, python, npm, go, cargo, java, gem, composer, nuget
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+
+    /// Only those with this in their names
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) name: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+const SBOM_HELP: &str = "\
+With `--compare`, the SBOMs that came with the image (referrers, cosign's tags, attestations in its \
+index) are compared with what is in it; the exit status is 1 if one differs.
+
+Examples:
+  plura image sbom apps/web:1.0.0 --format spdx --output web.spdx.json
+  plura image sbom apps/web:1.0.0 --platform linux/arm64 | jq '.components | length'
+  plura image sbom apps/web:1.0.0 --compare";
+
+/// Which SBOM to print
+#[derive(Debug, Args)]
+pub(crate) struct SbomArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    /// The form of the SBOM
+    #[arg(long, value_enum, default_value = "cyclonedx")]
+    pub(crate) format: SbomForm,
+
+    /// Write it to this file instead
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Compare what is in the image with the SBOMs that came with it
+    #[arg(long, conflicts_with_all = ["format", "output"])]
+    pub(crate) compare: bool,
+
+    /// Print the comparison as JSON
+    #[arg(long, requires = "compare")]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+/// The form of an SBOM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SbomForm {
+    /// `CycloneDX` 1.6
+    #[value(name = "cyclonedx")]
+    CycloneDx,
+    /// SPDX 2.3
+    Spdx,
+}
+
+impl SbomForm {
+    /// As the API calls it.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::CycloneDx => "cyclonedx",
+            Self::Spdx => "spdx",
+        }
+    }
+}
+
+const BASE_HELP: &str = "\
+What an image stands on is what it declares, or else the image of the registry with the most layers that \
+are its first ones.
+
+Examples:
+  plura image base apps/web:1.0.0
+  plura image base apps/web:1.0.0 --json | jq '.newer'
+  plura image base base/debian:12 --images";
+
+/// Which image to show the base of
+#[derive(Debug, Args)]
+pub(crate) struct BaseArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    /// List the images that stand on it instead
+    #[arg(long)]
+    pub(crate) images: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+
+    #[command(flatten)]
+    pub(crate) server: ServerArgs,
+}
+
+const FACTS_HELP: &str = "\
+Of an index, each of its images is shown. Of secrets, never the value is shown: only where they are.
+
+Examples:
+  plura image facts apps/web:1.0.0
+  plura image facts apps/web:1.0.0 --json | jq '.[].secrets'
+  plura image facts apps/web:1.0.0 --again";
+
+/// Which image to show
+#[derive(Debug, Args)]
+pub(crate) struct FactsArgs {
+    #[command(flatten)]
+    pub(crate) which: WhichArgs,
+
+    /// Have it read again first, from its layers
+    #[arg(long)]
+    pub(crate) again: bool,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

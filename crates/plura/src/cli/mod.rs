@@ -45,7 +45,8 @@ pub(crate) use self::groups::{
 };
 pub(crate) use self::health::HealthArgs;
 pub(crate) use self::image::{
-    DiffArgs, HistoryArgs, ImageArgs, ImageCommand, ManifestArgs, WhichArgs,
+    BaseArgs, DiffArgs, FactsArgs, HistoryArgs, ImageArgs, ImageCommand, ManifestArgs,
+    PackagesArgs, SbomArgs, WhichArgs,
 };
 pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;

@@ -308,6 +308,28 @@ pub(crate) const SECTIONS: &[Section] = &[
         }],
     },
     Section {
+        name: "contents",
+        about: "What is in images: packages, secrets, what they stand on.",
+        keys: &[
+            Key {
+                path: "contents.read",
+                kind: BOOLEAN,
+                default: Some("true"),
+                example: "false",
+                about: "Whether this process reads images as they arrive. Otherwise another replica \
+                        does, or else whoever asks first waits for it.",
+            },
+            Key {
+                path: "contents.attach_sbom",
+                kind: r#""none", "cyclonedx" or "spdx""#,
+                default: Some(r#""none""#),
+                example: r#""spdx""#,
+                about: "The form of the SBOM that is pushed beside each image once it was read, as \
+                        a referrer. It counts for the quota of the project.",
+            },
+        ],
+    },
+    Section {
         name: "health",
         about: "When the server calls itself unhealthy.",
         keys: &[

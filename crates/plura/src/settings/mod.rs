@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Registry,
     pub(crate) collection: Collection,
     pub(crate) evidence: Evidence,
+    pub(crate) contents: Contents,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -164,6 +165,26 @@ pub(crate) struct Collection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Evidence {
     pub(crate) gather: bool,
+}
+
+/// What is in images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Contents {
+    pub(crate) read: bool,
+    pub(crate) attach_sbom: AttachedSbom,
+}
+
+/// The SBOM that is pushed beside each image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum AttachedSbom {
+    /// None is.
+    None,
+    /// One in the form of `CycloneDX`.
+    CycloneDx,
+    /// One in the form of SPDX.
+    Spdx,
 }
 
 /// When the server calls itself unhealthy.

@@ -26,12 +26,14 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["plura-adopt", "plura-blob", "plura-meta", "plura-trust", "plura-oci", "plura-fault"],
     ),
     ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
+    ("plura-contents", &["plura-registry", "plura-meta", "plura-inventory", "plura-oci"]),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
         "plura-http",
         &[
             "plura-access",
+            "plura-contents",
             "plura-evidence",
             "plura-registry",
             "plura-policy",
@@ -44,6 +46,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &[
             "plura-http",
             "plura-access",
+            "plura-contents",
             "plura-evidence",
             "plura-registry",
             "plura-adopt",

@@ -104,6 +104,10 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [evidence]
     gather = true  # default
 
+    [contents]
+    read = true  # default
+    attach_sbom = "none"  # default
+
     [health]
     interval = "10s"  # default
     failures = 5  # PLURA_HEALTH__FAILURES

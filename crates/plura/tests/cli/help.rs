@@ -903,6 +903,10 @@ fn images() {
       manifest  Print a manifest or a configuration, byte for byte
       tree      Show what belongs to an image: children, attestations, signatures
       diff      Show in what two images differ
+      packages  List the packages of an image
+      sbom      Print the SBOM of an image, or compare it with those that came with it
+      base      Show what an image stands on, or what stands on it
+      facts     Show what is in an image: operating system, user, ports, secrets
       help      Print this message or the help of the given subcommand(s)
 
     Options:

@@ -13,7 +13,7 @@ mod view;
 use bytes::Bytes;
 use plura_meta::{repository, tag};
 use plura_oci::{
-    AttachmentKind, Descriptor, Digest, Page, Reference, RepositoryName, Tag,
+    AttachmentKind, Descriptor, Digest, Manifest, Page, Reference, RepositoryName, Tag,
     image::{ImageChild, ImageConfig, ImageKind, Platform, RunConfig, describe_artifact},
 };
 
@@ -47,6 +47,17 @@ pub struct ImageFile {
     pub digest: Digest,
 }
 
+/// The manifest of something that can be run, to be read further.
+#[derive(Clone, Debug)]
+pub struct ImageManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// The index that it was chosen from.
+    pub index: Option<Digest>,
+    /// What it points at.
+    pub manifest: Manifest,
+}
+
 /// Tags that are listed with an image.
 const MOST_TAGS: u32 = 200;
 /// Children of an index that are looked at.
@@ -66,6 +77,31 @@ impl Registry {
         self.add_names(&query.repository, &mut image).await?;
         image.referrers = self.count_referrers(&query.repository, &image.digest).await?;
         Ok(image)
+    }
+
+    /// The one image that is meant: of an index without a platform, the only one.
+    pub async fn single_image(&self, query: &ImageQuery) -> Result<ImageManifest, ImageError> {
+        let Found { digest, index, manifest, .. } = self.find_single(query).await?;
+        Ok(ImageManifest { digest, index, manifest })
+    }
+
+    /// All images that are meant: of an index without a platform, those that the repository has of its
+    /// first children. What is no image is an error, or left out of an index.
+    pub async fn all_images(&self, query: &ImageQuery) -> Result<Vec<ImageManifest>, ImageError> {
+        let found = self.find_image(query).await?;
+        if found.kind() != ImageKind::Index {
+            return Ok(vec![self.single_image(query).await?]);
+        }
+        let mut images = Vec::new();
+        for (descriptor, _) in found.children().into_iter().take(MOST_CHILDREN) {
+            let reference = Reference::Digest(descriptor.digest);
+            let child = self.find_manifest(&query.repository, &reference).await?;
+            images.extend(child.filter(|child| child.kind() == ImageKind::Image).map(|child| {
+                let Found { digest, manifest, .. } = child;
+                ImageManifest { digest, index: Some(found.digest), manifest }
+            }));
+        }
+        Ok(images)
     }
 
     /// The manifest, as it was pushed.

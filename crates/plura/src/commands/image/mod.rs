@@ -1,5 +1,6 @@
 //! `plura image`.
 
+mod contents;
 mod diff;
 mod inspect;
 mod tree;
@@ -47,6 +48,10 @@ pub(super) fn run(command: &ImageCommand, printer: &Printer) -> anyhow::Result<E
                 Ok(ExitStatus::Done)
             }
             ImageCommand::Diff(args) => diff::run(args, printer).await,
+            ImageCommand::Packages(args) => contents::packages(args, printer).await,
+            ImageCommand::Sbom(args) => contents::sbom(args, printer).await,
+            ImageCommand::Base(args) => contents::base(args, printer).await,
+            ImageCommand::Facts(args) => contents::facts(args, printer).await,
         }
     })
 }

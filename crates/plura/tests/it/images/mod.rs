@@ -3,6 +3,8 @@
 mod api;
 mod commands;
 mod content;
+mod contents;
+mod layers;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -32,6 +34,8 @@ impl Place {
             ("PLURA_COLLECTION__ENABLED", "false"),
             // What reads on its own account is not counted among the requests.
             ("PLURA_EVIDENCE__GATHER", "false"),
+            // Requests are counted, and what the server reads by itself is none of an answer's.
+            ("PLURA_CONTENTS__READ", "false"),
         ];
         let builder = Server::builder(binary());
         Self::on(

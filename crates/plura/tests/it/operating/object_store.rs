@@ -15,6 +15,7 @@ pub(super) fn variables(store: &S3) -> Vec<(&'static str, String)> {
         ("PLURA_STORAGE__S3__ACCESS_KEY", S3::ACCESS_KEY.to_owned()),
         ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY.to_owned()),
         ("PLURA_COLLECTION__ENABLED", "false".to_owned()),
+        ("PLURA_CONTENTS__READ", "false".to_owned()),
     ]
 }
 
