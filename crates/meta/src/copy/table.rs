@@ -38,6 +38,13 @@ pub const TABLES: &[(&str, &str)] = &[
     ("signature_arrival", "repository_id, subject, signature"),
     ("manifest_build", "repository_id, digest, source, revision, run"),
     ("failed_login", "key"),
+    ("advisory_import", "id"),
+    ("advisory_block", "import_id, position"),
+    ("advisory_source", "name"),
+    ("package_vulnerability", "package_id, vulnerability"),
+    ("vulnerability_exception", "id"),
+    ("vex_document", "digest"),
+    ("scanner_report", "repository_id, digest, scanner"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -25,6 +25,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["plura-adopt", "plura-blob", "plura-meta", "plura-trust", "plura-oci", "plura-fault"],
     ),
     ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
+    (
+        "plura-vulnerabilities",
+        &["plura-registry", "plura-meta", "plura-advisories", "plura-inventory", "plura-oci"],
+    ),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
@@ -32,6 +36,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &[
             "plura-access",
             "plura-evidence",
+            "plura-vulnerabilities",
             "plura-registry",
             "plura-policy",
             "plura-blob",
@@ -44,6 +49,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-http",
             "plura-access",
             "plura-evidence",
+            "plura-vulnerabilities",
             "plura-registry",
             "plura-adopt",
             "plura-policy",
