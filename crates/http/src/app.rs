@@ -11,6 +11,7 @@ use hyper::service::Service;
 use plura_access::{Access, Event};
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry};
+use plura_vulnerabilities::Vulnerabilities;
 use tower::ServiceExt;
 use tracing::{debug, error, info};
 
@@ -75,6 +76,7 @@ impl Redirect {
 pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) evidence: Evidence,
+    pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -112,16 +114,25 @@ impl State {
 }
 
 impl App {
-    /// An application over a registry, what is known of its manifests, and its access control.
+    /// An application over a registry, what is known of its manifests and images, and its access control.
     pub fn new(
         registry: Registry,
-        evidence: Evidence,
+        (evidence, vulnerabilities): (Evidence, Vulnerabilities),
         access: Access,
         health: Arc<Health>,
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
-        let state = Arc::new(State { registry, evidence, access, health, metrics, options });
+        let state = State {
+            registry,
+            evidence,
+            vulnerabilities,
+            access,
+            health,
+            metrics,
+            options,
+        };
+        let state = Arc::new(state);
         Self { router: api::router(Arc::clone(&state)), state }
     }
 

@@ -5,6 +5,7 @@ use std::{
 
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry as Images, Timestamp};
+use plura_vulnerabilities::Vulnerabilities;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -24,6 +25,8 @@ pub struct Metrics {
     connections: Connections,
     storage: Storage,
     evidence_waiting: Gauge,
+    vulnerabilities_waiting: Gauge,
+    advisories_age: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -77,6 +80,8 @@ impl Default for Metrics {
             connections: Connections::default(),
             storage: Storage::default(),
             evidence_waiting: Gauge::default(),
+            vulnerabilities_waiting: Gauge::default(),
+            advisories_age: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -102,7 +107,7 @@ impl Metrics {
     /// Everything in the text format of Prometheus.
     pub(crate) async fn render(
         &self,
-        (images, evidence): (&Images, &Evidence),
+        (images, evidence, vulnerabilities): (&Images, &Evidence, &Vulnerabilities),
         ready: bool,
         connections: &listen::Metrics,
     ) -> String {
@@ -127,6 +132,12 @@ impl Metrics {
         if let Ok(waiting) = evidence.waiting().await {
             self.evidence_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+        if let Ok(status) = vulnerabilities.status().await {
+            let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
+            self.vulnerabilities_waiting.set(waiting);
+            // That there are none must not look as if they were new.
+            self.advisories_age.set(status.age_seconds.unwrap_or(-1));
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -137,6 +148,10 @@ impl Metrics {
         let Self { registry, connections, storage, .. } = self;
         let help = "Manifests whose evidence is to be gathered";
         registry.register("evidence_waiting", help, self.evidence_waiting.clone());
+        let help = "Packages that are to be matched with the advisories in force";
+        registry.register("vulnerabilities_waiting", help, self.vulnerabilities_waiting.clone());
+        let help = "Seconds since the newest advisory was changed; -1 if there are none";
+        registry.register("advisories_age_seconds", help, self.advisories_age.clone());
         registry.register("requests", "Requests by action and status", self.requests.clone());
         let help = "Seconds until the head of the response, by action";
         registry.register("request_duration_seconds", help, self.durations.clone());

@@ -13,6 +13,7 @@ use plura_access::{
 use plura_evidence::Evidence;
 use plura_http::{App, AppOptions, Health, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
+use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
 use tracing::{error, info};
 
@@ -30,6 +31,7 @@ pub(crate) struct Server {
     options: listen::Options,
     registry: Registry,
     evidence: Evidence,
+    vulnerabilities: Vulnerabilities,
     access: Access,
     health: Arc<Health>,
     app: App,
@@ -61,14 +63,26 @@ impl Server {
             redirect: storage::redirect(&settings),
         };
         let evidence = Evidence::new(registry.clone());
+        let vulnerabilities =
+            Vulnerabilities::new(registry.clone(), vulnerability_settings(&settings));
         let app = App::new(
             registry.clone(),
-            evidence.clone(),
+            (evidence.clone(), vulnerabilities.clone()),
             access.clone(),
             Arc::clone(&health),
             app_options,
         );
-        Ok(Self { listener, options, registry, evidence, access, health, app, settings })
+        Ok(Self {
+            listener,
+            options,
+            registry,
+            evidence,
+            vulnerabilities,
+            access,
+            health,
+            app,
+            settings,
+        })
     }
 
     /// Where it will accept connections.
@@ -88,7 +102,17 @@ impl Server {
 
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, options, registry, evidence, access, health, app, settings } = self;
+        let Self {
+            listener,
+            options,
+            registry,
+            evidence,
+            vulnerabilities,
+            access,
+            health,
+            app,
+            settings,
+        } = self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -101,6 +125,7 @@ impl Server {
             tokio::spawn(tend(access.clone())),
             tokio::spawn(counting),
             tokio::spawn(gathering),
+            tokio::spawn(match_packages(vulnerabilities, settings.vulnerabilities.clone())),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
@@ -290,6 +315,24 @@ async fn watch_health(health: Arc<Health>, registry: Registry, settings: setting
 async fn gather(evidence: Evidence, settings: settings::Evidence) {
     if settings.gather {
         evidence.watch().await;
+    }
+}
+
+/// Matches packages as they and advisories change, for ever.
+async fn match_packages(
+    vulnerabilities: Vulnerabilities,
+    settings: settings::Vulnerabilities,
+) {
+    if settings.r#match {
+        vulnerabilities.watch().await;
+    }
+}
+
+fn vulnerability_settings(settings: &Settings) -> plura_vulnerabilities::Settings {
+    plura_vulnerabilities::Settings {
+        directory: settings.data.clone(),
+        longest_exception: settings.vulnerabilities.longest_exception.duration(),
+        expiry_warning: settings.vulnerabilities.exception_warning.duration(),
     }
 }
 

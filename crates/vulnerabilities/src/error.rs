@@ -16,6 +16,11 @@ pub enum Error {
     /// The exception may not be granted.
     #[error(transparent)]
     Refused(#[from] RefusedException),
+    /// The name of the exception cannot be one.
+    #[error(
+        "an exception is named by 1 to 128 letters, digits, `.`, `_`, `:` or `-`, not `{0}`"
+    )]
+    ExceptionName(String),
     /// There is an exception of that name.
     #[error("there is an exception `{0}` already")]
     ExceptionExists(String),

@@ -65,6 +65,7 @@ impl Vulnerabilities {
         origin: &Origin,
         terms: ExceptionTerms,
     ) -> Result<GrantedException, Error> {
+        check_name(&terms.id)?;
         let exception = Exception::grant(terms, self.rules())?;
         let terms = exception.terms().clone();
         let stored = StoredException {
@@ -146,7 +147,11 @@ impl Vulnerabilities {
                 let id = terms.id.to_string();
                 match self.grant(origin, terms).await {
                     Ok(_) => done.granted.push(id),
-                    Err(error @ (Error::Refused(_) | Error::ExceptionExists(_))) => {
+                    Err(
+                        error @ (Error::Refused(_)
+                        | Error::ExceptionExists(_)
+                        | Error::ExceptionName(_)),
+                    ) => {
                         done.refused.push(format!("{id}: {error}"));
                     }
                     Err(error) => return Err(error),
@@ -210,6 +215,17 @@ impl Vulnerabilities {
             ExceptionState::Active
         }
     }
+}
+
+/// Names stand in addresses and in the audit.
+fn check_name(name: &str) -> Result<(), Error> {
+    const LONGEST: usize = 128;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._:-".contains(&byte);
+    let begins = name.starts_with(|first: char| first.is_ascii_alphanumeric());
+    if begins && name.len() <= LONGEST && name.bytes().all(plain) {
+        return Ok(());
+    }
+    Err(Error::ExceptionName(name.chars().take(LONGEST).collect()))
 }
 
 /// Any text is lines; those of an ignore file begin with names of vulnerabilities.

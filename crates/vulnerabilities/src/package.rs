@@ -8,13 +8,40 @@ use crate::Error;
 
 /// A package as the database keeps it.
 #[derive(Debug, Deserialize)]
+#[serde(from = "Written")]
 pub(crate) struct PackageDocument {
     pub(crate) package: plura_inventory::Package,
-    #[serde(default)]
     pub(crate) purl: String,
     /// The operating system of the images that have it, where that matters.
-    #[serde(default)]
     pub(crate) distribution: Option<OsRelease>,
+}
+
+/// The same as it is written: the package's own fields are at the side of the others, or by themselves.
+#[derive(Deserialize)]
+struct Written {
+    #[serde(flatten)]
+    package: PackageFields,
+    #[serde(default)]
+    purl: String,
+    #[serde(default)]
+    distribution: Option<OsRelease>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum PackageFields {
+    Apart { package: plura_inventory::Package },
+    Beside(plura_inventory::Package),
+}
+
+impl From<Written> for PackageDocument {
+    fn from(written: Written) -> Self {
+        let Written { package, purl, distribution } = written;
+        let package = match package {
+            PackageFields::Apart { package } | PackageFields::Beside(package) => package,
+        };
+        Self { package, purl, distribution }
+    }
 }
 
 impl PackageDocument {
@@ -87,6 +114,12 @@ mod tests {
         let npm = r#"{"package":{"kind":"npm","name":"a","version":"1"},"distribution":null}"#;
         let read = PackageDocument::read(npm).unwrap();
         assert_eq!(read.advised(), Some(Package::new("npm", "a", "1")));
+        let beside = r#"{"kind":"npm","name":"a","version":"1","purl":"pkg:npm/a@1"}"#;
+        let read = PackageDocument::read(beside).unwrap();
+        assert_eq!(
+            (read.advised(), read.purl.as_str()),
+            (Some(Package::new("npm", "a", "1")), "pkg:npm/a@1")
+        );
         let other = r#"{"package":{"kind":"rpm","name":"a","version":"1"},"purl":"",
             "distribution":{"id":"fedora","version_id":"40"}}"#;
         let read = PackageDocument::read(other).unwrap();

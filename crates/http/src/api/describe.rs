@@ -63,6 +63,15 @@ impl Description {
         self.body::<T>(JSON, Required::True)
     }
 
+    /// The body is bytes of one of these media types.
+    pub(crate) fn takes_content(self, media_types: &[&str]) -> Self {
+        let body = RequestBodyBuilder::new().required(Some(Required::True));
+        let content = |body: RequestBodyBuilder, media_type: &&str| {
+            body.content(*media_type, Content::default())
+        };
+        Self { body: Some(media_types.iter().fold(body, content).build()), ..self }
+    }
+
     /// The same, and there need not be one.
     pub(crate) fn may_take<T: ToSchema>(self) -> Self {
         self.body::<T>(JSON, Required::False)
@@ -223,6 +232,9 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "robot" => ("The robot", schema::RobotName::name()),
         "trust" => ("The trust entry", schema::TrustName::name()),
         "trust_policy" => ("The trust policy", schema::TrustName::name()),
+        "source" => ("The source", schema::SourceName::name()),
+        "exception" => ("The exception", schema::ExceptionName::name()),
+        "digest" => ("The digest", schema::DigestText::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };

@@ -4,12 +4,14 @@
 //! the description for clients and the tests are made from the same routes.
 
 mod access;
+mod advisories;
 mod answer;
 mod audit;
 mod authorise;
 mod call;
 mod describe;
 mod evidence;
+mod exceptions;
 mod images;
 mod key;
 mod keys;
@@ -25,6 +27,7 @@ mod tokens;
 mod trust;
 mod trust_policies;
 mod users;
+mod vulnerabilities;
 
 use std::sync::Arc;
 
@@ -77,6 +80,9 @@ fn all() -> Vec<Route> {
         evidence::routes,
         keys::routes,
         images::routes,
+        vulnerabilities::routes,
+        advisories::routes,
+        exceptions::routes,
         audit::routes,
         openapi::routes,
     ]

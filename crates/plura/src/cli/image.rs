@@ -3,6 +3,7 @@
 use clap::{Args, Subcommand};
 use plura_oci::image::Platform;
 
+use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs};
 use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What can be asked about images.
@@ -31,6 +32,14 @@ pub(crate) enum ImageCommand {
     /// Show in what two images differ
     #[command(after_help = DIFF_HELP)]
     Diff(DiffArgs),
+
+    /// Show which vulnerabilities an image has, now
+    #[command(after_help = super::vulnerabilities::IMAGE_HELP)]
+    Vulns(Box<ImageVulnerabilitiesArgs>),
+
+    /// Keep what another scanner says about an image
+    #[command(after_help = super::vulnerabilities::REPORT_HELP)]
+    Report(ReportArgs),
 }
 
 const INSPECT_HELP: &str = "\

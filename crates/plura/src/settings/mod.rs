@@ -51,6 +51,7 @@ pub(crate) struct Settings {
     pub(crate) registry: Registry,
     pub(crate) collection: Collection,
     pub(crate) evidence: Evidence,
+    pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -164,6 +165,15 @@ pub(crate) struct Collection {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Evidence {
     pub(crate) gather: bool,
+}
+
+/// Which images have which vulnerabilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vulnerabilities {
+    pub(crate) r#match: bool,
+    pub(crate) longest_exception: PositiveSpan,
+    pub(crate) exception_warning: Span,
 }
 
 /// When the server calls itself unhealthy.
