@@ -29,17 +29,15 @@ pub(super) fn routes() -> Vec<Route> {
             Description::new("Tells where advisories are from, and how old they are")
                 .gives::<AdvisoriesStatus>(),
         ),
-        Route::new(Verb::Post, ALL, ADMINISTER, "advisories.import", import)
-            .streamed()
-            .described(
-                Description::new(
-                    "Takes over advisories in OSV format, in the place of those of the source",
-                )
-                .asks::<Sent>()
-                .takes_content(MEDIA_TYPES)
-                .gives::<Imported>()
-                .refuses(&[StatusCode::CONFLICT]),
-            ),
+        Route::new(Verb::Post, ALL, ADMINISTER, "advisories.import", import).streamed().described(
+            Description::new(
+                "Takes over advisories in OSV format, in the place of those of the source",
+            )
+            .asks::<Sent>()
+            .takes_content(MEDIA_TYPES)
+            .gives::<Imported>()
+            .refuses(&[StatusCode::CONFLICT]),
+        ),
         Route::new(
             Verb::Delete,
             "/api/v1/advisories/{source}",
@@ -51,8 +49,7 @@ pub(super) fn routes() -> Vec<Route> {
             Description::new("Takes the advisories of a source out of force").gives_nothing(),
         ),
         Route::new(Verb::Get, VEX, ADMINISTER, "vex.list", vex).described(
-            Description::new("Lists what vendors say about their products")
-                .gives::<VexDocuments>(),
+            Description::new("Lists what vendors say about their products").gives::<VexDocuments>(),
         ),
         Route::new(Verb::Post, VEX, ADMINISTER, "vex.add", add_vex).streamed().described(
             Description::new("Takes over an OpenVEX document, which is believed from then on")

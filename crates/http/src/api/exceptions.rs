@@ -33,18 +33,12 @@ pub(super) fn routes() -> Vec<Route> {
                 .takes::<NewException>()
                 .makes::<GrantedException>(),
         ),
-        Route::new(
-            Verb::Post,
-            "/api/v1/exceptions/import",
-            ADMINISTER,
-            "exception.import",
-            import,
-        )
-        .described(
-            Description::new("Grants what an ignore file of Trivy says, as far as it may be")
-                .takes::<IgnoreFile>()
-                .gives::<ImportedExceptions>(),
-        ),
+        Route::new(Verb::Post, "/api/v1/exceptions/import", ADMINISTER, "exception.import", import)
+            .described(
+                Description::new("Grants what an ignore file of Trivy says, as far as it may be")
+                    .takes::<IgnoreFile>()
+                    .gives::<ImportedExceptions>(),
+            ),
         Route::new(
             Verb::Delete,
             "/api/v1/exceptions/{exception}",

@@ -42,20 +42,14 @@ pub(super) fn routes() -> Vec<Route> {
                 .gives::<ImageVulnerabilities>()
                 .refuses(&[StatusCode::CONFLICT]),
         ),
-        Route::new(
-            Verb::Post,
-            REPORTS,
-            Need::Repository(Permission::Push),
-            "report.add",
-            report,
-        )
-        .streamed()
-        .described(
-            Description::new("Keeps what Trivy says about an image (`--format json`)")
-                .asks::<Reported>()
-                .takes_content(&["application/json"])
-                .gives::<ReceivedReport>(),
-        ),
+        Route::new(Verb::Post, REPORTS, Need::Repository(Permission::Push), "report.add", report)
+            .streamed()
+            .described(
+                Description::new("Keeps what Trivy says about an image (`--format json`)")
+                    .asks::<Reported>()
+                    .takes_content(&["application/json"])
+                    .gives::<ReceivedReport>(),
+            ),
         Route::new(
             Verb::Get,
             "/api/v1/vulnerabilities",
@@ -64,9 +58,11 @@ pub(super) fn routes() -> Vec<Route> {
             search,
         )
         .described(
-            Description::new("Lists the images that have a vulnerability, a package, or something new")
-                .asks::<Wanted>()
-                .gives::<SearchAnswer>(),
+            Description::new(
+                "Lists the images that have a vulnerability, a package, or something new",
+            )
+            .asks::<Wanted>()
+            .gives::<SearchAnswer>(),
         ),
     ]
 }

@@ -80,8 +80,7 @@ async fn import(args: &ExceptionImportArgs, printer: &Printer) -> anyhow::Result
     let text = text_file::read(Path::new(&args.file), LONGEST)?;
     let client = ApiClient::of(&args.server).await?;
     if is_vex(&text) {
-        let ask =
-            Ask::api(Method::POST, ["vex"]).content("application/json", text.into_bytes());
+        let ask = Ask::api(Method::POST, ["vex"]).content("application/json", text.into_bytes());
         let answer = client.ask(ask).await?;
         let (id, author) = (cell(&answer["id"]), cell(&answer["author"]));
         let note = format_args!("what {author} says in {id} counts from now on");

@@ -112,7 +112,10 @@ fn is_shown(found: &Value, args: &ImageVulnerabilitiesArgs) -> bool {
         && args.severity.is_none_or(|least| level(found) >= least)
 }
 
-fn exit<'v>(fail_on: Option<SeverityArg>, found: impl IntoIterator<Item = &'v Value>) -> ExitStatus {
+fn exit<'v>(
+    fail_on: Option<SeverityArg>,
+    found: impl IntoIterator<Item = &'v Value>,
+) -> ExitStatus {
     let mut found = found.into_iter();
     match fail_on {
         Some(least) if found.any(|found| level(found) >= least) => ExitStatus::No,
