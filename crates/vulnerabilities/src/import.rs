@@ -97,7 +97,8 @@ impl Vulnerabilities {
         let artifact: Artifact = serde_json::from_slice(&found.bytes)
             .map_err(|_| ImportError::NoLayer(location.clone()))?;
         let is_read = |layer: &&ArtifactLayer| {
-            ["zip", "json"].iter().any(|kind| layer.media_type.contains(kind))
+            let kind = layer.media_type.as_str();
+            kind.ends_with("json") || (kind.ends_with("zip") && !kind.ends_with("gzip"))
         };
         let mut files = Vec::new();
         for layer in artifact.layers.iter().filter(is_read).take(MOST_LAYERS) {

@@ -34,7 +34,7 @@ impl Vulnerabilities {
         let matched = crate::blocking(move || {
             let mut matched = Matched::default();
             for package in packages {
-                matched.add(&set, &package)?;
+                matched.add(&set, &package);
             }
             Ok(matched)
         });
@@ -58,19 +58,20 @@ impl Vulnerabilities {
 }
 
 impl Matched {
-    fn add(
-        &mut self,
-        set: &plura_advisories::AdvisorySet,
-        package: &Unmatched,
-    ) -> Result<(), Error> {
+    fn add(&mut self, set: &plura_advisories::AdvisorySet, package: &Unmatched) {
         let list = if package.matched.is_none() { &mut self.new } else { &mut self.again };
         list.push(package.id);
-        let Some(advised) = PackageDocument::read(&package.document)?.advised() else {
-            return Ok(());
+        let advised = match PackageDocument::read(&package.document) {
+            Ok(document) => document.advised(),
+            // Whoever asks about an image that has it is told so; the others need not wait for it.
+            Err(error) => {
+                tracing::error!(%error, "a package cannot be matched");
+                None
+            }
         };
+        let Some(advised) = advised else { return };
         let found = set.match_package(&advised);
         self.matches.extend(found.iter().map(|found| kept(package.id, found)));
-        Ok(())
     }
 }
 
