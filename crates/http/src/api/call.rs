@@ -131,7 +131,7 @@ impl Call {
         }
         let body = self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
         let stream = body.unwrap_or_default().into_data_stream();
-        Ok(stream.map_err(io::Error::other))
+        Ok(TryStreamExt::map_err(stream, io::Error::other))
     }
 
     /// The same where there need not be a body.
@@ -210,7 +210,7 @@ impl From<Unread> for ApiError {
 }
 
 /// The whole body, if it is small.
-pub(crate) async fn read(mut body: axum::body::Body) -> Result<Bytes, Unread> {
+pub(crate) async fn read(mut body: Body) -> Result<Bytes, Unread> {
     let (mut bytes, mut seen) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         // Trailers say nothing that is asked here.

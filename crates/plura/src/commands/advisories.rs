@@ -232,7 +232,7 @@ fn media_type(file: &mut File) -> anyhow::Result<&'static str> {
     let mut magic = Vec::new();
     let read = || "cannot read the file again";
     file.rewind().with_context(read)?;
-    file.by_ref().take(2).read_to_end(&mut magic).with_context(read)?;
+    Read::by_ref(file).take(2).read_to_end(&mut magic).with_context(read)?;
     file.rewind().with_context(read)?;
     Ok(if magic == b"PK" { "application/zip" } else { "application/x-ndjson" })
 }
