@@ -90,6 +90,9 @@ impl Vulnerabilities {
 
     /// Ends an exception.
     pub async fn revoke(&self, origin: &Origin, id: &str) -> Result<(), Error> {
+        if check_name(id).is_err() {
+            return Err(Error::ExceptionUnknown(id.to_owned()));
+        }
         let (origin, id) = (origin.clone(), id.to_owned());
         let work = async move |tx: &mut plura_meta::Tx| {
             if !vulnerability_statement::remove_exception(tx, &id).await? {

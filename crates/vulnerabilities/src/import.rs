@@ -231,7 +231,8 @@ fn source(request: ImportRequest, import: ImportId, tally: &mut Tally) -> Source
     }
 }
 
-fn check_name(name: &str) -> Result<(), ImportError> {
+/// Names stand in addresses and in the audit.
+pub(crate) fn check_name(name: &str) -> Result<(), ImportError> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     if (1..=LONGEST_NAME).contains(&name.len()) && name.bytes().all(plain) {
         return Ok(());

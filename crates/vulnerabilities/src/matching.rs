@@ -13,6 +13,9 @@ use crate::{
     set::{InForce, Loaded},
 };
 
+/// Matches that are held in memory and written with one commit. The packages of a kernel have thousands.
+const MOST_MATCHES: usize = 20_000;
+
 /// What packages have, to be kept.
 #[derive(Debug, Default)]
 struct Matched {
@@ -35,6 +38,10 @@ impl Vulnerabilities {
             let mut matched = Matched::default();
             for package in packages {
                 matched.add(&set, &package);
+                // What is left is found the next time.
+                if matched.matches.len() > MOST_MATCHES {
+                    break;
+                }
             }
             Ok(matched)
         });
@@ -80,7 +87,7 @@ fn kept(package: PackageId, found: &Match) -> NewMatch {
         package,
         vulnerability: found.vulnerability.to_string(),
         severity: rank(found.severity.band),
-        fixed_in: found.fixed.first().map(ToString::to_string),
+        fixed_in: found.fixed.first().map(|version| version.replace('\0', "\u{fffd}")),
         document: serde_json::to_string(found).unwrap_or_default(),
     }
 }

@@ -16,6 +16,8 @@ use crate::{Error, ImportError, block::BlockBuilder, package::canonical, zip};
 const MOST_EXAMPLES: usize = 10;
 /// The most ecosystems that are counted by name; there are some hundred with all releases.
 const MOST_ECOSYSTEMS: usize = 2000;
+/// Longer ones are the names of none.
+const LONGEST_ECOSYSTEM: usize = 128;
 /// The most bytes that an archive may become; all that is published is a tenth of it.
 const MOST_UNPACKED: u64 = 64 << 30;
 /// The most advisories; all that are published are a tenth of it.
@@ -155,8 +157,10 @@ impl Tally {
         self.newest = self.newest.max(Some(advisory.modified));
         self.records.push((advisory.id.clone(), digest));
         let packages = advisory.affected.iter().filter_map(|affected| affected.package.as_ref());
-        let mut named: Vec<String> =
-            packages.map(|package| canonical(&package.ecosystem)).collect();
+        let mut named: Vec<String> = packages
+            .map(|package| canonical(&package.ecosystem))
+            .filter(|name| name.len() <= LONGEST_ECOSYSTEM)
+            .collect();
         named.sort_unstable();
         named.dedup();
         for ecosystem in named {

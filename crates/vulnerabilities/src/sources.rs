@@ -9,7 +9,7 @@ use plura_meta::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Skipped, Vulnerabilities, instant};
+use crate::{Error, Skipped, Vulnerabilities, import::check_name, instant};
 
 /// The advisories that are in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -83,6 +83,9 @@ impl Vulnerabilities {
 
     /// Takes the advisories of a source out of force.
     pub async fn remove_source(&self, origin: &Origin, name: &str) -> Result<(), Error> {
+        if check_name(name).is_err() {
+            return Err(Error::SourceUnknown(name.to_owned()));
+        }
         let (origin, owned) = (origin.clone(), name.to_owned());
         let work = async move |tx: &mut plura_meta::Tx| {
             if !advisory::remove(tx, &owned).await? {

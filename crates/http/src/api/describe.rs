@@ -88,6 +88,13 @@ impl Description {
         self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
     }
 
+    /// Answers 200 with JSON of this form, or with what another media type says.
+    pub(crate) fn gives_or<T: ToSchema>(mut self, media_type: &str) -> Self {
+        let content = self.content::<T>();
+        let answer = Response::builder().description("Done").content(JSON, content);
+        self.answer(StatusCode::OK, answer.content(media_type, Content::default()))
+    }
+
     /// Answers 200 with a JSON object whose form somebody else says.
     pub(crate) fn gives_an_object(self) -> Self {
         let content = Content::new(Some(Object::new()));

@@ -39,7 +39,7 @@ pub(super) fn routes() -> Vec<Route> {
         .described(
             Description::new("Tells which vulnerabilities an image has, now")
                 .asks::<Which>()
-                .gives::<ImageVulnerabilities>()
+                .gives_or::<ImageVulnerabilities>(SARIF)
                 .refuses(&[StatusCode::CONFLICT]),
         ),
         Route::new(Verb::Post, REPORTS, Need::Repository(Permission::Push), "report.add", report)

@@ -25,6 +25,28 @@ pub(super) enum Allowed {
     List(Readable),
 }
 
+/// What somebody may read; `all` leaves out what its credential is limited to.
+pub(crate) async fn readable(
+    access: &Access,
+    principal: &Principal,
+    all: bool,
+) -> Result<Readable, plura_access::Error> {
+    let projects = access.readable_projects(principal).await?;
+    let ceiling = if all { None } else { principal.rights.ceiling.clone() };
+    if projects.is_none() && ceiling.is_none() {
+        return Ok(Readable::Everything);
+    }
+    let rights = Rights { ceiling, ..principal.rights.clone() };
+    let public = projects.unwrap_or_default();
+    let projects = public.keys().cloned().collect();
+    let covers = move |name: &RepositoryName| {
+        let public = public.get(ProjectName::text_of(name)).copied().unwrap_or_default();
+        let asked = Asked::Repository { name, public };
+        plura_policy::allows(&rights, Permission::Pull, asked)
+    };
+    Ok(Readable::Within { projects, covers: Box::new(covers) })
+}
+
 impl Allowed {
     /// Where a mount may take its blob from; nowhere, if that was not what was asked.
     pub(super) fn mount_from(self) -> MountFrom {
@@ -164,6 +186,8 @@ impl Question<'_> {
         Ok(Allowed::List(self.readable(true).await?))
     }
 
+    /// What the sender may read; `all` leaves out what its credential is limited to, which for the
+    /// list of repositories was a scope of its own.
     async fn readable(&self, all: bool) -> Result<Readable, Refusal> {
         let found = readable(&self.state.access, &self.sender.principal, all).await;
         found.map_err(super::refuse)
@@ -211,29 +235,6 @@ impl Question<'_> {
         let origin = self.sender.origin(self.request);
         self.state.access.record(&origin, event).await.map_err(super::refuse)
     }
-}
-
-/// What the sender may read; `all` leaves out what its credential is limited to, which for the list of
-/// repositories was a scope of its own.
-pub(crate) async fn readable(
-    access: &Access,
-    principal: &Principal,
-    all: bool,
-) -> Result<Readable, plura_access::Error> {
-    let projects = access.readable_projects(principal).await?;
-    let ceiling = if all { None } else { principal.rights.ceiling.clone() };
-    if projects.is_none() && ceiling.is_none() {
-        return Ok(Readable::Everything);
-    }
-    let rights = Rights { ceiling, ..principal.rights.clone() };
-    let public = projects.unwrap_or_default();
-    let projects = public.keys().cloned().collect();
-    let covers = move |name: &RepositoryName| {
-        let public = public.get(ProjectName::text_of(name)).copied().unwrap_or_default();
-        let asked = Asked::Repository { name, public };
-        plura_policy::allows(&rights, Permission::Pull, asked)
-    };
-    Ok(Readable::Within { projects, covers: Box::new(covers) })
 }
 
 /// A refusal with its reasons, as every part of plura gives it.

@@ -104,6 +104,11 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [evidence]
     gather = true  # default
 
+    [vulnerabilities]
+    match = true  # default
+    longest_exception = "90d"  # default
+    exception_warning = "14d"  # default
+
     [health]
     interval = "10s"  # default
     failures = 5  # PLURA_HEALTH__FAILURES

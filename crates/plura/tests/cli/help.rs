@@ -903,6 +903,8 @@ fn images() {
       manifest  Print a manifest or a configuration, byte for byte
       tree      Show what belongs to an image: children, attestations, signatures
       diff      Show in what two images differ
+      vulns     Show which vulnerabilities an image has, now
+      report    Keep what another scanner says about an image
       help      Print this message or the help of the given subcommand(s)
 
     Options:
