@@ -123,15 +123,7 @@ impl App {
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
-        let state = State {
-            registry,
-            evidence,
-            vulnerabilities,
-            access,
-            health,
-            metrics,
-            options,
-        };
+        let state = State { registry, evidence, vulnerabilities, access, health, metrics, options };
         let state = Arc::new(state);
         Self { router: api::router(Arc::clone(&state)), state }
     }

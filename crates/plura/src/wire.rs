@@ -319,10 +319,7 @@ async fn gather(evidence: Evidence, settings: settings::Evidence) {
 }
 
 /// Matches packages as they and advisories change, for ever.
-async fn match_packages(
-    vulnerabilities: Vulnerabilities,
-    settings: settings::Vulnerabilities,
-) {
+async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
     if settings.r#match {
         vulnerabilities.watch().await;
     }

@@ -122,7 +122,9 @@ impl Registry {
         let size = content.size;
         match self.open_blob(content).await? {
             Opened::Object(_) if size == 0 => Ok(futures_util::stream::empty().boxed()),
-            Opened::Object(object) => Ok(self.read_object(content, &object, 0..size).await?.boxed()),
+            Opened::Object(object) => {
+                Ok(self.read_object(content, &object, 0..size).await?.boxed())
+            }
             Opened::File(file) => {
                 let pieces = futures_util::stream::try_unfold(0, move |at: u64| {
                     let (file, length) = (file.clone(), PIECE.min(size - at));

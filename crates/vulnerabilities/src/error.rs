@@ -17,9 +17,7 @@ pub enum Error {
     #[error(transparent)]
     Refused(#[from] RefusedException),
     /// The name of the exception cannot be one.
-    #[error(
-        "an exception is named by 1 to 128 letters, digits, `.`, `_`, `:` or `-`, not `{0}`"
-    )]
+    #[error("an exception is named by 1 to 128 letters, digits, `.`, `_`, `:` or `-`, not `{0}`")]
     ExceptionName(String),
     /// There is an exception of that name.
     #[error("there is an exception `{0}` already")]

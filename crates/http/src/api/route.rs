@@ -165,17 +165,16 @@ impl Shape {
         parameters: Parameters,
         body: axum::body::Body,
     ) -> Result<Call, ApiError> {
-        let (body, rest) = match self.streams {
-            true => (Ok(Bytes::new()), Some(body)),
-            false => (read(body).await, None),
-        };
+        let (body, rest) =
+            if self.streams { (Ok(Bytes::new()), Some(body)) } else { (read(body).await, None) };
         let sender = Sender::find(&state, &head, &crate::request::RequestId::of(&head)).await?;
         state.check_rate(&sender)?;
         sender.check_same_origin(&state, &head)?;
         let parameters = named(parameters)?;
         let caller = auth::caller(&sender, &head);
         let (action, address) = (self.action, sender.address);
-        let mut call = Call { state, caller, address, action, head, parameters, body, rest: Mutex::new(rest) };
+        let mut call =
+            Call { state, caller, address, action, head, parameters, body, rest: Mutex::new(rest) };
         permit(&call, self.need).await?;
         if let Some(actor) = deciding_name(&call, self.need)? {
             Arc::make_mut(&mut call.caller.origin).actor = actor;

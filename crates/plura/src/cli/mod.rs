@@ -72,9 +72,9 @@ pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
 };
 pub(crate) use self::vulnerabilities::{
-    AdvisoriesArgs, AdvisoriesCommand, AdvisoriesImportArgs, AdvisoriesRemoveArgs, ExceptionAddArgs,
-    ExceptionCommand, ExceptionImportArgs, ExceptionRemoveArgs, ImageVulnerabilitiesArgs, ReportArgs,
-    ScopeArgs, SearchArgs, SeverityArg,
+    AdvisoriesArgs, AdvisoriesCommand, AdvisoriesImportArgs, AdvisoriesRemoveArgs,
+    ExceptionAddArgs, ExceptionCommand, ExceptionImportArgs, ExceptionRemoveArgs,
+    ImageVulnerabilitiesArgs, ReportArgs, ScopeArgs, SearchArgs, SeverityArg,
 };
 
 const HELP: &str = "\

@@ -200,7 +200,7 @@ fn local(from: &str, printer: &Printer) -> anyhow::Result<File> {
     let mut lines = BufWriter::new(file);
     let count = gather(path, &mut lines, DEEPEST).with_context(failed)?;
     printer.note(format_args!("{count} files"));
-    Ok(lines.into_inner().map_err(|error| anyhow!("cannot put the records together: {error}"))?)
+    lines.into_inner().map_err(|error| anyhow!("cannot put the records together: {error}"))
 }
 
 /// Writes the records of a directory; how many there are. No text of JSON has a line in it that is broken

@@ -61,7 +61,7 @@ async fn what_is_nothing_replaces_nothing() {
     let whole = zip(&[("a.json", lines(std::slice::from_ref(&good)))]);
     for installation in both().await {
         installation.image("apps/web:1", &[LODASH]).await;
-        installation.import("npm", &[good.clone()]).await;
+        installation.import("npm", std::slice::from_ref(&good)).await;
         for bytes in [
             Vec::new(),
             b"<html>not found</html>".to_vec(),

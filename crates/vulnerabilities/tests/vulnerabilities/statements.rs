@@ -145,7 +145,7 @@ async fn a_vendor_that_is_believed_clears_an_image() {
                     "status": status, "justification": "vulnerable_code_not_in_execute_path",
                 }],
             });
-            sent(document.to_string().into_bytes())
+            sent(document.to_string().as_bytes())
         };
         let first = document("not_affected", "2026-01-01T00:00:00Z");
         let first = vulnerabilities.add_vex(&origin, first).await.unwrap();
@@ -162,7 +162,7 @@ async fn a_vendor_that_is_believed_clears_an_image() {
         let digest = first.digest.parse().unwrap();
         vulnerabilities.remove_vex(&origin, &digest).await.unwrap();
         assert!(vulnerabilities.remove_vex(&origin, &digest).await.is_err());
-        let wrong = vulnerabilities.add_vex(&origin, sent(b"{}".to_vec())).await;
+        let wrong = vulnerabilities.add_vex(&origin, sent(b"{}")).await;
         assert!(matches!(wrong, Err(Error::Vex(_))), "{wrong:?}");
     }
 }
@@ -182,7 +182,7 @@ async fn another_scanner_is_a_second_opinion() {
         vulnerable(&installation).await;
         let (vulnerabilities, origin) = (&installation.vulnerabilities, Origin::system());
         let (repository, reference) = ("apps/web".parse().unwrap(), "1".parse().unwrap());
-        let sent_report = sent(report.to_string().into_bytes());
+        let sent_report = sent(report.to_string().as_bytes());
         let received = vulnerabilities.add_report(&origin, &repository, &reference, sent_report);
         assert_eq!(received.await.unwrap().findings, 1);
         let answer = installation.of("apps/web:1").await;

@@ -143,7 +143,7 @@ impl Installation {
 
     pub(crate) async fn send(&self, source: &str, bytes: Vec<u8>) -> Result<Imported, Error> {
         let request = ImportRequest { source: source.to_owned(), location: "a test".to_owned() };
-        self.vulnerabilities.import(&Origin::system(), request, sent(bytes)).await
+        self.vulnerabilities.import(&Origin::system(), request, sent(&bytes)).await
     }
 
     pub(crate) async fn of(&self, name: &str) -> ImageVulnerabilities {
@@ -191,8 +191,8 @@ fn document(distribution: &str, name: &str, version: &str) -> String {
 
 /// What arrives, in pieces.
 pub(crate) fn sent(
-    bytes: Vec<u8>,
-) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + Unpin {
+    bytes: &[u8],
+) -> impl futures_util::Stream<Item = std::io::Result<Bytes>> + Send + Unpin + use<> {
     let pieces: Vec<_> =
         bytes.chunks(1000).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     futures_util::stream::iter(pieces)

@@ -109,7 +109,11 @@ async fn ask(which: &WhichArgs, server: &ServerArgs, path: &[&str]) -> anyhow::R
     ApiClient::of(server).await?.ask(question(which, server, path)?).await
 }
 
-pub(super) fn question(which: &WhichArgs, server: &ServerArgs, path: &[&str]) -> anyhow::Result<Ask> {
+pub(super) fn question(
+    which: &WhichArgs,
+    server: &ServerArgs,
+    path: &[&str],
+) -> anyhow::Result<Ask> {
     let repository = repository(&which.image, server)?;
     let path = ["api", "v1"].into_iter().chain(path.iter().copied());
     Ok(Ask::at(Method::GET, path)
