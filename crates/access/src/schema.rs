@@ -128,6 +128,12 @@ forms! {
         .format(Some(SchemaFormat::Custom("uuid".to_owned())));
     /// What a key that tokens are signed with goes by (`kid`): its thumbprint (RFC 7638).
     Thumbprint = text(43, 43, "^[A-Za-z0-9_-]+$");
+    /// The name of a source of advisories.
+    SourceName = text(1, 64, "^[A-Za-z0-9._-]+$");
+    /// The name of an exception.
+    ExceptionName = text(1, 128, "^[A-Za-z0-9][A-Za-z0-9._:-]*$");
+    /// A digest.
+    DigestText = text(71, 135, "^sha(256|512):[0-9a-f]+$");
     /// An instant (RFC 3339).
     Instant = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
     /// A password to be set. It is also refused if it is a common one, or has the name in it.

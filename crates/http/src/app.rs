@@ -12,6 +12,7 @@ use plura_access::{Access, Event};
 use plura_contents::Contents;
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry};
+use plura_vulnerabilities::Vulnerabilities;
 use tower::ServiceExt;
 use tracing::{debug, error, info};
 
@@ -77,6 +78,7 @@ pub(crate) struct State {
     pub(crate) registry: Registry,
     pub(crate) evidence: Evidence,
     pub(crate) contents: Contents,
+    pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -118,12 +120,14 @@ impl App {
     pub fn new(
         registry: Registry,
         (evidence, contents): (Evidence, Contents),
+        (evidence, vulnerabilities): (Evidence, Vulnerabilities),
         access: Access,
         health: Arc<Health>,
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
         let state = State { registry, evidence, contents, access, health, metrics, options };
+        let state = State { registry, evidence, vulnerabilities, access, health, metrics, options };
         let state = Arc::new(state);
         Self { router: api::router(Arc::clone(&state)), state }
     }

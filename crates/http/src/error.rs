@@ -235,6 +235,32 @@ impl From<plura_contents::Error> for ApiError {
                 let message = "the registry cannot read the image now; try again later";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let cause = Some(Cause(Chain(&error).to_string()));
+impl From<plura_vulnerabilities::Error> for ApiError {
+    fn from(error: plura_vulnerabilities::Error) -> Self {
+        use plura_vulnerabilities::{Error as E, ImportError as I};
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match error {
+            E::ManifestUnknown(_)
+            | E::SourceUnknown(_)
+            | E::ExceptionUnknown(_)
+            | E::VexUnknown(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            E::ExceptionExists(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::Import(I::TooLarge) => caused(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
+            E::Import(_)
+            | E::Refused(_)
+            | E::ExceptionName(_)
+            | E::Ignore(_)
+            | E::Vex(_)
+            | E::Report(_)
+            | E::Search(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Image(error) => error.into(),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            E::Spool(_) | E::Stopped => {
+                let message = "the server cannot do it now; try again later";
+                let cause = Some(Cause(text));
+                let status = StatusCode::SERVICE_UNAVAILABLE;
                 let answer = Self::new(status, ErrorCode::Unavailable, message);
                 Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
             }

@@ -6,6 +6,7 @@ use std::{
 use plura_contents::Contents as Inside;
 use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry as Images, Timestamp};
+use plura_vulnerabilities::Vulnerabilities;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -26,6 +27,8 @@ pub struct Metrics {
     storage: Storage,
     evidence_waiting: Gauge,
     contents: Contents,
+    vulnerabilities_waiting: Gauge,
+    advisories_age: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,6 +92,8 @@ impl Default for Metrics {
             storage: Storage::default(),
             evidence_waiting: Gauge::default(),
             contents: Contents::default(),
+            vulnerabilities_waiting: Gauge::default(),
+            advisories_age: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -115,6 +120,7 @@ impl Metrics {
     pub(crate) async fn render(
         &self,
         (images, evidence, inside): (&Images, &Evidence, &Inside),
+        (images, evidence, vulnerabilities): (&Images, &Evidence, &Vulnerabilities),
         ready: bool,
         connections: &listen::Metrics,
     ) -> String {
@@ -140,6 +146,12 @@ impl Metrics {
             self.evidence_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
         self.contents.copy(inside).await;
+        if let Ok(status) = vulnerabilities.status().await {
+            let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
+            self.vulnerabilities_waiting.set(waiting);
+            // That there are none must not look as if they were new.
+            self.advisories_age.set(status.age_seconds.unwrap_or(-1));
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -150,6 +162,10 @@ impl Metrics {
         let Self { registry, connections, storage, .. } = self;
         let help = "Manifests whose evidence is to be gathered";
         registry.register("evidence_waiting", help, self.evidence_waiting.clone());
+        let help = "Packages that are to be matched with the advisories in force";
+        registry.register("vulnerabilities_waiting", help, self.vulnerabilities_waiting.clone());
+        let help = "Seconds since the newest advisory was changed; -1 if there are none";
+        registry.register("advisories_age_seconds", help, self.advisories_age.clone());
         registry.register("requests", "Requests by action and status", self.requests.clone());
         let help = "Seconds until the head of the response, by action";
         registry.register("request_duration_seconds", help, self.durations.clone());

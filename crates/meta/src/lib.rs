@@ -6,6 +6,7 @@
 
 pub mod account;
 pub mod adopted_root;
+pub mod advisory;
 pub mod audit;
 pub mod blob;
 pub mod build;
@@ -34,6 +35,9 @@ pub mod total;
 pub mod trust;
 pub mod trust_policy;
 pub mod upload;
+pub mod vulnerability;
+pub mod vulnerability_statement;
+pub mod whereabouts;
 mod writer;
 
 pub use db::{Connection, Db, Location, Tx};
@@ -42,4 +46,5 @@ pub use postgres::Server;
 pub use project::ProjectId;
 pub use repository::RepositoryId;
 pub use time::Timestamp;
+pub use vulnerability::PackageId;
 pub use writer::Failure;

@@ -6,7 +6,7 @@ use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx, build,
     contents::{self, image, review as image_review},
     db::{json_array, parse},
-    evidence,
+    evidence, vulnerability_statement,
 };
 
 /// A manifest as it is answered.
@@ -211,6 +211,7 @@ pub async fn delete(
         tx.query_as(FIND).bind(repository).bind(digest.to_string()).fetch_optional().await?;
     let Some((id, subject)) = found else { return Ok(None) };
     evidence::forget(tx, repository, digest).await?;
+    vulnerability_statement::forget(tx, repository, digest).await?;
     build::forget(tx, repository, digest).await?;
     let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
     tx.query("delete from manifest where id = $1").bind(id).execute().await?;

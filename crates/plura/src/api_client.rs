@@ -137,6 +137,17 @@ impl ApiClient {
         answer(self.send(ask).await?).await
     }
 
+    /// Sends a file, however large it is, and returns the JSON of the answer.
+    pub(crate) async fn upload(
+        &self,
+        ask: Ask,
+        media_type: &str,
+        file: fs::File,
+    ) -> anyhow::Result<Value> {
+        let file = tokio::fs::File::from_std(file);
+        answer(self.send_with(ask, Some((media_type, file.into()))).await?).await
+    }
+
     /// Asks for something that is no answer of the API, but content: its bytes.
     pub(crate) async fn bytes(&self, ask: Ask) -> anyhow::Result<Vec<u8>> {
         let response = self.send(ask).await?;
@@ -149,6 +160,14 @@ impl ApiClient {
 
     /// Asks, and returns the answer as it is, unless it is that the server wants another login.
     pub(crate) async fn send(&self, ask: Ask) -> anyhow::Result<Response> {
+        self.send_with(ask, None).await
+    }
+
+    async fn send_with(
+        &self,
+        ask: Ask,
+        large: Option<(&str, reqwest::Body)>,
+    ) -> anyhow::Result<Response> {
         let Ask { method, path, query, body, content, accept } = ask;
         let mut url = self.base.clone();
         append(&mut url, &path)?;
@@ -161,6 +180,9 @@ impl ApiClient {
         }
         if let Some((media_type, bytes)) = content {
             request = request.header(CONTENT_TYPE, media_type).body(bytes);
+        }
+        if let Some((media_type, body)) = large {
+            request = request.header(CONTENT_TYPE, media_type).body(body);
         }
         if let Some(media_types) = accept {
             request = request.header(ACCEPT, media_types);

@@ -14,6 +14,7 @@ use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
 use plura_http::{App, AppOptions, Health, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
+use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
 use tracing::{error, info};
 
@@ -32,6 +33,7 @@ pub(crate) struct Server {
     registry: Registry,
     evidence: Evidence,
     contents: Contents,
+    vulnerabilities: Vulnerabilities,
     access: Access,
     health: Arc<Health>,
     app: App,
@@ -67,11 +69,27 @@ impl Server {
         let app = App::new(
             registry.clone(),
             (evidence.clone(), contents.clone()),
+        let vulnerabilities =
+            Vulnerabilities::new(registry.clone(), vulnerability_settings(&settings));
+        let app = App::new(
+            registry.clone(),
+            (evidence.clone(), vulnerabilities.clone()),
             access.clone(),
             Arc::clone(&health),
             app_options,
         );
         Ok(Self { listener, options, registry, evidence, contents, access, health, app, settings })
+        Ok(Self {
+            listener,
+            options,
+            registry,
+            evidence,
+            vulnerabilities,
+            access,
+            health,
+            app,
+            settings,
+        })
     }
 
     /// Where it will accept connections.
@@ -93,6 +111,17 @@ impl Server {
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, evidence, contents, access, health, app, settings } =
             self;
+        let Self {
+            listener,
+            options,
+            registry,
+            evidence,
+            vulnerabilities,
+            access,
+            health,
+            app,
+            settings,
+        } = self;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -107,6 +136,7 @@ impl Server {
             tokio::spawn(counting),
             tokio::spawn(gathering),
             tokio::spawn(reading),
+            tokio::spawn(match_packages(vulnerabilities, settings.vulnerabilities.clone())),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
@@ -313,6 +343,19 @@ fn contents_settings(settings: &Settings) -> plura_contents::Settings {
         settings::AttachedSbom::Spdx => Some(SbomFormat::Spdx),
     };
     plura_contents::Settings { attach_sbom }
+/// Matches packages as they and advisories change, for ever.
+async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
+    if settings.r#match {
+        vulnerabilities.watch().await;
+    }
+}
+
+fn vulnerability_settings(settings: &Settings) -> plura_vulnerabilities::Settings {
+    plura_vulnerabilities::Settings {
+        directory: settings.data.clone(),
+        longest_exception: settings.vulnerabilities.longest_exception.duration(),
+        expiry_warning: settings.vulnerabilities.exception_warning.duration(),
+    }
 }
 
 /// Collects at every interval, for ever. What failed is tried again with the next.

@@ -1,7 +1,7 @@
 use std::{ops::Range, os::unix::fs::FileExt as _};
 
 use bytes::{Bytes, BytesMut};
-use futures_util::StreamExt as _;
+use futures_util::{StreamExt as _, stream::BoxStream};
 use plura_blob::{BlobKey, BlobObject, ObjectStream, Opened};
 use plura_meta::{
     Timestamp, blob,
@@ -122,6 +122,36 @@ impl Registry {
         let (size, redirect) = (linked.blob.size, linked.redirect);
         let key = stored_key(linked.blob.storage_key)?;
         Ok(Some(BlobContent { digest: *digest, size, redirect, key }))
+    /// The bytes of a blob, a piece at a time, for plura's own use.
+    pub async fn blob_stream(
+        &self,
+        content: &BlobContent,
+    ) -> Result<BoxStream<'static, std::io::Result<Bytes>>, Error> {
+        const PIECE: u64 = 1 << 20;
+        let size = content.size;
+        match self.open_blob(content).await? {
+            Opened::Object(_) if size == 0 => Ok(futures_util::stream::empty().boxed()),
+            Opened::Object(object) => {
+                Ok(self.read_object(content, &object, 0..size).await?.boxed())
+            }
+            Opened::File(file) => {
+                let pieces = futures_util::stream::try_unfold(0, move |at: u64| {
+                    let (file, length) = (file.clone(), PIECE.min(size - at));
+                    async move {
+                        if length == 0 {
+                            return Ok(None);
+                        }
+                        let piece = blocking(move || {
+                            let mut bytes = vec![0; usize::try_from(length).unwrap_or_default()];
+                            file.file.read_exact_at(&mut bytes, at)?;
+                            Ok::<_, std::io::Error>(Bytes::from(bytes))
+                        });
+                        Ok(Some((piece.await?, at + length)))
+                    }
+                });
+                Ok(pieces.boxed())
+            }
+        }
     }
 
     async fn read_whole(&self, content: &BlobContent, opened: Opened) -> Result<Bytes, Error> {

@@ -1,9 +1,16 @@
 //! A request to the API, taken apart: who sends it, what its path, query and body say.
 
-use std::{fmt::Display, net::IpAddr, str::FromStr, sync::Arc};
+use std::{
+    fmt::Display,
+    io,
+    net::IpAddr,
+    str::FromStr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-use axum::{extract::Query, response::Response};
+use axum::{body::Body, extract::Query, response::Response};
 use bytes::{Bytes, BytesMut};
+use futures_util::{Stream, TryStreamExt};
 use http::{HeaderMap, StatusCode, header, request::Parts};
 use http_body_util::BodyExt;
 use plura_access::{Access, Caller};
@@ -33,6 +40,8 @@ pub(crate) struct Call {
     /// What stands in the path's placeholders.
     pub(super) parameters: Vec<(String, String)>,
     pub(super) body: Result<Bytes, Unread>,
+    /// A body that is read as it comes.
+    pub(super) rest: Mutex<Option<Body>>,
 }
 
 impl Call {
@@ -109,6 +118,22 @@ impl Call {
         json_body(body, expected)
     }
 
+    /// The body as it comes, once, if it is of one of these media types.
+    pub(crate) fn sent(
+        &self,
+        media_types: &[&str],
+    ) -> Result<impl Stream<Item = io::Result<Bytes>> + Send + Unpin + use<>, ApiError> {
+        // A page of another site cannot say so without being asked for permission first (CORS).
+        let given = media_type(&self.head.headers);
+        if !media_types.iter().any(|known| given.is_some_and(|it| it.eq_ignore_ascii_case(known))) {
+            let expected = media_types.join("`, `");
+            return Err(bad_request(&format!("expected a `Content-Type` of `{expected}`")));
+        }
+        let body = self.rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = body.unwrap_or_default().into_data_stream();
+        Ok(TryStreamExt::map_err(stream, io::Error::other))
+    }
+
     /// The same where there need not be a body.
     pub(crate) fn json_or_default<T>(&self, expected: &str) -> Result<T, ApiError>
     where
@@ -150,9 +175,12 @@ where
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
+    media_type(headers).is_some_and(|given| given.eq_ignore_ascii_case("application/json"))
+}
+
+fn media_type(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let media_type = given.map(|value| value.split(';').next().unwrap_or_default().trim());
-    media_type.is_some_and(|media_type| media_type.eq_ignore_ascii_case("application/json"))
+    given.map(|value| value.split(';').next().unwrap_or_default().trim())
 }
 
 /// The most bytes of a body that says what to do.
@@ -182,7 +210,7 @@ impl From<Unread> for ApiError {
 }
 
 /// The whole body, if it is small.
-pub(crate) async fn read(mut body: axum::body::Body) -> Result<Bytes, Unread> {
+pub(crate) async fn read(mut body: Body) -> Result<Bytes, Unread> {
     let (mut bytes, mut seen) = (BytesMut::new(), 0);
     while let Some(frame) = body.frame().await {
         // Trailers say nothing that is asked here.

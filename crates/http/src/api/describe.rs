@@ -63,6 +63,15 @@ impl Description {
         self.body::<T>(JSON, Required::True)
     }
 
+    /// The body is bytes of one of these media types.
+    pub(crate) fn takes_content(self, media_types: &[&str]) -> Self {
+        let body = RequestBodyBuilder::new().required(Some(Required::True));
+        let content = |body: RequestBodyBuilder, media_type: &&str| {
+            body.content(*media_type, Content::default())
+        };
+        Self { body: Some(media_types.iter().fold(body, content).build()), ..self }
+    }
+
     /// The same, and there need not be one.
     pub(crate) fn may_take<T: ToSchema>(self) -> Self {
         self.body::<T>(JSON, Required::False)
@@ -77,6 +86,13 @@ impl Description {
     pub(crate) fn gives<T: ToSchema>(mut self) -> Self {
         let content = self.content::<T>();
         self.answer(StatusCode::OK, Response::builder().description("Done").content(JSON, content))
+    }
+
+    /// Answers 200 with JSON of this form, or with what another media type says.
+    pub(crate) fn gives_or<T: ToSchema>(mut self, media_type: &str) -> Self {
+        let content = self.content::<T>();
+        let answer = Response::builder().description("Done").content(JSON, content);
+        self.answer(StatusCode::OK, answer.content(media_type, Content::default()))
     }
 
     /// Answers 200 with a JSON object whose form somebody else says.
@@ -232,6 +248,9 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "robot" => ("The robot", schema::RobotName::name()),
         "trust" => ("The trust entry", schema::TrustName::name()),
         "trust_policy" => ("The trust policy", schema::TrustName::name()),
+        "source" => ("The source", schema::SourceName::name()),
+        "exception" => ("The exception", schema::ExceptionName::name()),
+        "digest" => ("The digest", schema::DigestText::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };

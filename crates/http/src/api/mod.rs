@@ -4,6 +4,7 @@
 //! the description for clients and the tests are made from the same routes.
 
 mod access;
+mod advisories;
 mod answer;
 mod audit;
 mod authorise;
@@ -11,6 +12,7 @@ mod call;
 mod contents;
 mod describe;
 mod evidence;
+mod exceptions;
 mod images;
 mod key;
 mod keys;
@@ -26,6 +28,7 @@ mod tokens;
 mod trust;
 mod trust_policies;
 mod users;
+mod vulnerabilities;
 
 use std::sync::Arc;
 
@@ -79,6 +82,9 @@ fn all() -> Vec<Route> {
         keys::routes,
         images::routes,
         contents::routes,
+        vulnerabilities::routes,
+        advisories::routes,
+        exceptions::routes,
         audit::routes,
         openapi::routes,
     ]

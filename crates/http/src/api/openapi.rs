@@ -57,6 +57,9 @@ fn document() -> OpenApi {
     add::<schema::TrustName>(&mut schemas);
     add::<schema::Key>(&mut schemas);
     add::<schema::Thumbprint>(&mut schemas);
+    add::<schema::SourceName>(&mut schemas);
+    add::<schema::ExceptionName>(&mut schemas);
+    add::<schema::DigestText>(&mut schemas);
     add::<schema::Explained>(&mut schemas);
     add::<schema::Permission>(&mut schemas);
     add::<schema::Outcome>(&mut schemas);

@@ -1,6 +1,6 @@
 //! A route: what it is asked with, what it needs, what it answers, and what carries it out.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::{
     Router,
@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodFilter, MethodRouter, on},
 };
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, header};
 
@@ -42,6 +43,8 @@ pub(crate) struct Route {
     pub(super) action: &'static str,
     /// For those who write clients; `None` for what is no part of the API.
     pub(super) description: Option<Description>,
+    /// Whether the body may be large: the handler reads it, as it comes.
+    streams: bool,
     handler: Handler,
 }
 
@@ -68,7 +71,13 @@ impl Route {
         Fut: Future<Output = Answer> + Send + 'static,
     {
         let handler = Handler::Call(Box::new(move |call| Box::pin(handler(call))));
-        Self { verb, path, need, action, description: None, handler }
+        Self { verb, path, need, action, description: None, streams: false, handler }
+    }
+
+    /// Leaves the body, which may be large, to the handler.
+    #[must_use]
+    pub(crate) fn streamed(self) -> Self {
+        Self { streams: true, ..self }
     }
 
     /// A route that needs nothing.
@@ -83,7 +92,8 @@ impl Route {
         T: 'static,
     {
         let handler = Handler::Plain(Box::new(on(verb.filter(), handler)));
-        Self { verb, path, need: Need::Nothing, action, description: None, handler }
+        let need = Need::Nothing;
+        Self { verb, path, need, action, description: None, streams: false, handler }
     }
 
     /// Makes it part of the description of the API.
@@ -94,13 +104,13 @@ impl Route {
 
     /// Adds the route to a router.
     pub(super) fn mount(self, router: Router<Arc<State>>) -> Router<Arc<State>> {
-        let Self { verb, path, need, action, description, handler } = self;
+        let Self { verb, path, need, action, description, streams, handler } = self;
         let run = match handler {
             Handler::Plain(plain) => return router.route(path, *plain),
             Handler::Call(run) => run,
         };
         let known = description.map(|description| description.query_names());
-        let shape = Arc::new(Shape { need, action, known, run });
+        let shape = Arc::new(Shape { need, action, known, streams, run });
         let handler =
             move |state: Extract<Arc<State>>, parameters: Parameters, request: Request| {
                 let shape = Arc::clone(&shape);
@@ -118,6 +128,7 @@ struct Shape {
     action: &'static str,
     /// The parameters that a query may have, where that is told.
     known: Option<Vec<String>>,
+    streams: bool,
     run: Run,
 }
 
@@ -154,14 +165,16 @@ impl Shape {
         parameters: Parameters,
         body: axum::body::Body,
     ) -> Result<Call, ApiError> {
-        let body = read(body).await;
+        let (body, rest) =
+            if self.streams { (Ok(Bytes::new()), Some(body)) } else { (read(body).await, None) };
         let sender = Sender::find(&state, &head, &crate::request::RequestId::of(&head)).await?;
         state.check_rate(&sender)?;
         sender.check_same_origin(&state, &head)?;
         let parameters = named(parameters)?;
         let caller = auth::caller(&sender, &head);
         let (action, address) = (self.action, sender.address);
-        let mut call = Call { state, caller, address, action, head, parameters, body };
+        let mut call =
+            Call { state, caller, address, action, head, parameters, body, rest: Mutex::new(rest) };
         permit(&call, self.need).await?;
         if let Some(actor) = deciding_name(&call, self.need)? {
             Arc::make_mut(&mut call.caller.origin).actor = actor;

@@ -58,6 +58,7 @@ async fn metrics(call: Call) -> Answer {
     let state = &call.state;
     let ready = state.health.problem().is_none();
     let figures = (&state.registry, &state.evidence, &state.contents);
+    let figures = (&state.registry, &state.evidence, &state.vulnerabilities);
     let text = state.metrics.render(figures, ready, &state.options.connections).await;
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
 }

@@ -45,6 +45,13 @@ pub const TABLES: &[(&str, &str)] = &[
     ("image_package", "image_id, package_id"),
     ("image_review", "digest"),
     ("contents_walk", "id"),
+    ("advisory_import", "id"),
+    ("advisory_block", "import_id, position"),
+    ("advisory_source", "name"),
+    ("package_vulnerability", "package_id, vulnerability"),
+    ("vulnerability_exception", "id"),
+    ("vex_document", "digest"),
+    ("scanner_report", "repository_id, digest, scanner"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -87,6 +87,19 @@ async fn fill(location: &Location) {
         "insert into image_package values (4, 6)".to_owned(),
         "insert into image_review values ('sha256:1', 3, 1, 0)".to_owned(),
         "insert into contents_walk values (1, null, 1)".to_owned(),
+        "insert into advisory_import values (4, 'npm', 1), (6, 'npm', 2)".to_owned(),
+        "insert into advisory_block values (4, 0, x'00ff'), (4, 1, x''), (6, 0, x'01')".to_owned(),
+        "insert into advisory_source values ('npm', 6, 'here', 'sha256:1', 2, null, 3, '{}')"
+            .to_owned(),
+        "insert into package (id, identity, ecosystem, name, version, document)
+         values (8, 'i', 'npm', 'n', '1', '{}') on conflict do nothing"
+            .to_owned(),
+        "insert into package_vulnerability
+         select id, 'CVE-2026-1', 1, 5, null, '{}' from package"
+            .to_owned(),
+        "insert into vulnerability_exception values ('e', '{}', 1, 2)".to_owned(),
+        "insert into vex_document values ('sha256:1', 'v', 'a', 1, '{}')".to_owned(),
+        "insert into scanner_report values (3, 'sha256:1', 's', '', 1, '{}')".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

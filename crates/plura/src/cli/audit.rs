@@ -94,7 +94,7 @@ impl Outcome {
 }
 
 /// A time, UTC unless it says otherwise, the midnight before a day, or a span before now.
-fn moment(text: &str) -> Result<Timestamp, String> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let span = || {
         let span = SignedDuration::try_from(text.parse::<Span>().ok()?.duration()).ok()?;
         Timestamp::now().checked_sub(span).ok()

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use plura_oci::image::Platform;
 
+use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs};
 use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What can be asked about images.
@@ -49,6 +50,13 @@ pub(crate) enum ImageCommand {
     /// Show what is in an image: operating system, user, ports, secrets
     #[command(after_help = FACTS_HELP)]
     Facts(FactsArgs),
+    /// Show which vulnerabilities an image has, now
+    #[command(after_help = super::vulnerabilities::IMAGE_HELP)]
+    Vulns(Box<ImageVulnerabilitiesArgs>),
+
+    /// Keep what another scanner says about an image
+    #[command(after_help = super::vulnerabilities::REPORT_HELP)]
+    Report(ReportArgs),
 }
 
 const INSPECT_HELP: &str = "\

@@ -27,6 +27,7 @@ mod token;
 mod trust;
 mod trust_policy;
 mod user;
+mod vulnerabilities;
 
 use std::ffi::{OsStr, OsString};
 
@@ -71,6 +72,11 @@ pub(crate) use self::trust_policy::{
 pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
 };
+pub(crate) use self::vulnerabilities::{
+    AdvisoriesArgs, AdvisoriesCommand, AdvisoriesImportArgs, AdvisoriesRemoveArgs,
+    ExceptionAddArgs, ExceptionCommand, ExceptionImportArgs, ExceptionRemoveArgs,
+    ImageVulnerabilitiesArgs, ReportArgs, ScopeArgs, SearchArgs, SeverityArg,
+};
 
 const HELP: &str = "\
 Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
@@ -81,6 +87,7 @@ Examples:
   plura serve                       Run a registry on 127.0.0.1:5000
   plura login registry.example.com  Log in, for plura, docker, podman and others
   plura image inspect apps/web:1.0  What an image is, and what is about it
+  plura image vulns apps/web:1.0    Which vulnerabilities it has, now
   plura verify apps/web:1.0         Is it signed by those whom you trust?
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
@@ -126,6 +133,18 @@ pub(crate) enum Command {
     /// Look at images: configuration, history, layers, what belongs to them
     #[command(subcommand)]
     Image(ImageCommand),
+
+    /// Find the images that have a vulnerability, a package, or something new
+    Vulns(SearchArgs),
+
+    /// Where knowledge of vulnerabilities comes from
+    #[command(subcommand)]
+    Advisories(AdvisoriesCommand),
+
+    /// Vulnerabilities to live with, for a time
+    #[command(subcommand)]
+    Exception(ExceptionCommand),
+
     /// Sign an image
     Sign(SignArgs),
 

@@ -2,6 +2,7 @@
 
 mod access;
 mod adopt;
+mod advisories;
 mod answers;
 mod attest;
 mod audit;
@@ -12,6 +13,7 @@ mod completion;
 mod config;
 mod db;
 mod demo;
+mod exception;
 mod export;
 mod health;
 mod image;
@@ -34,6 +36,7 @@ mod trust_root;
 mod user;
 mod verify;
 mod version;
+mod vulnerabilities;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
@@ -51,6 +54,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
         Command::Image(command) => image::run(&command, printer),
+        Command::Vulns(args) => vulnerabilities::search(&args, printer),
+        Command::Advisories(command) => advisories::run(&command, printer),
+        Command::Exception(command) => exception::run(&command, printer),
         Command::Sign(args) => sign::run(&args, printer),
         Command::Attest(args) => attest::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),

@@ -326,6 +326,31 @@ pub(crate) const SECTIONS: &[Section] = &[
                 example: r#""spdx""#,
                 about: "The form of the SBOM that is pushed beside each image once it was read, as \
                         a referrer. It counts for the quota of the project.",
+        name: "vulnerabilities",
+        about: "Which images have which vulnerabilities.",
+        keys: &[
+            Key {
+                path: "vulnerabilities.match",
+                kind: BOOLEAN,
+                default: Some("true"),
+                example: "false",
+                about: "Whether this process matches packages with advisories as either change. \
+                        Otherwise another replica does, or else whoever asks first waits for it.",
+            },
+            Key {
+                path: "vulnerabilities.longest_exception",
+                kind: POSITIVE_DURATION,
+                default: Some(r#""90d""#),
+                example: r#""30d""#,
+                about: "How long an exception may hold at most. A change counts for exceptions \
+                        that are granted from then on.",
+            },
+            Key {
+                path: "vulnerabilities.exception_warning",
+                kind: DURATION,
+                default: Some(r#""14d""#),
+                example: r#""7d""#,
+                about: "How long before its end an exception is told of.",
             },
         ],
     },

@@ -52,6 +52,7 @@ pub(crate) struct Settings {
     pub(crate) collection: Collection,
     pub(crate) evidence: Evidence,
     pub(crate) contents: Contents,
+    pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -185,6 +186,13 @@ pub(crate) enum AttachedSbom {
     CycloneDx,
     /// One in the form of SPDX.
     Spdx,
+/// Which images have which vulnerabilities.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Vulnerabilities {
+    pub(crate) r#match: bool,
+    pub(crate) longest_exception: PositiveSpan,
+    pub(crate) exception_warning: Span,
 }
 
 /// When the server calls itself unhealthy.

@@ -27,6 +27,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
     ("plura-contents", &["plura-registry", "plura-meta", "plura-inventory", "plura-oci"]),
+    (
+        "plura-vulnerabilities",
+        &["plura-registry", "plura-meta", "plura-advisories", "plura-inventory", "plura-oci"],
+    ),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
@@ -35,6 +39,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-access",
             "plura-contents",
             "plura-evidence",
+            "plura-vulnerabilities",
             "plura-registry",
             "plura-policy",
             "plura-blob",
@@ -48,6 +53,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-access",
             "plura-contents",
             "plura-evidence",
+            "plura-vulnerabilities",
             "plura-registry",
             "plura-adopt",
             "plura-policy",

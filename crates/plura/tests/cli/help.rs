@@ -907,6 +907,8 @@ fn images() {
       sbom      Print the SBOM of an image, or compare it with those that came with it
       base      Show what an image stands on, or what stands on it
       facts     Show what is in an image: operating system, user, ports, secrets
+      vulns     Show which vulnerabilities an image has, now
+      report    Keep what another scanner says about an image
       help      Print this message or the help of the given subcommand(s)
 
     Options:

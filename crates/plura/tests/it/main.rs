@@ -8,3 +8,4 @@ mod images;
 mod operating;
 mod replicas;
 mod trust;
+mod vulnerabilities;

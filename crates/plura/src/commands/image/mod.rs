@@ -10,7 +10,7 @@ use plura_oci::{Reference, RepositoryName};
 use reqwest::Method;
 use serde_json::Value;
 
-use super::answers;
+use super::{answers, vulnerabilities};
 use crate::api_client::{ApiClient, Ask};
 use crate::cli::{
     BadName, HistoryArgs, ImageArgs, ImageCommand, ImageName, ManifestArgs, ServerArgs, WhichArgs,
@@ -52,6 +52,8 @@ pub(super) fn run(command: &ImageCommand, printer: &Printer) -> anyhow::Result<E
             ImageCommand::Sbom(args) => contents::sbom(args, printer).await,
             ImageCommand::Base(args) => contents::base(args, printer).await,
             ImageCommand::Facts(args) => contents::facts(args, printer).await,
+            ImageCommand::Vulns(args) => vulnerabilities::of_image(args, printer).await,
+            ImageCommand::Report(args) => vulnerabilities::report(args, printer).await,
         }
     })
 }
@@ -112,7 +114,11 @@ async fn ask(which: &WhichArgs, server: &ServerArgs, path: &[&str]) -> anyhow::R
     ApiClient::of(server).await?.ask(question(which, server, path)?).await
 }
 
-fn question(which: &WhichArgs, server: &ServerArgs, path: &[&str]) -> anyhow::Result<Ask> {
+pub(super) fn question(
+    which: &WhichArgs,
+    server: &ServerArgs,
+    path: &[&str],
+) -> anyhow::Result<Ask> {
     let repository = repository(&which.image, server)?;
     let path = ["api", "v1"].into_iter().chain(path.iter().copied());
     Ok(Ask::at(Method::GET, path)

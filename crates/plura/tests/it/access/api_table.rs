@@ -105,6 +105,19 @@ GET    /api/v1/images/manifest?repository=PROJECT/web&reference=v1        -     
 GET    /api/v1/images/config?repository=PROJECT/web&reference=v1          -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
 GET    /api/v1/images/diff?repository=PROJECT/web&reference=v1&to_reference=v1  -                            L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
 GET    /api/v1/images/diff?repository=open/web&reference=v1&to_repository=PROJECT/web&to_reference=v1  -     L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   ---          ---         ++- 200
+GET    /api/v1/images/vulnerabilities?repository=PROJECT/web&reference=v1 -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        ++?            ++?       ++?  ++-   +--          +--         ++- 200
+POST   /api/v1/images/reports?repository=PROJECT/web&reference=v1        []                                 LLL       LLL    ---      ---    +--       ---      +--        ++?            ++?       ++?  +--   +--          +--         +-- 400
+GET    /api/v1/vulnerabilities?cve=CVE-2026-1                            -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /api/v1/advisories                                                -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /api/v1/advisories?source=absent                                  []                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/advisories/absent                                         -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /api/v1/vex                                                       -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/vex                                                       []                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/vex/absent                                                -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+GET    /api/v1/exceptions                                                -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/exceptions                                                {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+POST   /api/v1/exceptions/import                                         {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/exceptions/absent                                         -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
 "#;
 
 /// A row of the table.

@@ -1,0 +1,72 @@
+//! Matches what is to be matched, without being asked to wait.
+
+use std::time::Duration;
+
+use plura_meta::{Timestamp, advisory, vulnerability};
+use tracing::error;
+
+use crate::{Error, Vulnerabilities};
+
+/// Packages that are matched with one commit.
+const BATCH: u32 = 2000;
+/// Blocks of advisories that are removed with one commit.
+const BLOCKS: u32 = 32;
+/// An import that takes longer has failed.
+const LONGEST_IMPORT: Duration = Duration::from_hours(24);
+/// How often is looked for what other processes imported, and for what failed.
+const PAUSE: Duration = Duration::from_secs(5);
+/// Packages come in numbers; those that come together are matched together.
+const TOGETHER: Duration = Duration::from_millis(250);
+
+impl Vulnerabilities {
+    /// Matches packages as they come and as advisories change, for ever.
+    pub async fn watch(&self) {
+        loop {
+            match self.work().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => error!(%error, "packages cannot be matched; trying again"),
+            }
+            let asked = async {
+                self.shared.asked.notified().await;
+                tokio::time::sleep(TOGETHER).await;
+            };
+            // Whoever asks about a certain image does not wait for this.
+            let _ = tokio::time::timeout(PAUSE, asked).await;
+        }
+    }
+
+    /// Matches some of what is to be matched; whether there may be more.
+    pub async fn work(&self) -> Result<bool, Error> {
+        let in_force = self.in_force().await?;
+        let packages =
+            vulnerability::unmatched(&mut self.db().read().await?, &in_force.basis, BATCH).await?;
+        if packages.is_empty() {
+            return self.tidy().await;
+        }
+        let loaded = self.loaded().await?;
+        if loaded.in_force.basis == in_force.basis {
+            self.match_packages(&loaded, packages).await?;
+        }
+        Ok(true)
+    }
+
+    /// How many packages wait to be matched.
+    pub async fn waiting(&self) -> Result<u64, Error> {
+        let in_force = self.in_force().await?;
+        let mut connection = self.db().read().await?;
+        Ok(vulnerability::count_unmatched(&mut connection, &in_force.basis).await?)
+    }
+
+    /// Removes some of what imports left behind that are not in force; whether there may be more.
+    async fn tidy(&self) -> Result<bool, Error> {
+        let before = Timestamp::now().before(LONGEST_IMPORT);
+        // Most of the time there is nothing, which is no reason to write.
+        if !advisory::has_stale(&mut self.db().read().await?, before).await? {
+            return Ok(false);
+        }
+        let work =
+            async move |tx: &mut plura_meta::Tx| advisory::remove_stale(tx, before, BLOCKS).await;
+        Ok(self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?)
+    }
+}
