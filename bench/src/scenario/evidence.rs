@@ -144,7 +144,8 @@ fn say_something(connection: &mut Connection, numbers: impl Iterator<Item = usiz
         let target = format!("/v2/{TAGGED}/manifests/{}", tag(number));
         let request = Request { method: "HEAD", target: &target, ..Request::default() };
         let head = connection.expect(200, &request)?;
-        let digest = head.head.header("docker-content-digest").context("a manifest has no digest")?;
+        let digest =
+            head.head.header("docker-content-digest").context("a manifest has no digest")?;
         put_bundle(connection, TAGGED, digest)?;
     }
     Ok(())

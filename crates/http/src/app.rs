@@ -76,9 +76,7 @@ impl Redirect {
 #[derive(Debug)]
 pub(crate) struct State {
     pub(crate) registry: Registry,
-    pub(crate) evidence: Evidence,
-    pub(crate) contents: Contents,
-    pub(crate) vulnerabilities: Vulnerabilities,
+    pub(crate) knowledge: Knowledge,
     pub(crate) access: Access,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Metrics,
@@ -115,20 +113,28 @@ impl State {
     }
 }
 
+/// What is known of the images of a registry. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Knowledge {
+    /// Who signed them, and how they were built.
+    pub evidence: Evidence,
+    /// What is in them.
+    pub contents: Contents,
+    /// Which vulnerabilities they have.
+    pub vulnerabilities: Vulnerabilities,
+}
+
 impl App {
     /// An application over a registry, what is known of its manifests and images, and its access control.
     pub fn new(
         registry: Registry,
-        (evidence, contents): (Evidence, Contents),
-        (evidence, vulnerabilities): (Evidence, Vulnerabilities),
+        knowledge: Knowledge,
         access: Access,
         health: Arc<Health>,
         options: AppOptions,
     ) -> Self {
         let metrics = Metrics::default();
-        let state = State { registry, evidence, contents, access, health, metrics, options };
-        let state = State { registry, evidence, vulnerabilities, access, health, metrics, options };
-        let state = Arc::new(state);
+        let state = Arc::new(State { registry, knowledge, access, health, metrics, options });
         Self { router: api::router(Arc::clone(&state)), state }
     }
 

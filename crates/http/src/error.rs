@@ -235,6 +235,13 @@ impl From<plura_contents::Error> for ApiError {
                 let message = "the registry cannot read the image now; try again later";
                 let status = StatusCode::SERVICE_UNAVAILABLE;
                 let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<plura_vulnerabilities::Error> for ApiError {
     fn from(error: plura_vulnerabilities::Error) -> Self {
         use plura_vulnerabilities::{Error as E, ImportError as I};

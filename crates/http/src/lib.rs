@@ -19,7 +19,7 @@ mod respond;
 mod v2;
 
 pub use api::{Need, RouteFacts, Verb, routes};
-pub use app::{App, AppOptions, Redirect};
+pub use app::{App, AppOptions, Knowledge, Redirect};
 pub use health::Health;
 pub use metrics::Metrics;
 pub use network::{Network, NoNetwork};

@@ -4,16 +4,14 @@ use std::{
 };
 
 use plura_contents::Contents as Inside;
-use plura_evidence::Evidence;
 use plura_registry::{CollectReport, Registry as Images, Timestamp};
-use plura_vulnerabilities::Vulnerabilities;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
     registry::Registry,
 };
 
-use crate::listen;
+use crate::{Knowledge, listen};
 
 /// What is counted about requests and background work.
 #[derive(Debug)]
@@ -119,8 +117,7 @@ impl Metrics {
     /// Everything in the text format of Prometheus.
     pub(crate) async fn render(
         &self,
-        (images, evidence, inside): (&Images, &Evidence, &Inside),
-        (images, evidence, vulnerabilities): (&Images, &Evidence, &Vulnerabilities),
+        (images, knowledge): (&Images, &Knowledge),
         ready: bool,
         connections: &listen::Metrics,
     ) -> String {
@@ -142,11 +139,11 @@ impl Metrics {
             storage.collected_blobs.set(totals.collected_blobs);
             storage.collected_bytes.set(totals.collected_bytes);
         }
-        if let Ok(waiting) = evidence.waiting().await {
+        if let Ok(waiting) = knowledge.evidence.waiting().await {
             self.evidence_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
-        self.contents.copy(inside).await;
-        if let Ok(status) = vulnerabilities.status().await {
+        self.contents.copy(&knowledge.contents).await;
+        if let Ok(status) = knowledge.vulnerabilities.status().await {
             let waiting = i64::try_from(status.waiting).unwrap_or(i64::MAX);
             self.vulnerabilities_waiting.set(waiting);
             // That there are none must not look as if they were new.

@@ -190,8 +190,6 @@ pub async fn insert(
     let Some(id) = id else { return Ok(false) };
     insert_references(tx, id, repository, &manifest.references).await?;
     evidence::arrived(tx, repository, &manifest.digest, manifest.subject.as_ref()).await?;
-    let about = [Some(&manifest.digest), manifest.subject.as_ref()];
-    evidence::ask(tx, repository, about.into_iter().flatten()).await?;
     if contents::may_be_image(&manifest.media_type, manifest.artifact_type.as_deref()) {
         image_review::ask(tx, repository, &manifest.digest).await?;
     }

@@ -12,7 +12,7 @@ use plura_access::{
 };
 use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
-use plura_http::{App, AppOptions, Health, listen};
+use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
@@ -31,9 +31,7 @@ pub(crate) struct Server {
     listener: TcpListener,
     options: listen::Options,
     registry: Registry,
-    evidence: Evidence,
-    contents: Contents,
-    vulnerabilities: Vulnerabilities,
+    knowledge: Knowledge,
     access: Access,
     health: Arc<Health>,
     app: App,
@@ -64,32 +62,22 @@ impl Server {
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
-        let evidence = Evidence::new(registry.clone());
-        let contents = Contents::new(registry.clone(), contents_settings(&settings));
+        let knowledge = Knowledge {
+            evidence: Evidence::new(registry.clone()),
+            contents: Contents::new(registry.clone(), contents_settings(&settings)),
+            vulnerabilities: Vulnerabilities::new(
+                registry.clone(),
+                vulnerability_settings(&settings),
+            ),
+        };
         let app = App::new(
             registry.clone(),
-            (evidence.clone(), contents.clone()),
-        let vulnerabilities =
-            Vulnerabilities::new(registry.clone(), vulnerability_settings(&settings));
-        let app = App::new(
-            registry.clone(),
-            (evidence.clone(), vulnerabilities.clone()),
+            knowledge.clone(),
             access.clone(),
             Arc::clone(&health),
             app_options,
         );
-        Ok(Self { listener, options, registry, evidence, contents, access, health, app, settings })
-        Ok(Self {
-            listener,
-            options,
-            registry,
-            evidence,
-            vulnerabilities,
-            access,
-            health,
-            app,
-            settings,
-        })
+        Ok(Self { listener, options, registry, knowledge, access, health, app, settings })
     }
 
     /// Where it will accept connections.
@@ -109,19 +97,8 @@ impl Server {
 
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let Self { listener, options, registry, evidence, contents, access, health, app, settings } =
-            self;
-        let Self {
-            listener,
-            options,
-            registry,
-            evidence,
-            vulnerabilities,
-            access,
-            health,
-            app,
-            settings,
-        } = self;
+        let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
+        let Knowledge { evidence, contents, vulnerabilities } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -129,6 +106,7 @@ impl Server {
         let counting = async move { denials.watch_denials().await };
         let gathering = gather(evidence, settings.evidence.clone());
         let reading = read(contents, settings.contents.clone());
+        let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -136,7 +114,7 @@ impl Server {
             tokio::spawn(counting),
             tokio::spawn(gathering),
             tokio::spawn(reading),
-            tokio::spawn(match_packages(vulnerabilities, settings.vulnerabilities.clone())),
+            tokio::spawn(matching),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
@@ -343,6 +321,8 @@ fn contents_settings(settings: &Settings) -> plura_contents::Settings {
         settings::AttachedSbom::Spdx => Some(SbomFormat::Spdx),
     };
     plura_contents::Settings { attach_sbom }
+}
+
 /// Matches packages as they and advisories change, for ever.
 async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
     if settings.r#match {

@@ -122,6 +122,8 @@ impl Registry {
         let (size, redirect) = (linked.blob.size, linked.redirect);
         let key = stored_key(linked.blob.storage_key)?;
         Ok(Some(BlobContent { digest: *digest, size, redirect, key }))
+    }
+
     /// The bytes of a blob, a piece at a time, for plura's own use.
     pub async fn blob_stream(
         &self,

@@ -85,13 +85,13 @@ struct VexDocuments {
 }
 
 async fn show(call: Call) -> Answer {
-    ok(&call.state.vulnerabilities.status().await?)
+    ok(&call.state.knowledge.vulnerabilities.status().await?)
 }
 
 async fn import(call: Call) -> Answer {
     const LONGEST: usize = 1000;
     let Sent { source, location, repository, reference } = call.query()?;
-    let (vulnerabilities, origin) = (&call.state.vulnerabilities, &call.caller.origin);
+    let (vulnerabilities, origin) = (&call.state.knowledge.vulnerabilities, &call.caller.origin);
     if let Some(repository) = repository {
         let reference = reference.as_deref().unwrap_or("latest").parse();
         let reference = reference.map_err(|error| bad_request(&format!("reference: {error}")))?;
@@ -109,21 +109,21 @@ async fn import(call: Call) -> Answer {
 
 async fn remove(call: Call) -> Answer {
     let source: String = call.parameter("source")?;
-    call.state.vulnerabilities.remove_source(&call.caller.origin, &source).await?;
+    call.state.knowledge.vulnerabilities.remove_source(&call.caller.origin, &source).await?;
     gone()
 }
 
 async fn vex(call: Call) -> Answer {
-    ok(&VexDocuments { documents: call.state.vulnerabilities.vex().await? })
+    ok(&VexDocuments { documents: call.state.knowledge.vulnerabilities.vex().await? })
 }
 
 async fn add_vex(call: Call) -> Answer {
     let sent = call.sent(&["application/json"])?;
-    ok(&call.state.vulnerabilities.add_vex(&call.caller.origin, sent).await?)
+    ok(&call.state.knowledge.vulnerabilities.add_vex(&call.caller.origin, sent).await?)
 }
 
 async fn remove_vex(call: Call) -> Answer {
     let digest: Digest = call.parameter("digest")?;
-    call.state.vulnerabilities.remove_vex(&call.caller.origin, &digest).await?;
+    call.state.knowledge.vulnerabilities.remove_vex(&call.caller.origin, &digest).await?;
     gone()
 }

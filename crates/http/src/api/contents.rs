@@ -141,13 +141,13 @@ struct ReadAgain {
 }
 
 async fn contents(call: Call) -> Answer {
-    let images = call.state.contents.all_of(&which(&call)?).await?;
+    let images = call.state.knowledge.contents.all_of(&which(&call)?).await?;
     ok(&Contents { images })
 }
 
 async fn packages(call: Call) -> Answer {
     let Filter { kind, name } = call.query()?;
-    let contents = &call.state.contents;
+    let contents = &call.state.knowledge.contents;
     ok(&contents.packages(&which(&call)?, kind.as_deref(), name.as_deref()).await?)
 }
 
@@ -155,7 +155,7 @@ async fn sbom(call: Call) -> Answer {
     let Form { format } = call.query()?;
     let format = format.as_deref().unwrap_or(SbomFormat::CycloneDx.as_str()).parse::<SbomFormat>();
     let format = format.map_err(|error| bad_request(&format!("format: {error}")))?;
-    let sbom = call.state.contents.sbom(&which(&call)?, format).await?;
+    let sbom = call.state.knowledge.contents.sbom(&which(&call)?, format).await?;
     let mut response: Response = sbom.bytes.into_response();
     let media_type = HeaderValue::from_static(format.media_type());
     response.headers_mut().insert(header::CONTENT_TYPE, media_type);
@@ -163,13 +163,13 @@ async fn sbom(call: Call) -> Answer {
 }
 
 async fn compare(call: Call) -> Answer {
-    let sboms = call.state.contents.compare_sboms(&which(&call)?).await?;
+    let sboms = call.state.knowledge.contents.compare_sboms(&which(&call)?).await?;
     ok(&Comparisons { sboms })
 }
 
 async fn base(call: Call) -> Answer {
     let readable = sees(&call).await?;
-    ok(&call.state.contents.base(&which(&call)?, &readable).await?)
+    ok(&call.state.knowledge.contents.base(&which(&call)?, &readable).await?)
 }
 
 async fn on_base(call: Call) -> Answer {
@@ -177,11 +177,11 @@ async fn on_base(call: Call) -> Answer {
     let base = parse("digest", &digest)?;
     let after = after.map(|after| parse("after", &after)).transpose()?;
     let readable = sees(&call).await?;
-    ok(&call.state.contents.images_on_base(&base, after.as_ref(), &readable).await?)
+    ok(&call.state.knowledge.contents.images_on_base(&base, after.as_ref(), &readable).await?)
 }
 
 async fn read(call: Call) -> Answer {
-    let images = call.state.contents.read_again(&which(&call)?).await?;
+    let images = call.state.knowledge.contents.read_again(&which(&call)?).await?;
     ok(&ReadAgain { images: images as u64 })
 }
 

@@ -47,13 +47,13 @@ struct Which {
 
 async fn show(call: Call) -> Answer {
     let (repository, reference) = which(&call)?;
-    ok(&call.state.evidence.of(&repository, &reference).await?)
+    ok(&call.state.knowledge.evidence.of(&repository, &reference).await?)
 }
 
 async fn verify(call: Call) -> Answer {
     let (repository, reference) = which(&call)?;
     let policy: PolicyDocument = call.json(super::trust_policies::EXPECTED)?;
-    ok(&call.state.evidence.judge_by(&repository, &reference, &policy).await?)
+    ok(&call.state.knowledge.evidence.judge_by(&repository, &reference, &policy).await?)
 }
 
 fn which(call: &Call) -> Result<(RepositoryName, Reference), ApiError> {

@@ -121,13 +121,13 @@ const EXPECTED_FILE: &str =
     r#"{"content": "CVE-2024-3094", "scope": {"repositories": "apps/**"}, "owner": "alice"}"#;
 
 async fn list(call: Call) -> Answer {
-    ok(&Exceptions { exceptions: call.state.vulnerabilities.exceptions().await? })
+    ok(&Exceptions { exceptions: call.state.knowledge.vulnerabilities.exceptions().await? })
 }
 
 async fn create(call: Call) -> Answer {
     let new: NewException = call.json(EXPECTED)?;
     let terms = new.terms(&call.caller.origin.actor)?;
-    let granted = call.state.vulnerabilities.grant(&call.caller.origin, terms).await?;
+    let granted = call.state.knowledge.vulnerabilities.grant(&call.caller.origin, terms).await?;
     let path = format!("/api/v1/exceptions/{}", granted.terms.id);
     created(&call, &path, &granted)
 }
@@ -136,13 +136,13 @@ async fn import(call: Call) -> Answer {
     let IgnoreFile { content, scope, owner } = call.json(EXPECTED_FILE)?;
     let origin = &call.caller.origin;
     let people = (owner.as_str(), origin.actor.as_str());
-    let vulnerabilities = &call.state.vulnerabilities;
+    let vulnerabilities = &call.state.knowledge.vulnerabilities;
     ok(&vulnerabilities.import_ignored(origin, &content, scope.read()?, people).await?)
 }
 
 async fn remove(call: Call) -> Answer {
     let id: String = call.parameter("exception")?;
-    call.state.vulnerabilities.revoke(&call.caller.origin, &id).await?;
+    call.state.knowledge.vulnerabilities.revoke(&call.caller.origin, &id).await?;
     gone()
 }
 

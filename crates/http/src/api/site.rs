@@ -57,8 +57,7 @@ async fn metrics(call: Call) -> Answer {
     const TEXT: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     let state = &call.state;
     let ready = state.health.problem().is_none();
-    let figures = (&state.registry, &state.evidence, &state.contents);
-    let figures = (&state.registry, &state.evidence, &state.vulnerabilities);
+    let figures = (&state.registry, &state.knowledge);
     let text = state.metrics.render(figures, ready, &state.options.connections).await;
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
 }

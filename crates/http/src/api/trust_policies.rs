@@ -97,13 +97,13 @@ struct SigstoreRoot {
 pub(super) const EXPECTED: &str = r#"{"name": "release", "repositories": ["apps/**"], "keys": [{"name": "release", "pem": "-----BEGIN PUBLIC KEY-----..."}], "identities": [{"name": "ci", "issuer": "https://token.actions.githubusercontent.com", "subject": "https://github.com/acme/web/.github/workflows/release.yml@refs/heads/main"}]}; `name`, `repositories` and somebody to trust are required"#;
 
 async fn list(call: Call) -> Answer {
-    let policies = call.state.evidence.policies().await?;
+    let policies = call.state.knowledge.evidence.policies().await?;
     ok(&TrustPolicies { trust_policies: policies.into_iter().map(Into::into).collect() })
 }
 
 async fn show(call: Call) -> Answer {
     let name: TrustName = call.parameter("trust_policy")?;
-    ok(&TrustPolicy::from(call.state.evidence.policy(name.as_str()).await?))
+    ok(&TrustPolicy::from(call.state.knowledge.evidence.policy(name.as_str()).await?))
 }
 
 async fn put(call: Call) -> Answer {
@@ -112,7 +112,8 @@ async fn put(call: Call) -> Answer {
     if document.name != name.as_str() {
         return Err(bad_request("name: expected that of the path"));
     }
-    let (policy, is_new) = call.state.evidence.put_policy(&call.caller.origin, &document).await?;
+    let (policy, is_new) =
+        call.state.knowledge.evidence.put_policy(&call.caller.origin, &document).await?;
     let policy = TrustPolicy::from(policy);
     if is_new {
         return created(&call, &format!("/api/v1/trust-policies/{}", name.as_str()), &policy);
@@ -122,23 +123,23 @@ async fn put(call: Call) -> Answer {
 
 async fn delete(call: Call) -> Answer {
     let name: TrustName = call.parameter("trust_policy")?;
-    call.state.evidence.remove_policy(&call.caller.origin, name.as_str()).await?;
+    call.state.knowledge.evidence.remove_policy(&call.caller.origin, name.as_str()).await?;
     gone()
 }
 
 async fn root(call: Call) -> Answer {
-    ok(&TrustRoot::from(call.state.evidence.root().await?))
+    ok(&TrustRoot::from(call.state.knowledge.evidence.root().await?))
 }
 
 async fn set_root(call: Call) -> Answer {
     let document: SigstoreRoot = call.json("a `trusted_root.json` of Sigstore's format")?;
     let document = Value::Object(document.fields).to_string();
-    let root = call.state.evidence.set_root(&call.caller.origin, &document).await?;
+    let root = call.state.knowledge.evidence.set_root(&call.caller.origin, &document).await?;
     ok(&TrustRoot::from(root))
 }
 
 async fn reset_root(call: Call) -> Answer {
-    ok(&TrustRoot::from(call.state.evidence.reset_root(&call.caller.origin).await?))
+    ok(&TrustRoot::from(call.state.knowledge.evidence.reset_root(&call.caller.origin).await?))
 }
 
 impl From<StoredTrustPolicy> for TrustPolicy {

@@ -124,7 +124,7 @@ struct Wanted {
 async fn show(call: Call) -> Answer {
     let Which { repository, reference, platform, format } = call.query()?;
     let reference = parse(&reference)?;
-    let vulnerabilities = &call.state.vulnerabilities;
+    let vulnerabilities = &call.state.knowledge.vulnerabilities;
     let found = vulnerabilities.of(&repository, &reference, platform.as_ref()).await?;
     match format.as_deref() {
         None | Some("json") => ok(&found),
@@ -143,7 +143,7 @@ async fn report(call: Call) -> Answer {
     let Reported { repository, reference } = call.query()?;
     let reference = parse(&reference)?;
     let sent = call.sent(&["application/json"])?;
-    let vulnerabilities = &call.state.vulnerabilities;
+    let vulnerabilities = &call.state.knowledge.vulnerabilities;
     let origin = &call.caller.origin;
     ok(&vulnerabilities.add_report(origin, &repository, &reference, sent).await?)
 }
@@ -156,7 +156,7 @@ async fn search(call: Call) -> Answer {
     }
     let search = wanted.search()?;
     let readable = readable(call.access(), &call.caller.principal, false).await?;
-    let vulnerabilities = &call.state.vulnerabilities;
+    let vulnerabilities = &call.state.knowledge.vulnerabilities;
     ok(&vulnerabilities.search(&search, after.as_deref(), limit, &readable).await?)
 }
 

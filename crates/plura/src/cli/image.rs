@@ -50,6 +50,7 @@ pub(crate) enum ImageCommand {
     /// Show what is in an image: operating system, user, ports, secrets
     #[command(after_help = FACTS_HELP)]
     Facts(FactsArgs),
+
     /// Show which vulnerabilities an image has, now
     #[command(after_help = super::vulnerabilities::IMAGE_HELP)]
     Vulns(Box<ImageVulnerabilitiesArgs>),

@@ -326,6 +326,10 @@ pub(crate) const SECTIONS: &[Section] = &[
                 example: r#""spdx""#,
                 about: "The form of the SBOM that is pushed beside each image once it was read, as \
                         a referrer. It counts for the quota of the project.",
+            },
+        ],
+    },
+    Section {
         name: "vulnerabilities",
         about: "Which images have which vulnerabilities.",
         keys: &[

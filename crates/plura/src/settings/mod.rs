@@ -186,6 +186,8 @@ pub(crate) enum AttachedSbom {
     CycloneDx,
     /// One in the form of SPDX.
     Spdx,
+}
+
 /// Which images have which vulnerabilities.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -107,6 +107,7 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [contents]
     read = true  # default
     attach_sbom = "none"  # default
+
     [vulnerabilities]
     match = true  # default
     longest_exception = "90d"  # default

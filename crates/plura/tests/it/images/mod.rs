@@ -32,9 +32,8 @@ impl Place {
             ("PLURA_STORAGE__S3__ACCESS_KEY", S3::ACCESS_KEY),
             ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY),
             ("PLURA_COLLECTION__ENABLED", "false"),
-            // What reads on its own account is not counted among the requests.
-            ("PLURA_EVIDENCE__GATHER", "false"),
             // Requests are counted, and what the server reads by itself is none of an answer's.
+            ("PLURA_EVIDENCE__GATHER", "false"),
             ("PLURA_CONTENTS__READ", "false"),
         ];
         let builder = Server::builder(binary());
