@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use plura_tlog::{EMPTY_ROOT, Frontier, Hash, Resource, leaf_hash, node_hash};
 
 /// Where a log is kept.
-pub type Store = BTreeMap<Resource, Vec<u8>>;
+pub(crate) type Store = BTreeMap<Resource, Vec<u8>>;
 
 /// A log and all that was ever written for it.
 #[derive(Default)]
-pub struct Log {
-    pub frontier: Frontier,
-    pub store: Store,
+pub(crate) struct Log {
+    pub(crate) frontier: Frontier,
+    pub(crate) store: Store,
 }
 
 impl Log {
     /// Resources never change: whatever is written twice is the same.
-    pub fn append<E: AsRef<[u8]>>(&mut self, entries: &[E]) {
+    pub(crate) fn append<E: AsRef<[u8]>>(&mut self, entries: &[E]) {
         let (next, writes) = self.frontier.append(entries).expect("entries are short");
         for write in writes {
             let before = self.store.insert(write.resource, write.bytes.clone());
@@ -25,24 +25,24 @@ impl Log {
         self.frontier = next;
     }
 
-    pub fn of(size: u64) -> Self {
+    pub(crate) fn of(size: u64) -> Self {
         let mut log = Self::default();
         log.append(&entries(0..size));
         log
     }
 }
 
-pub fn entries(numbers: std::ops::Range<u64>) -> Vec<Vec<u8>> {
+pub(crate) fn entries(numbers: std::ops::Range<u64>) -> Vec<Vec<u8>> {
     numbers.map(entry).collect()
 }
 
 /// Entries are of many lengths, the first of none.
-pub fn entry(number: u64) -> Vec<u8> {
+pub(crate) fn entry(number: u64) -> Vec<u8> {
     let text = number.to_string().repeat(usize::try_from(number % 5).expect("small"));
     text.into_bytes()
 }
 
-pub fn leaves(size: u64) -> Vec<Hash> {
+pub(crate) fn leaves(size: u64) -> Vec<Hash> {
     (0..size).map(|number| leaf_hash(&entry(number))).collect()
 }
 
@@ -51,7 +51,7 @@ fn split(length: usize) -> usize {
 }
 
 /// MTH of RFC 6962, section 2.1.
-pub fn tree(leaves: &[Hash]) -> Hash {
+pub(crate) fn tree(leaves: &[Hash]) -> Hash {
     match leaves {
         [] => EMPTY_ROOT,
         [one] => *one,
@@ -63,7 +63,7 @@ pub fn tree(leaves: &[Hash]) -> Hash {
 }
 
 /// PATH of section 2.1.1.
-pub fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
+pub(crate) fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
     if leaves.len() <= 1 {
         return Vec::new();
     }
@@ -78,7 +78,7 @@ pub fn path(index: usize, leaves: &[Hash]) -> Vec<Hash> {
 }
 
 /// PROOF of section 2.1.2.
-pub fn proof(old: usize, leaves: &[Hash], known: bool) -> Vec<Hash> {
+pub(crate) fn proof(old: usize, leaves: &[Hash], known: bool) -> Vec<Hash> {
     if old == leaves.len() {
         return if known { Vec::new() } else { vec![tree(leaves)] };
     }
