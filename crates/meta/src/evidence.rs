@@ -433,7 +433,7 @@ pub async fn tagged(
     repository: RepositoryId,
     tag: &Tag,
 ) -> Result<Option<Attached>, Error> {
-    Ok(all_tagged(connection, repository, &[tag.clone()])
+    Ok(all_tagged(connection, repository, std::slice::from_ref(tag))
         .await?
         .pop()
         .map(|(_, attached)| attached))

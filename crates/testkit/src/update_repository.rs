@@ -1,5 +1,6 @@
 //! A repository of The Update Framework (TUF), in a directory and over HTTP.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -202,5 +203,8 @@ fn id(key: &Ed25519KeyPair) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
