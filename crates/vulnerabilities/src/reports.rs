@@ -134,8 +134,8 @@ fn compared(stored: &StoredReport, found: &[FoundVulnerability]) -> Result<Secon
         let names = one.found.aliases.iter().chain(&one.found.advisories);
         names.map(|name| &**name).chain([one.id.as_str()]).any(|name| there.contains(name))
     };
-    let only_there = there.iter().filter(|name| !here.contains(*name));
-    let only_here: BTreeSet<&str> =
+    let theirs = there.iter().filter(|name| !here.contains(*name));
+    let ours: BTreeSet<&str> =
         found.iter().filter(|one| !is_there(one)).map(|one| one.id.as_str()).collect();
     let named = |names: &mut dyn Iterator<Item = &str>| {
         names.take(MOST_NAMED).map(ToOwned::to_owned).collect()
@@ -145,8 +145,8 @@ fn compared(stored: &StoredReport, found: &[FoundVulnerability]) -> Result<Secon
         database: stored.database.clone(),
         received_at: instant(stored.received_at),
         findings: report.findings.len() as u64,
-        only_there: named(&mut only_there.copied()),
-        only_here: named(&mut only_here.into_iter()),
+        only_there: named(&mut theirs.copied()),
+        only_here: named(&mut ours.into_iter()),
         end_of_life: report.system.is_some_and(|system| system.end_of_life),
     })
 }
