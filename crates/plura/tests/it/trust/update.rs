@@ -74,37 +74,28 @@ async fn no_mirror_can_go_back_to_what_was_withdrawn() {
 
 #[tokio::test]
 async fn what_is_not_signed_by_the_publisher_changes_nothing() {
-    type Case<'a> = (&'a str, &'a dyn Fn(&mut UpdateRepository), &'a str);
+    type Case<'a> = (&'a dyn Fn(&mut UpdateRepository), &'a str);
+    let expired = |to: &mut UpdateRepository| {
+        let expires = "2020-01-01T00:00:00Z";
+        to.publish(&Publication { expires, ..Publication::of(2, ROOT) });
+    };
+    let elsewhere = |to: &mut UpdateRepository| {
+        to.publish(&Publication { name: "other.json", ..Publication::of(2, ROOT) });
+    };
     let cases: [Case<'_>; 6] = [
-        ("another target", &|to| to.tamper(".trusted_root.json", "tlogs", "tlogz"), ""),
-        (
-            "another version",
-            &|to| to.tamper("1.targets.json", "\"version\":1", "\"version\":2"),
-            "",
-        ),
-        ("a longer life", &|to| to.tamper("timestamp.json", "2199-01-01", "2198-01-01"), ""),
-        ("another publisher", &UpdateRepository::usurp, ""),
-        (
-            "no more time",
-            &|to| {
-                let expires = "2020-01-01T00:00:00Z";
-                to.publish(&Publication { expires, ..Publication::of(2, ROOT) });
-            },
-            "is the clock right?",
-        ),
-        (
-            "another name",
-            &|to| to.publish(&Publication { name: "other.json", ..Publication::of(2, ROOT) }),
-            "trusted_root.json",
-        ),
+        (&|to| to.tamper(".trusted_root.json", "tlogs", "tlogz"), ""),
+        (&|to| to.tamper("1.targets.json", "\"version\":1", "\"version\":2"), ""),
+        (&|to| to.tamper("timestamp.json", "2199-01-01", "2198-01-01"), ""),
+        (&UpdateRepository::usurp, ""),
+        (&expired, "is the clock right?"),
+        (&elsewhere, "trusted_root.json"),
     ];
     let bench = Workbench::start();
-    for (case, change, told) in cases {
+    for (change, told) in cases {
         let mut repository = UpdateRepository::new();
         bench.write("first.json", &repository.first_root());
         repository.publish(&Publication::of(1, ROOT));
         change(&mut repository);
-        eprintln!("case: {case}");
         refused(&bench, &update(repository.path().display()), told);
     }
     let repository = UpdateRepository::new();
