@@ -3,6 +3,7 @@ use insta::assert_snapshot;
 use crate::{Place, data};
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is as long as the list of settings")]
 fn show_prints_what_is_in_force_and_where_it_came_from() {
     let place = Place::with_settings("[registry]\nsparse = \"all\"\nminimum_chunk = 5242880\n");
     let arguments = ["config", "show", "--data", "elsewhere"];
