@@ -20,7 +20,7 @@ fn governance(expression: &str) -> Result<Governance, String> {
 fn evaluate(expression: &str, facts: &ImageFacts) -> Outcome {
     let governance = governance(expression).unwrap_or_else(|error| panic!("{error}"));
     let outcomes = decide(&governance, facts).outcomes;
-    outcomes.into_iter().find(|outcome| outcome.gate == "predicates").unwrap()
+    outcomes.into_iter().find(|outcome| outcome.gate == "predicates").expect("it was asked")
 }
 
 #[test]

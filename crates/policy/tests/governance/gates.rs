@@ -29,7 +29,7 @@ fn document(gate: &str, mode: &str, settings: &str) -> String {
 
 /// Of what the gate says about the image, the strictest.
 fn strictest(decision: &GateDecision, gate: &str) -> Outcome {
-    let kind = gate.split('.').next().unwrap();
+    let kind = gate.split('.').next().expect("a name");
     let of_gate = decision.outcomes.iter().filter(|outcome| outcome.gate == kind);
     let outcome = of_gate.rev().max_by_key(|outcome| outcome.effect).expect("it was asked");
     assert_eq!(outcome.rule, format!("gates.production.{gate}"));
@@ -67,7 +67,7 @@ fn absent<T>(known: &mut Known<T>) {
 }
 
 fn platform(facts: &mut ImageFacts) -> &mut ManifestFacts {
-    &mut facts.platforms.as_mut().unwrap()[1]
+    &mut facts.platforms.as_mut().expect("an index")[1]
 }
 
 #[test]

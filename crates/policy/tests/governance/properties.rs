@@ -37,7 +37,7 @@ const GATES: [&str; 13] = [
 fn document(gates: &[usize], mode: Mode) -> String {
     let mut parts = vec!["[base_images.b]\nnames = [\"gcr.io/*\"]\n".to_owned()];
     for gate in gates {
-        let (key, settings) = GATES[*gate].split_once(" = {").unwrap();
+        let (key, settings) = GATES[*gate].split_once(" = {").expect("a table");
         let separator = if settings == "}" { "" } else { "," };
         parts.push(format!("[gates.g{gate}]\n{key} = {{ mode = \"{mode}\"{separator}{settings}\n"));
     }
@@ -146,7 +146,7 @@ fn gates() -> impl Strategy<Value = Vec<usize>> {
 }
 
 fn decide(gates: &[usize], mode: Mode, facts: &ImageFacts) -> GateDecision {
-    governance(&document(gates, mode)).decide(facts, &stable(), now()).unwrap()
+    governance(&document(gates, mode)).decide(facts, &stable(), now()).expect("a decision")
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {
