@@ -13,7 +13,7 @@ use crate::given::{decide, governance, image};
 use Direction::{Laxer, Other, Stricter};
 
 fn check(before: &str, after: &str, path: &str, direction: Direction) {
-    let read = |text: &str| GovernanceDocument::from_toml(text).unwrap();
+    let read = |text: &str| GovernanceDocument::from_toml(text).expect("a document");
     let (before, after) = (read(before), read(after));
     let change = compare(&before, &after);
     let found: Vec<_> =

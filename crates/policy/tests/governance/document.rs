@@ -192,7 +192,7 @@ fn what_is_about_channels_is_not_asked_of_pulls() {
 }
 
 /// Every table, by the way to it.
-fn tables<'v>(value: &'v mut Value, visit: &mut impl FnMut(&mut serde_json::Map<String, Value>)) {
+fn tables(value: &mut Value, visit: &mut impl FnMut(&mut serde_json::Map<String, Value>)) {
     match value {
         Value::Object(entries) => {
             visit(entries);

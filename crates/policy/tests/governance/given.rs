@@ -16,7 +16,7 @@ use plura_policy::{
 
 /// Friday noon in Seoul.
 pub(crate) fn now() -> Timestamp {
-    "2026-11-20T03:00:00Z".parse().unwrap()
+    "2026-11-20T03:00:00Z".parse().expect("a time")
 }
 
 pub(crate) fn hours_ago(hours: i64) -> Timestamp {
@@ -28,7 +28,7 @@ pub(crate) fn in_hours(hours: i64) -> Timestamp {
 }
 
 pub(crate) fn stable() -> ChannelName {
-    "prod:stable".parse().unwrap()
+    "prod:stable".parse().expect("a channel")
 }
 
 pub(crate) fn governance(document: &str) -> Governance {
@@ -36,7 +36,7 @@ pub(crate) fn governance(document: &str) -> Governance {
 }
 
 pub(crate) fn decide(governance: &Governance, facts: &ImageFacts) -> GateDecision {
-    governance.decide(facts, &stable(), now()).unwrap()
+    governance.decide(facts, &stable(), now()).expect("there is the channel")
 }
 
 pub(crate) fn manifest(name: &str) -> ManifestFacts {
@@ -71,7 +71,7 @@ pub(crate) fn manifest(name: &str) -> ManifestFacts {
 /// An image for one platform.
 pub(crate) fn image() -> ImageFacts {
     ImageFacts {
-        repository: "apps/search/web".parse().unwrap(),
+        repository: "apps/search/web".parse().expect("a name"),
         manifest: manifest("image"),
         platforms: None,
         author: Some("robot+apps+ci".into()),
@@ -80,7 +80,7 @@ pub(crate) fn image() -> ImageFacts {
         approvals: vec![approval("alice", 2), approval("bob", 1)],
         checks: vec![check("smoke", CheckState::Success, 1)],
         channels: vec![ChannelStay {
-            channel: "prod:candidate".parse().unwrap(),
+            channel: "prod:candidate".parse().expect("a channel"),
             since: hours_ago(1),
         }],
         blocked: None,

@@ -31,24 +31,19 @@ const GATES: [&str; 13] = [
     "advisories = { newest_within = \"1d\" }",
     "approvals = { required = 2 }",
     "checks = { required = [\"smoke\"] }",
-    "predicates.p.expression = \"vulnerabilities.all(v, v.fixed_in != null) && user != ''\"",
+    "predicates.p = { expression = \"vulnerabilities.all(v, v.fixed_in != null) && user != ''\" }",
 ];
 
 fn document(gates: &[usize], mode: Mode) -> String {
-    let mut text = "[base_images.b]\nnames = [\"gcr.io/*\"]\n".to_owned();
+    let mut parts = vec!["[base_images.b]\nnames = [\"gcr.io/*\"]\n".to_owned()];
     for gate in gates {
-        let settings =
-            GATES[*gate].replace("{}", "{ }").replacen('{', &format!("{{ mode = \"{mode}\","), 1);
-        let settings = match settings.strip_prefix("predicates.p.expression = ") {
-            Some(expression) => {
-                format!("predicates.p = {{ mode = \"{mode}\", expression = {expression} }}")
-            }
-            None => settings.replace(", }", " }"),
-        };
-        text += &format!("[gates.g{gate}]\n{settings}\n");
+        let (key, settings) = GATES[*gate].split_once(" = {").expect("a table");
+        let separator = if settings == "}" { "" } else { "," };
+        parts.push(format!("[gates.g{gate}]\n{key} = {{ mode = \"{mode}\"{separator}{settings}\n"));
     }
     let names: Vec<String> = gates.iter().map(|gate| format!("\"g{gate}\"")).collect();
-    text + &format!("[[channels]]\nname = \"prod\"\ngates = [{}]\n", names.join(", "))
+    parts.push(format!("[[channels]]\nname = \"prod\"\ngates = [{}]\n", names.join(", ")));
+    parts.concat()
 }
 
 fn known<T: Clone + std::fmt::Debug + 'static>(
@@ -151,7 +146,7 @@ fn gates() -> impl Strategy<Value = Vec<usize>> {
 }
 
 fn decide(gates: &[usize], mode: Mode, facts: &ImageFacts) -> GateDecision {
-    governance(&document(gates, mode)).decide(facts, &stable(), now()).unwrap()
+    governance(&document(gates, mode)).decide(facts, &stable(), now()).expect("a decision")
 }
 
 fn outcome() -> impl Strategy<Value = Outcome> {

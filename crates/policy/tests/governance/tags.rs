@@ -36,8 +36,8 @@ fn labels() -> BTreeMap<String, String> {
 
 /// The rules that refuse; those that warn in brackets.
 fn check(repository: &str, tag: &str, labels: &BTreeMap<String, String>, existing: bool) -> String {
-    let repository: RepositoryName = repository.parse().unwrap();
-    let tag = stored(tag).unwrap();
+    let repository: RepositoryName = repository.parse().expect("a name");
+    let tag = stored(tag).expect("a tag");
     let (digest, other) = (Digest::sha256(b"new"), Digest::sha256(b"old"));
     let push = Push {
         repository: &repository,
