@@ -34,6 +34,7 @@ impl Place {
             ("PLURA_COLLECTION__ENABLED", "false"),
             // Requests are counted, and what the server reads by itself is none of an answer's.
             ("PLURA_CONTENTS__READ", "false"),
+            ("PLURA_EVIDENCE__GATHER", "false"),
         ];
         let builder = Server::builder(binary());
         Self::on(
