@@ -45,8 +45,8 @@ pub use error::Error;
 pub use export::{ExportReport, ExportRequest, Exported, ParseExportedError, export};
 pub use image::{
     AttachedTag, Change, Child, Configuration, ConfigurationBlob, DiffSide, Image, ImageDiff,
-    ImageError, ImageFile, ImageManifest, ImageQuery, ImageTree, Layer, ListChange, MapChange, ReferrerCount,
-    Relation, Step, TreeNode,
+    ImageError, ImageFile, ImageManifest, ImageQuery, ImageTree, Layer, ListChange, MapChange,
+    ReferrerCount, Relation, Step, TreeNode,
 };
 pub use lists::{Names, Readable};
 pub use mount::MountFrom;
