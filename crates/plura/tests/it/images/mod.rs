@@ -35,6 +35,7 @@ impl Place {
             // Requests are counted, and what the server reads by itself is none of an answer's.
             ("PLURA_EVIDENCE__GATHER", "false"),
             ("PLURA_CONTENTS__READ", "false"),
+            ("PLURA_EVIDENCE__GATHER", "false"),
         ];
         let builder = Server::builder(binary());
         Self::on(
