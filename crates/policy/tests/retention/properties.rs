@@ -67,8 +67,12 @@ fn tags() -> impl Strategy<Value = Vec<TagFacts>> {
 fn inventory() -> impl Strategy<Value = Inventory> {
     (manifests(), tags()).prop_map(|(manifests, tags)| {
         let mut inventory = Inventory::new("apps/search".parse().expect("a name"));
-        manifests.into_iter().for_each(|manifest| inventory.add_manifest(manifest));
-        tags.into_iter().for_each(|tag| inventory.add_tag(tag));
+        for manifest in manifests {
+            inventory.add_manifest(manifest);
+        }
+        for tag in tags {
+            inventory.add_tag(tag);
+        }
         inventory
     })
 }
