@@ -25,9 +25,9 @@ async fn facts(place: &Place, reference: &str) -> Value {
 /// The packages of an image, each as `kind name version`.
 async fn packages(place: &Place, reference: &str) -> Vec<String> {
     let list = place.ask("/packages", reference, None).await.expect(200).json();
-    let word = |package: &Value, field: &str| package[field].as_str().unwrap().to_owned();
+    let word = |package: &Value, field: &str| package[field].as_str().expect("a text").to_owned();
     let words = |p: &Value| [word(p, "kind"), word(p, "name"), word(p, "version")].join(" ");
-    list["packages"].as_array().unwrap().iter().map(words).collect()
+    list["packages"].as_array().expect("a list").iter().map(words).collect()
 }
 
 /// A figure of the server.
@@ -35,7 +35,7 @@ async fn figure(place: &Place, name: &str) -> u64 {
     let text = place.server.client().get("/metrics").await.expect(200);
     let text = String::from_utf8_lossy(&text.body).into_owned();
     let line = text.lines().find_map(|line| line.strip_prefix(&format!("plura_{name} ")));
-    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().expect("a number")
 }
 
 /// Returns when the server has read all images that it was asked to.
@@ -223,7 +223,7 @@ async fn an_image_stands_on_the_one_with_the_most_of_its_layers() {
     let base = place.server.client().repository("base/debian");
     let runtime = place.server.client().repository("base/node");
     let (bottom, node) = (debian(), npm("npm", "10.0.0"));
-    let first = image("debian", &[bottom.clone()]);
+    let first = image("debian", std::slice::from_ref(&bottom));
     base.push_image_as("12", &first).await.expect(201);
     let second = image("node", &[bottom.clone(), node.clone()]);
     runtime.push_image_as("22", &second).await.expect(201);
