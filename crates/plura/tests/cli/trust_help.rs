@@ -188,10 +188,11 @@ fn whose_signatures_count() {
     Usage: plura trust root [OPTIONS] <COMMAND>
 
     Commands:
-      show   Show who vouches for identities: certificate authorities, logs, timestamp authorities
-      set    Put another trust root in force
-      reset  Go back to the trust root of Sigstore's public services that plura brings along
-      help   Print this message or the help of the given subcommand(s)
+      show    Show who vouches for identities: certificate authorities, logs, timestamp authorities
+      set     Put another trust root in force
+      update  Put in force what its publisher says now
+      reset   Go back to the trust root of Sigstore's public services that plura brings along
+      help    Print this message or the help of the given subcommand(s)
 
     Options:
       -h, --help  Print help
