@@ -286,7 +286,7 @@ proptest! {
     ) {
         let mut forwards = Inventory::new("apps/search".parse().expect("a name"));
         let mut backwards = forwards.clone();
-        let tags: std::collections::BTreeMap<_, _> =
+        let tags: BTreeMap<_, _> =
             tags.into_iter().map(|tag| (tag.tag.clone(), tag)).collect();
         manifests.iter().cloned().for_each(|manifest| forwards.add_manifest(manifest));
         manifests.into_iter().rev().for_each(|manifest| backwards.add_manifest(manifest));
