@@ -40,11 +40,11 @@ pub mod vulnerability_statement;
 pub mod whereabouts;
 mod writer;
 
+pub use contents::package::PackageId;
 pub use db::{Connection, Db, Location, Tx};
 pub use error::Error;
 pub use postgres::Server;
 pub use project::ProjectId;
 pub use repository::RepositoryId;
 pub use time::Timestamp;
-pub use vulnerability::PackageId;
 pub use writer::Failure;

@@ -2,9 +2,9 @@
 
 use plura_advisories::{Band, Match};
 use plura_meta::{
-    Timestamp,
+    PackageId, Timestamp,
     audit::{self, Event, Origin},
-    vulnerability::{self, Changes, NewMatch, PackageId, Unmatched},
+    vulnerability::{self, Changes, NewMatch, Unmatched},
 };
 
 use crate::{

@@ -1,3 +1,4 @@
+-- A field of a JSON object as text, by a path such as `$.name`.
 create function json_extract(document text, path text) returns text
 language sql immutable parallel safe
 as $$

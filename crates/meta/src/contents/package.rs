@@ -6,8 +6,9 @@ use super::json_numbers;
 use crate::{Connection, Error, Tx};
 
 /// The key of a package's row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type, Serialize)]
 #[sqlx(transparent)]
+#[serde(transparent)]
 pub struct PackageId(pub(crate) i64);
 
 /// A package to be known.

@@ -115,8 +115,8 @@ impl Installation {
     pub(crate) async fn read(&self, digest: Digest, packages: &[Has]) {
         let count = packages.len();
         self.sql(&format!(
-            "insert into image (digest, basis, packages, read_at, document)
-             values ('{digest}', 'b', {count}, 1000, '')"
+            "insert into image (digest, basis, chain, packages, read_at, document)
+             values ('{digest}', 'b', 'c', {count}, 1000, '')"
         ))
         .await;
         for Has(distribution, name, version) in packages {
