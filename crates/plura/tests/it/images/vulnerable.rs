@@ -47,6 +47,14 @@ async fn an_image_has_the_vulnerabilities_of_what_its_layers_hold() {
         let pushed = image(tag, &[debian(), npm("left-pad", version)]);
         place.repository.push_image_as(tag, &pushed).await.expect(201);
     }
+    for tag in ["old", "new"] {
+        // An image that was not read yet is not said to be clean: its answer says so.
+        eventually("the image is read", || async {
+            let answer = place.ask("/vulnerabilities", tag, None).await.expect(200).json();
+            answer["images"][0]["read_at"].as_str().map(|_| ())
+        })
+        .await;
+    }
     assert_eq!(found(&place, "old").await, ["CVE-2026-1 left-pad 1.3.0"]);
     assert_eq!(found(&place, "new").await, Vec::<String>::new());
 
