@@ -99,6 +99,7 @@ pub struct Variable {
 
 /// A secret in an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = ImageSecret)]
 pub struct Secret {
     /// What it is: `private-key`, `github-token`.
     pub rule: String,

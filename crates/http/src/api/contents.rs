@@ -15,6 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::{
     answer::ok,
     authorise::Need,
+    bounded::Bounded,
     call::{Answer, Call},
     describe::Description,
     images::{Which, which},
@@ -93,11 +94,11 @@ where
 struct Filter {
     /// Only those of this packaging: `apk`, `deb`, `rpm`, `python`, `npm`, `go`, `cargo`, `java`, `gem`,
     /// `composer`, `nuget`.
-    #[param(max_length = 20)]
-    kind: Option<String>,
+    #[param(value_type = Option<String>, max_length = 20)]
+    kind: Option<Bounded<20>>,
     /// Only those with this text in their names.
-    #[param(max_length = 255)]
-    name: Option<String>,
+    #[param(value_type = Option<String>, max_length = 255)]
+    name: Option<Bounded<255>>,
 }
 
 /// In which form.
@@ -147,6 +148,7 @@ async fn contents(call: Call) -> Answer {
 
 async fn packages(call: Call) -> Answer {
     let Filter { kind, name } = call.query()?;
+    let (kind, name) = (kind.map(Bounded::into_text), name.map(Bounded::into_text));
     let contents = &call.state.knowledge.contents;
     ok(&contents.packages(&which(&call)?, kind.as_deref(), name.as_deref()).await?)
 }

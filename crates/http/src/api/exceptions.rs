@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use plura_access::schema;
-use plura_oci::{Digest, RepositoryName};
-use plura_policy::Permission;
+use plura_oci::Digest;
+use plura_policy::{Permission, ProjectName};
 use plura_vulnerabilities::{
     ExceptionTerms, Glob, GrantedException, ImportedExceptions, PackagePattern, Scope,
 };
@@ -188,8 +188,7 @@ impl NewScope {
                 Ok(Scope::Repositories(glob("scope.repositories", &pattern)?))
             }
             (None, None, Some(project)) => {
-                // Every name of a project is one of a repository.
-                let name: RepositoryName = project.parse().map_err(|error| wrong(&error))?;
+                let name: ProjectName = project.parse().map_err(|error| wrong(&error))?;
                 Ok(Scope::Project(name.as_str().into()))
             }
             _ => Err(wrong(&"expected one of `digest`, `repositories` and `project`")),

@@ -8,6 +8,7 @@ mod advisories;
 mod answer;
 mod audit;
 mod authorise;
+mod bounded;
 mod call;
 mod contents;
 mod describe;

@@ -14,6 +14,7 @@ use utoipa::IntoParams;
 use super::{
     answer::ok,
     authorise::Need,
+    bounded::Bounded,
     call::{Answer, Call},
     describe::Description,
     route::{Route, Verb},
@@ -99,23 +100,23 @@ struct Reported {
 #[derive(Deserialize, IntoParams)]
 struct Wanted {
     /// A vulnerability, by any of its names.
-    #[param(max_length = 128)]
-    cve: Option<String>,
+    #[param(value_type = Option<String>, max_length = 128)]
+    cve: Option<Bounded<128>>,
     /// A package, by its name.
-    #[param(max_length = 512)]
-    package: Option<String>,
+    #[param(value_type = Option<String>, max_length = 512)]
+    package: Option<Bounded<512>>,
     /// Where the package comes from: `npm`, `Debian`, `Debian:12`.
-    #[param(max_length = 128)]
-    ecosystem: Option<String>,
+    #[param(value_type = Option<String>, max_length = 128)]
+    ecosystem: Option<Bounded<128>>,
     /// Only versions of the package in front of this one.
-    #[param(max_length = 512)]
-    below: Option<String>,
+    #[param(value_type = Option<String>, max_length = 512)]
+    below: Option<Bounded<512>>,
     /// What was found since, because an advisory is new or an image is.
     #[param(value_type = Option<schema::Instant>)]
     since: Option<String>,
     /// Begin behind this: `next` of the page before.
-    #[param(max_length = 255)]
-    after: Option<String>,
+    #[param(value_type = Option<String>, max_length = 255)]
+    after: Option<Bounded<255>>,
     /// The most entries of the page.
     #[param(minimum = 1, maximum = 1000, default = 100)]
     limit: Option<usize>,
@@ -150,7 +151,8 @@ async fn report(call: Call) -> Answer {
 
 async fn search(call: Call) -> Answer {
     let wanted: Wanted = call.query()?;
-    let (after, limit) = (wanted.after.clone(), wanted.limit.unwrap_or(100));
+    let after = wanted.after.clone().map(Bounded::into_text);
+    let limit = wanted.limit.unwrap_or(100);
     if !(1..=LARGEST).contains(&limit) {
         return Err(bad_request(&format!("limit: expected 1 to {LARGEST}")));
     }
@@ -164,11 +166,14 @@ impl Wanted {
     fn search(self) -> Result<Search, ApiError> {
         let about_package = self.ecosystem.is_some() || self.below.is_some();
         match (self.cve, self.package, self.since) {
-            (Some(name), None, None) if !about_package => Ok(Search::Vulnerability(name)),
-            (None, Some(name), None) => {
-                let (ecosystem, below) = (self.ecosystem, self.below);
-                Ok(Search::Package(PackageQuery { name, ecosystem, below }))
+            (Some(name), None, None) if !about_package => {
+                Ok(Search::Vulnerability(name.into_text()))
             }
+            (None, Some(name), None) => Ok(Search::Package(PackageQuery {
+                name: name.into_text(),
+                ecosystem: self.ecosystem.map(Bounded::into_text),
+                below: self.below.map(Bounded::into_text),
+            })),
             (None, None, Some(since)) if !about_package => {
                 let since = since.parse();
                 let since =
