@@ -11,7 +11,7 @@ use plura_meta::{
     repository,
 };
 use plura_oci::Reference;
-use plura_registry::ImageQuery;
+use plura_registry::{ImageQuery, work_when_asked};
 use tracing::{debug, error, warn};
 
 use crate::{Contents, Error, READER, ask::is_no_image};
@@ -24,30 +24,16 @@ const STEP: u32 = 1000;
 const CLAIM: Duration = Duration::from_mins(15);
 /// After how long what failed is tried again.
 const AGAIN: Duration = Duration::from_mins(1);
-/// Images for several platforms are pushed one after the other; the first is not raced for.
-const TOGETHER: Duration = Duration::from_millis(250);
 /// How long, and how often, uploads are let go first: a registry that is never idle is read, too.
 const MOMENT: Duration = Duration::from_millis(20);
 const GIVEN_WAY: u32 = 10;
-/// How often is looked for what other processes asked for, and for what failed.
-const PAUSE: Duration = Duration::from_secs(5);
 
 impl Contents {
     /// Reads images as they are asked for, for ever.
     pub async fn watch(&self) {
-        loop {
-            match self.work().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => error!(%error, "images cannot be read; trying again"),
-            }
-            let asked = async {
-                self.registry().contents_asked().await;
-                tokio::time::sleep(TOGETHER).await;
-            };
-            // Whoever asks for a certain image does not wait for this.
-            let _ = tokio::time::timeout(PAUSE, asked).await;
-        }
+        // Whoever asks for a certain image does not wait for this.
+        let failed = |error: Error| error!(%error, "images cannot be read; trying again");
+        work_when_asked(|| self.work(), || self.registry().contents_asked(), failed).await;
     }
 
     /// Reads some of the images that are asked for, one after the other; whether there may be more.

@@ -9,6 +9,7 @@ use plura_meta::{
     repository,
 };
 use plura_oci::{Reference, RepositoryName};
+use plura_registry::work_when_asked;
 use tracing::{error, warn};
 
 use crate::{AT_A_TIME, Error, Evidence, ask::Renewed};
@@ -19,28 +20,13 @@ const BATCH: u32 = 64;
 const STEP: u32 = 1000;
 /// How long what was taken is left to who took it.
 const CLAIM: Duration = Duration::from_mins(1);
-/// Images are pushed in several requests, one after the other; those that come together are looked at
-/// together.
-const TOGETHER: Duration = Duration::from_millis(250);
-/// How often is looked for what other processes asked for, and for what failed.
-const PAUSE: Duration = Duration::from_secs(5);
 
 impl Evidence {
     /// Gathers evidence as it is asked for, for ever.
     pub async fn watch(&self) {
-        loop {
-            match self.work().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => error!(%error, "evidence cannot be gathered; trying again"),
-            }
-            let asked = async {
-                self.shared.registry.evidence_asked().await;
-                tokio::time::sleep(TOGETHER).await;
-            };
-            // Whoever asks for a certain manifest does not wait for this.
-            let _ = tokio::time::timeout(PAUSE, asked).await;
-        }
+        // Whoever asks for a certain manifest does not wait for this.
+        let failed = |error: Error| error!(%error, "evidence cannot be gathered; trying again");
+        work_when_asked(|| self.work(), || self.shared.registry.evidence_asked(), failed).await;
     }
 
     /// Gathers some of what is asked for; whether there may be more.

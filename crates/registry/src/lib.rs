@@ -5,6 +5,7 @@
 
 mod active;
 mod adopt;
+mod background;
 mod backup;
 mod blobs;
 mod cache;
@@ -35,6 +36,7 @@ use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
 pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
+pub use background::work_when_asked;
 pub use backup::{backup, restore};
 pub use blobs::{BlobContent, SmallBlob};
 pub use cache::CachedManifest;

@@ -99,10 +99,10 @@ impl Registry {
         detached(async move {
             let mut session = registry.open_session(&repository, &id, chunk.claim).await?;
             let received = registry.append(&repository, &session, chunk).await;
-            let moved =
-                matches!(&received, Ok(progress) if progress.offset > session.progress.offset);
-            let freed = moved && received.as_ref().is_ok_and(|progress| !leaves_strays(progress));
-            // Otherwise the transaction that moved it gave it free.
+            let freed = received.as_ref().is_ok_and(|progress| {
+                progress.offset > session.progress.offset && !leaves_strays(progress)
+            });
+            // Otherwise the transaction that moved it did.
             if !freed {
                 registry.release(&id, std::mem::take(&mut session.claim)).await;
             }

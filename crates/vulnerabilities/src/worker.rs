@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use plura_meta::{Timestamp, advisory, vulnerability};
+use plura_registry::work_when_asked;
 use tracing::error;
 
 use crate::{Error, Vulnerabilities};
@@ -13,27 +14,13 @@ const BATCH: u32 = 2000;
 const BLOCKS: u32 = 32;
 /// An import that takes longer has failed.
 const LONGEST_IMPORT: Duration = Duration::from_hours(24);
-/// How often is looked for what other processes imported, and for what failed.
-const PAUSE: Duration = Duration::from_secs(5);
-/// Packages come in numbers; those that come together are matched together.
-const TOGETHER: Duration = Duration::from_millis(250);
 
 impl Vulnerabilities {
     /// Matches packages as they come and as advisories change, for ever.
     pub async fn watch(&self) {
-        loop {
-            match self.work().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => error!(%error, "packages cannot be matched; trying again"),
-            }
-            let asked = async {
-                self.shared.asked.notified().await;
-                tokio::time::sleep(TOGETHER).await;
-            };
-            // Whoever asks about a certain image does not wait for this.
-            let _ = tokio::time::timeout(PAUSE, asked).await;
-        }
+        // Whoever asks about a certain image does not wait for this.
+        let failed = |error: Error| error!(%error, "packages cannot be matched; trying again");
+        work_when_asked(|| self.work(), || self.shared.asked.notified(), failed).await;
     }
 
     /// Matches some of what is to be matched; whether there may be more.

@@ -1,40 +1,21 @@
 use std::{fmt, str::FromStr};
 
-/// A text with stars, each of which stands for any characters. It covers the whole of a name.
+/// A pattern of tags, or of names of channels: a [`crate::Glob`] that has nothing which is in none of
+/// them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Glob(Box<str>);
+pub(super) struct Glob(crate::Glob);
 
 /// Longer than any tag, and than the name of any channel.
 const MAX_LENGTH: usize = 255;
 
 impl Glob {
-    /// Costs at most the product of the lengths: only the last star is ever gone back to, since what an
-    /// earlier one could still take, the last one can take as well.
     pub(super) fn covers(&self, name: &str) -> bool {
-        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
-        let (mut at, mut here) = (0, 0);
-        let mut star = None;
-        while here < name.len() {
-            if pattern.get(at) == Some(&b'*') {
-                star = Some((at, here));
-                at += 1;
-            } else if pattern.get(at) == Some(&name[here]) {
-                at += 1;
-                here += 1;
-            } else if let Some((place, taken)) = star {
-                star = Some((place, taken + 1));
-                at = place + 1;
-                here = taken + 1;
-            } else {
-                return false;
-            }
-        }
-        pattern[at..].iter().all(|byte| *byte == b'*')
+        self.0.covers(name)
     }
 
     /// What every name begins with that it covers.
     pub(super) fn literal_prefix(&self) -> &str {
-        self.0.split('*').next().unwrap_or_default()
+        self.0.as_str().split('*').next().unwrap_or_default()
     }
 }
 
@@ -43,16 +24,16 @@ impl FromStr for Glob {
 
     fn from_str(text: &str) -> Result<Self, ()> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-:/*".contains(&byte);
-        if text.is_empty() || text.len() > MAX_LENGTH || !text.bytes().all(allowed) {
+        if text.len() > MAX_LENGTH || !text.bytes().all(allowed) {
             return Err(());
         }
-        Ok(Self(text.into()))
+        text.parse().map(Self).map_err(|_| ())
     }
 }
 
 impl fmt::Display for Glob {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        self.0.fmt(f)
     }
 }
 

@@ -1,0 +1,32 @@
+//! Work that goes on beside requests.
+
+use std::time::Duration;
+
+/// Things come in numbers; what comes together is worked on together.
+const TOGETHER: Duration = Duration::from_millis(250);
+/// How often is looked for what other processes asked for, and for what failed.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Works for ever: again at once as long as `work` says that there may be more, and otherwise soon after
+/// `asked` returns, or after a while.
+pub async fn work_when_asked<E, Working, Asking>(
+    work: impl Fn() -> Working,
+    asked: impl Fn() -> Asking,
+    failed: impl Fn(E),
+) where
+    Working: Future<Output = Result<bool, E>>,
+    Asking: Future<Output = ()>,
+{
+    loop {
+        match work().await {
+            Ok(true) => continue,
+            Ok(false) => {}
+            Err(error) => failed(error),
+        }
+        let soon = async {
+            asked().await;
+            tokio::time::sleep(TOGETHER).await;
+        };
+        let _ = tokio::time::timeout(PAUSE, soon).await;
+    }
+}
