@@ -11,7 +11,9 @@ use hyper::service::Service;
 use plura_access::{Access, Event};
 use plura_contents::Contents;
 use plura_evidence::Evidence;
+use plura_governance::Governance;
 use plura_registry::{CollectReport, Registry};
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tower::ServiceExt;
 use tracing::{debug, error, info};
@@ -122,6 +124,10 @@ pub struct Knowledge {
     pub contents: Contents,
     /// Which vulnerabilities they have.
     pub vulnerabilities: Vulnerabilities,
+    /// What may be where.
+    pub governance: Governance,
+    /// What was decided, for everybody to verify.
+    pub transparency: Transparency,
 }
 
 impl App {

@@ -19,6 +19,7 @@ mod error;
 pub mod evidence;
 pub mod failed_login;
 pub mod lease;
+pub mod log;
 pub mod manifest;
 pub mod membership;
 pub mod migrations;

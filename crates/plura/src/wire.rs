@@ -12,8 +12,10 @@ use plura_access::{
 };
 use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
+use plura_governance::{Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
 use tracing::{error, info};
@@ -62,14 +64,7 @@ impl Server {
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
-        let knowledge = Knowledge {
-            evidence: Evidence::new(registry.clone()),
-            contents: Contents::new(registry.clone(), contents_settings(&settings)),
-            vulnerabilities: Vulnerabilities::new(
-                registry.clone(),
-                vulnerability_settings(&settings),
-            ),
-        };
+        let knowledge = knowledge(&registry, &settings);
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -98,7 +93,7 @@ impl Server {
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
-        let Knowledge { evidence, contents, vulnerabilities } = knowledge;
+        let Knowledge { evidence, contents, vulnerabilities, .. } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -281,6 +276,22 @@ fn tls(
         "`server.tls.certificate` and `server.tls.key` are PEM files of one certificate; \
          `server.tls.client_ca` is a PEM file of authorities",
     )
+}
+
+/// What is known of the images of the registry, and what is decided from it.
+fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
+    let evidence = Evidence::new(registry.clone());
+    let contents = Contents::new(registry.clone(), contents_settings(settings));
+    let vulnerabilities =
+        Vulnerabilities::new(registry.clone(), vulnerability_settings(settings));
+    let sources = Sources {
+        evidence: evidence.clone(),
+        contents: contents.clone(),
+        vulnerabilities: vulnerabilities.clone(),
+    };
+    let governance = Governance::new(registry.clone(), sources);
+    let transparency = Transparency::new(registry.clone());
+    Knowledge { evidence, contents, vulnerabilities, governance, transparency }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.

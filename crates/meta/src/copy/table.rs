@@ -52,6 +52,9 @@ pub const TABLES: &[(&str, &str)] = &[
     ("vulnerability_exception", "id"),
     ("vex_document", "digest"),
     ("scanner_report", "repository_id, digest, scanner"),
+    ("log_entry", "position"),
+    ("log_head", "id"),
+    ("log_key", "verifier"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

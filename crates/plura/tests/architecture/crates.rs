@@ -20,16 +20,36 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-meta", &["plura-oci", "plura-fault"]),
     // `plura-blob` only for the way to open what is below a directory of somebody else.
     ("plura-adopt", &["plura-blob", "plura-oci"]),
-    // `plura-trust` only for how signatures under one tag are put together.
+    // `plura-trust` only for how signatures under one tag are put together, `plura-policy` for what may be
+    // pushed under which tags.
     (
         "plura-registry",
-        &["plura-adopt", "plura-blob", "plura-meta", "plura-trust", "plura-oci", "plura-fault"],
+        &["plura-adopt", "plura-blob", "plura-meta", "plura-policy", "plura-trust", "plura-oci", "plura-fault"],
     ),
     ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
     ("plura-contents", &["plura-registry", "plura-meta", "plura-inventory", "plura-oci"]),
     (
         "plura-vulnerabilities",
         &["plura-registry", "plura-meta", "plura-advisories", "plura-inventory", "plura-oci"],
+    ),
+    // `plura-blob` only for where tiles are written.
+    ("plura-transparency", &["plura-registry", "plura-blob", "plura-meta", "plura-tlog"]),
+    ("plura-rollout", &["plura-policy", "plura-oci"]),
+    (
+        "plura-governance",
+        &[
+            "plura-registry",
+            "plura-evidence",
+            "plura-contents",
+            "plura-vulnerabilities",
+            "plura-rollout",
+            "plura-transparency",
+            "plura-meta",
+            "plura-policy",
+            "plura-trust",
+            "plura-tlog",
+            "plura-oci",
+        ],
     ),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
@@ -40,6 +60,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-contents",
             "plura-evidence",
             "plura-vulnerabilities",
+            "plura-governance",
+            "plura-transparency",
             "plura-registry",
             "plura-policy",
             "plura-blob",
@@ -54,6 +76,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-contents",
             "plura-evidence",
             "plura-vulnerabilities",
+            "plura-governance",
+            "plura-transparency",
             "plura-registry",
             "plura-adopt",
             "plura-policy",
