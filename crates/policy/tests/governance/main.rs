@@ -9,4 +9,5 @@ mod hostile;
 mod order;
 mod properties;
 mod pulls;
+mod pushes;
 mod tags;
