@@ -58,8 +58,12 @@ async fn server(args: &LogVerifyArgs, printer: &Printer) -> anyhow::Result<ExitS
     let client = Arc::new(ApiClient::of(&args.server).await?);
     let address = args.server.server.url().as_str().trim_end_matches('/');
     let memory = Memory::new(args.cache.as_deref());
-    let seen = memory.of_server(address)?;
     let note = Web::checkpoint(&client).await?;
+    // A log that moved is the one that it was.
+    let seen = match memory.of_server(address)? {
+        Some(seen) => Some(seen),
+        None => memory.of_log(named(&note)?.as_str())?,
+    };
     let keys = match (&args.keys[..], &seen) {
         ([], Some(seen)) => seen.keys.clone(),
         ([], None) => {
