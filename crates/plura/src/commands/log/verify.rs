@@ -146,7 +146,12 @@ fn known(note: &[u8], args: &LogVerifyArgs) -> anyhow::Result<(Vec<VerifierKey>,
         }
         (given, _) => given.to_vec(),
     };
-    Ok((keys, seen))
+    Ok((own(&keys, &origin), seen))
+}
+
+/// A key signs for the log of its own name.
+fn own(keys: &[VerifierKey], origin: &KeyName) -> Vec<VerifierKey> {
+    keys.iter().filter(|key| key.name() == origin).cloned().collect()
 }
 
 /// What the log calls itself, which is not verified yet.
@@ -168,9 +173,7 @@ async fn tree(
         None => named(note)?,
     };
     let mut report = Report { origin: origin.to_string(), ..Report::default() };
-    // A key signs for the log of its own name.
-    let own: Vec<_> = keys.iter().filter(|key| *key.name() == origin).cloned().collect();
-    let checkpoint = match Checkpoint::open(note, origin.as_str(), &own) {
+    let checkpoint = match Checkpoint::open(note, origin.as_str(), &own(keys, &origin)) {
         Ok((checkpoint, signers)) => {
             report.signers = signers.into_iter().map(ToString::to_string).collect();
             checkpoint
