@@ -67,11 +67,17 @@ pub struct Key {
 /// The one row of the head.
 const HEAD: i64 = 1;
 
-/// Adds an entry; its position, counted from zero. Writes are serial, so there is never a gap.
+/// Adds an entry; its position, counted from zero. Writes are serial, so there is never a gap. A position
+/// that was signed is not used again, even if its row was taken away.
 pub async fn append(tx: &mut Tx, entry: &NewEntry<'_>, now: Timestamp) -> Result<i64, Error> {
     const SQL: &str = "
         insert into log_entry (position, at, kind, subject, document)
-        select coalesce(max(position) + 1, 0), $1, $2, $3, $4 from log_entry
+        select max(free), $1, $2, $3, $4
+        from (
+            select coalesce(max(position) + 1, 0) as free from log_entry
+            union all
+            select size as free from log_head
+        ) as places
         returning position";
     let insert = tx.query_scalar(SQL).bind(now).bind(entry.kind).bind(entry.subject);
     insert.bind(entry.document).fetch_one().await

@@ -118,7 +118,7 @@ async fn compare(
         if let Err(damage) = &logged {
             differences.tiles.push((resource, *damage));
         }
-        let logged = logged.ok().map(|bundle| bundle.entries()).unwrap_or_default();
+        let logged = logged.ok().map(Bundle::entries).unwrap_or_default();
         let written = rows.entries(first, resource.width()).await?;
         let mut entries = Vec::with_capacity(usize::from(resource.width()));
         for (place, index) in (0..usize::from(resource.width())).zip(first..) {

@@ -4,7 +4,7 @@ use plura_meta::{Timestamp, Tx, log};
 use plura_tlog::{Checkpoint, EMPTY_ROOT, Hash, KeyName, SigningKey, VerifierKey};
 use tracing::warn;
 
-use crate::{Error, Transparency, blocking, key, signed, unsigned};
+use crate::{Error, Transparency, blocking, key, signed};
 
 /// The head that was signed last.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,33 +103,49 @@ impl Transparency {
 
     /// Finds out what the log is called, has a key of that name, and signs the first head.
     async fn begin(&self) -> Result<SigningKey, Error> {
+        loop {
+            let before = self.head().await?;
+            let key = self.own_key(before.as_ref()).await?;
+            // Another process may have chosen a name meanwhile.
+            if self.name(before, &key).await? {
+                return Ok(key);
+            }
+        }
+    }
+
+    async fn own_key(&self, head: Option<&Head>) -> Result<SigningKey, Error> {
         let settings = &self.shared.settings;
-        let before = self.head().await?;
-        let known = before.as_ref().map(|head| head.origin.clone());
+        let known = head.map(|head| head.origin.clone());
         let origin = settings.origin.clone().or(known).or(settings.default_origin.clone());
         let origin = origin.map_or_else(made_up, Ok)?;
         let (directory, name) = (settings.directory.clone(), origin.clone());
         let key = blocking(move || key::load_or_make(&directory, &name)).await?;
-        let key = if *key.verifier().name() == origin { key } else { key.renamed(origin.clone())? };
+        Ok(if *key.verifier().name() == origin { key } else { key.renamed(origin)? })
+    }
+
+    /// Publishes the key, and gives the log its name if it has another one or none; `false` if another
+    /// process changed the head meanwhile.
+    async fn name(&self, before: Option<Head>, key: &SigningKey) -> Result<bool, Error> {
+        let origin = key.verifier().name();
         let (size, root) = before.as_ref().map_or((0, EMPTY_ROOT), |head| (head.size, head.root));
-        if let Some(before) = before.as_ref().filter(|before| before.origin != origin) {
+        let renames = before.as_ref().filter(|before| before.origin != *origin);
+        if let Some(before) = renames {
             warn!(from = %before.origin, to = %origin, "the log has another name, which is another log to its readers");
         }
-        let head = Head::sign(&origin, size, root, &key)?;
+        let head = Head::sign(origin, size, root, key)?.row();
         let verifier = key.verifier().to_string();
+        let before = before.map(|before| before.row());
         let work = async move |tx: &mut Tx| {
             log::add_key(tx, &verifier, head.signed_at).await?;
-            match before.map(|before| before.row()) {
-                None => drop(log::insert_head(tx, &head.row()).await?),
-                Some(before) if before.origin != head.row().origin => {
-                    drop(log::replace_head(tx, &before, &head.row()).await?);
+            match before {
+                None => log::insert_head(tx, &head).await,
+                Some(before) if before.origin != head.origin => {
+                    log::replace_head(tx, &before, &head).await
                 }
-                Some(_) => {}
+                Some(_) => Ok(true),
             }
-            Ok::<_, Error>(())
         };
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        Ok(key)
+        Ok(self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?)
     }
 }
 

@@ -36,7 +36,10 @@ async fn entries_are_numbered_without_a_gap_and_found_by_what_they_are_about() {
         assert_eq!(log::size(&mut connection).await.unwrap(), 4, "{engine}");
         let some = log::entries(&mut connection, 1, 2).await.unwrap();
         assert_eq!(some.iter().map(|entry| entry.position).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!((&*some[0].kind, &*some[0].subject, &*some[0].document), ("a.two", "y", &b"{}"[..]));
+        assert_eq!(
+            (&*some[0].kind, &*some[0].subject, &*some[0].document),
+            ("a.two", "y", &b"{}"[..])
+        );
         for (subject, kind, before, limit, expected) in [
             (None, None, None, 10, &[3, 2, 1, 0][..]),
             (None, None, Some(3), 2, &[2, 1]),
@@ -63,6 +66,12 @@ async fn a_head_takes_the_place_of_the_one_that_it_continues() {
             assert!(!log::insert_head(tx, &head(7)).await?, "there is one");
             assert!(log::replace_head(tx, &head(0), &head(3)).await?);
             assert!(!log::replace_head(tx, &head(0), &head(5)).await?, "it is another one");
+            let entry = NewEntry { kind: "a", subject: "x", document: b"{}" };
+            assert_eq!(
+                log::append(tx, &entry, NOW).await?,
+                3,
+                "what was signed is not written again"
+            );
             log::add_key(tx, "verifier", NOW).await?;
             log::add_key(tx, "verifier", Timestamp(NOW.0 + 1)).await
         };
