@@ -77,9 +77,14 @@ fn wrong(error: &dyn std::error::Error) -> Error {
 }
 
 impl Transparency {
-    /// Has a key and a first head, so that what is wrong with either shows at the start.
+    /// Has a key and a first head, so that what is wrong with either shows at the start. The process before
+    /// may have died between a head and its checkpoint, which is written then.
     pub async fn prepare(&self) -> Result<(), Error> {
-        self.ready().await.map(|_| ())
+        let (head, _) = self.ready().await?;
+        if let Err(error) = self.publish_again(&head).await {
+            warn!(%error, "the checkpoint beside the tiles is not written; with the next it will be");
+        }
+        Ok(())
     }
 
     /// The head to continue, and the key to sign the next one with. Makes both where there are none.

@@ -21,9 +21,6 @@ const LIFE: Duration = Duration::from_secs(10);
 impl Transparency {
     /// Integrates entries as they come, for ever.
     pub async fn watch(&self) {
-        if let Err(error) = self.publish_again().await {
-            warn!(%error, "the checkpoint beside the tiles is not written; with the next it will be");
-        }
         let failed = |error: Error| error!(%error, "the log cannot be continued; trying again");
         let asked = || self.shared.registry.log_asked();
         work_at_least_every(PAUSE, || self.work(), asked, failed).await;
@@ -156,14 +153,13 @@ impl Transparency {
         }
     }
 
-    /// The process before may have died between the head and its checkpoint.
-    async fn publish_again(&self) -> Result<(), Error> {
-        let (head, _) = self.ready().await?;
+    /// Writes the checkpoint beside the tiles, if it is not there.
+    pub(crate) async fn publish_again(&self, head: &Head) -> Result<(), Error> {
         let written = self.shared.tiles.read_checkpoint().await?;
         if written.as_deref() == Some(head.checkpoint.as_bytes()) {
             return Ok(());
         }
-        self.publish(&head).await
+        self.publish(head).await
     }
 }
 
