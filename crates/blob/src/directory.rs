@@ -1,3 +1,5 @@
+mod records;
+
 use std::{
     collections::{BTreeSet, HashSet},
     fs::{self, File, OpenOptions},
@@ -9,13 +11,14 @@ use std::{
 
 use plura_oci::{Algorithm, Digest, UploadId};
 
-use crate::{BlobKey, Error, ForeignDirectory, Progress, adopted::AdoptedRoots};
+use crate::{BlobKey, Error, ForeignDirectory, Progress, adopted::AdoptedRoots, records::RECORDS};
 
 /// Bytes in a directory of a local file system.
 ///
 /// ```text
 /// blobs/sha256/ab/<hex>.<upload>   sealed content, never changed again
 /// uploads/<upload>                 what has arrived of an upload session
+/// log/<name>                       records, written whole
 /// ```
 ///
 /// Sealing gives the upload's file a second name under `blobs` (a hard link), so that between the
@@ -62,7 +65,7 @@ pub struct Leftover {
 impl Directory {
     /// Opens the store below `root`, creating what is missing.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        for directory in ["blobs", "uploads"] {
+        for directory in ["blobs", "uploads", RECORDS] {
             let path = root.join(directory);
             fs::create_dir_all(&path).map_err(Error::io("create", &path))?;
         }
@@ -339,6 +342,12 @@ impl Directory {
             linked => linked.map_err(Error::io("create", &target)),
         }?;
         sync_directory(shard)
+    }
+
+    /// Forgets that directories were made, which will not be there any more.
+    fn forget_shards(&self, below: &Path) {
+        let mut made = self.shards.lock().unwrap_or_else(PoisonError::into_inner);
+        made.retain(|shard| !shard.starts_with(below));
     }
 
     /// Makes the directory of a blob, durably: a file survives power loss only where the whole path to

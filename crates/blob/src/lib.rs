@@ -11,6 +11,7 @@ mod error;
 mod gather;
 mod ingest;
 mod key;
+mod records;
 
 pub use adopted::ForeignDirectory;
 pub use blobs::{Blobs, Opened, Storage};
@@ -22,3 +23,4 @@ pub use directory::{BlobFile, Directory, Leftover, StoredFile};
 pub use error::Error;
 pub use ingest::{Appended, Progress};
 pub use key::BlobKey;
+pub use records::{ParseRecordNameError, RecordName, Records};

@@ -53,6 +53,8 @@ pub struct AppOptions {
     pub connections: Arc<listen::Metrics>,
     /// How clients are sent to the object store for blobs, where there is one.
     pub redirect: Redirect,
+    /// Whether everybody may read the log.
+    pub public_log: bool,
 }
 
 /// How clients are sent to the object store.

@@ -275,6 +275,32 @@ impl From<plura_vulnerabilities::Error> for ApiError {
     }
 }
 
+impl From<plura_transparency::Error> for ApiError {
+    fn from(error: plura_transparency::Error) -> Self {
+        use plura_transparency::Error as E;
+        let internal = |status, code, message: &str| {
+            let cause = Some(Cause(Chain(&error).to_string()));
+            Self { cause, ..Self::new(status, code, message) }
+        };
+        match error {
+            E::NoSuchEntry { .. } => {
+                Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, error.to_string())
+            }
+            E::Metadata(error) => Error::Metadata(error).into(),
+            E::Tampered(_) | E::Gap(_) | E::Head(_) | E::Proof(_) | E::Log(_) => {
+                let message = "the log is damaged; its operator can run `plura check`";
+                internal(StatusCode::INTERNAL_SERVER_ERROR, ErrorCode::Unknown, message)
+            }
+            _ => {
+                let message = "the log cannot be read now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let answer = internal(status, ErrorCode::Unavailable, message);
+                Self { retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<ImageError> for ApiError {
     fn from(error: ImageError) -> Self {
         let (text, fix) = (error.to_string(), error.fix());

@@ -27,6 +27,8 @@ pub struct Metrics {
     contents: Contents,
     vulnerabilities_waiting: Gauge,
     advisories_age: Gauge,
+    log_entries: Gauge,
+    log_waiting: Gauge,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -92,6 +94,8 @@ impl Default for Metrics {
             contents: Contents::default(),
             vulnerabilities_waiting: Gauge::default(),
             advisories_age: Gauge::default(),
+            log_entries: Gauge::default(),
+            log_waiting: Gauge::default(),
         };
         metrics.register();
         metrics
@@ -149,6 +153,12 @@ impl Metrics {
             // That there are none must not look as if they were new.
             self.advisories_age.set(status.age_seconds.unwrap_or(-1));
         }
+        let log = &knowledge.transparency;
+        if let (Ok(head), Ok(size)) = (log.head().await, log.size().await) {
+            let waiting = size.saturating_sub(head.map_or(0, |head| head.size));
+            self.log_entries.set(i64::try_from(size).unwrap_or(i64::MAX));
+            self.log_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+        }
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -163,6 +173,9 @@ impl Metrics {
         registry.register("vulnerabilities_waiting", help, self.vulnerabilities_waiting.clone());
         let help = "Seconds since the newest advisory was changed; -1 if there are none";
         registry.register("advisories_age_seconds", help, self.advisories_age.clone());
+        registry.register("log_entries", "Entries of the log", self.log_entries.clone());
+        let help = "Entries of the log that are not part of its tree yet";
+        registry.register("log_waiting", help, self.log_waiting.clone());
         registry.register("requests", "Requests by action and status", self.requests.clone());
         let help = "Seconds until the head of the response, by action";
         registry.register("request_duration_seconds", help, self.durations.clone());

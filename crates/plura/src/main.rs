@@ -2,6 +2,7 @@
 
 mod api_client;
 mod attachments;
+mod cache;
 mod cli;
 mod commands;
 mod docker_config;

@@ -15,7 +15,7 @@ use plura_evidence::Evidence;
 use plura_governance::{Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
-use plura_transparency::Transparency;
+use plura_transparency::{KeyName, Transparency};
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
 use tracing::{error, info};
@@ -63,8 +63,13 @@ impl Server {
             trusted_proxies: networks(&settings.server.trusted_proxies),
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
+            public_log: settings.transparency.public,
         };
         let knowledge = knowledge(&registry, &settings);
+        if settings.transparency.integrate {
+            let prepared = knowledge.transparency.prepare().await;
+            prepared.hint("`keys/log.key` in the data directory is the key of the log")?;
+        }
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -93,7 +98,7 @@ impl Server {
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
-        let Knowledge { evidence, contents, vulnerabilities, .. } = knowledge;
+        let Knowledge { evidence, contents, vulnerabilities, transparency, .. } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -102,6 +107,7 @@ impl Server {
         let gathering = gather(evidence, settings.evidence.clone());
         let reading = read(contents, settings.contents.clone());
         let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
+        let integrating = integrate(transparency, settings.transparency.clone());
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -110,6 +116,7 @@ impl Server {
             tokio::spawn(gathering),
             tokio::spawn(reading),
             tokio::spawn(matching),
+            tokio::spawn(integrating),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
@@ -290,7 +297,7 @@ fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
         vulnerabilities: vulnerabilities.clone(),
     };
     let governance = Governance::new(registry.clone(), sources);
-    let transparency = Transparency::new(registry.clone());
+    let transparency = Transparency::new(registry.clone(), transparency_settings(settings));
     Knowledge { evidence, contents, vulnerabilities, governance, transparency }
 }
 
@@ -338,6 +345,25 @@ fn contents_settings(settings: &Settings) -> plura_contents::Settings {
 async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
     if settings.r#match {
         vulnerabilities.watch().await;
+    }
+}
+
+/// Makes entries part of the log as they come, for ever.
+async fn integrate(transparency: Transparency, settings: settings::Transparency) {
+    if settings.integrate {
+        transparency.watch().await;
+    }
+}
+
+fn transparency_settings(settings: &Settings) -> plura_transparency::Settings {
+    let host = |url: &settings::BaseUrl| -> Option<KeyName> {
+        let (host, port) = (url.url().host_str()?, url.url().port());
+        port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()
+    };
+    plura_transparency::Settings {
+        directory: settings.data.clone(),
+        origin: settings.transparency.origin.clone(),
+        default_origin: settings.server.public_url.as_ref().and_then(host),
     }
 }
 

@@ -17,6 +17,19 @@ pub async fn work_when_asked<E, Working, Asking>(
     Working: Future<Output = Result<bool, E>>,
     Asking: Future<Output = ()>,
 {
+    work_at_least_every(PAUSE, work, asked, failed).await;
+}
+
+/// The same, and what others asked for does not wait longer than `pause`.
+pub async fn work_at_least_every<E, Working, Asking>(
+    pause: Duration,
+    work: impl Fn() -> Working,
+    asked: impl Fn() -> Asking,
+    failed: impl Fn(E),
+) where
+    Working: Future<Output = Result<bool, E>>,
+    Asking: Future<Output = ()>,
+{
     loop {
         match work().await {
             Ok(true) => continue,
@@ -27,6 +40,6 @@ pub async fn work_when_asked<E, Working, Asking>(
             asked().await;
             tokio::time::sleep(TOGETHER).await;
         };
-        let _ = tokio::time::timeout(PAUSE, soon).await;
+        let _ = tokio::time::timeout(pause, soon).await;
     }
 }

@@ -84,6 +84,8 @@ pub enum FindingKind {
     ForgottenGarbage,
     /// A sum differs from what was counted. Repair corrects it.
     WrongTotal,
+    /// An entry of the log, or its tree, is not what was signed. Repair leaves it as it is: it is evidence.
+    WrongLog,
 }
 
 impl CheckReport {

@@ -31,12 +31,12 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::Blobs;
+use plura_blob::{Blobs, Records};
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
 pub use adopt::{AdoptError, AdoptReport, AdoptRequest, Counts, HandOver};
-pub use background::work_when_asked;
+pub use background::{work_at_least_every, work_when_asked};
 pub use backup::{backup, restore};
 pub use blobs::{BlobContent, SmallBlob};
 pub use cache::CachedManifest;
@@ -94,6 +94,8 @@ struct Shared {
     evidence_asked: tokio::sync::Notify,
     /// Told when images may have been asked to be read.
     contents_asked: tokio::sync::Notify,
+    /// Told when there may be new entries of the log.
+    log_asked: tokio::sync::Notify,
     /// What other processes on the same database know this one by.
     process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
@@ -123,6 +125,7 @@ impl Registry {
             collecting: tokio::sync::Mutex::default(),
             evidence_asked: tokio::sync::Notify::default(),
             contents_asked: tokio::sync::Notify::default(),
+            log_asked: tokio::sync::Notify::default(),
             process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
@@ -165,6 +168,26 @@ impl Registry {
     /// Lets [`Registry::contents_asked`] return.
     pub fn ask_for_contents(&self) {
         self.shared.contents_asked.notify_one();
+    }
+
+    /// Returns when this process may have added entries to the log.
+    pub async fn log_asked(&self) {
+        self.shared.log_asked.notified().await;
+    }
+
+    /// Lets [`Registry::log_asked`] return.
+    pub fn ask_for_log(&self) {
+        self.shared.log_asked.notify_one();
+    }
+
+    /// Small records, kept where blobs are.
+    pub fn records(&self) -> Records {
+        self.blobs().records()
+    }
+
+    /// What other processes on the same database know this one by.
+    pub fn process(&self) -> &str {
+        &self.shared.process
     }
 
     /// The settings that the registry was opened with.

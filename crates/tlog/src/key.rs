@@ -179,6 +179,11 @@ impl SigningKey {
         Ok(Self { pair, seed, verifier: VerifierKey::new(name, public) })
     }
 
+    /// The same key under another name.
+    pub fn renamed(&self, name: KeyName) -> Result<Self, KeyError> {
+        Self::new(name, self.seed.clone())
+    }
+
     /// The key as text. Whoever has it can sign.
     pub fn to_text(&self) -> Zeroizing<String> {
         let typed = Zeroizing::new([&[ED25519_TYPE][..], &*self.seed].concat());

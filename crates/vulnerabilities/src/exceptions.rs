@@ -9,11 +9,13 @@ use plura_advisories::{
 use plura_meta::{
     Timestamp,
     audit::{self, Event, Origin},
+    log::{self, NewEntry},
     vulnerability_statement::{self, StoredException},
     whereabouts::{self, Place},
 };
 use plura_registry::Readable;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use crate::{Error, Vulnerabilities, ask::read_match, instant};
 
@@ -82,9 +84,10 @@ impl Vulnerabilities {
                 return Err(Error::ExceptionExists(stored.id));
             }
             audit::record(tx, &origin, &event, stored.created_at).await?;
-            Ok(())
+            note(tx, "exception.granted", &origin, &stored.document, stored.created_at).await
         };
         self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        self.shared.registry.ask_for_log();
         Ok(GrantedException { state: self.state(&exception), terms, used: None })
     }
 
@@ -95,14 +98,16 @@ impl Vulnerabilities {
         }
         let (origin, id) = (origin.clone(), id.to_owned());
         let work = async move |tx: &mut plura_meta::Tx| {
-            if !vulnerability_statement::remove_exception(tx, &id).await? {
+            let Some(terms) = vulnerability_statement::remove_exception(tx, &id).await? else {
                 return Err(Error::ExceptionUnknown(id));
-            }
-            let event = Event::done("exception.remove", format!("exception:{id}"));
-            audit::record(tx, &origin, &event, Timestamp::now()).await?;
-            Ok(())
+            };
+            let (event, now) = (format!("exception:{id}"), Timestamp::now());
+            audit::record(tx, &origin, &Event::done("exception.remove", event), now).await?;
+            note(tx, "exception.revoked", &origin, &terms, now).await
         };
-        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        self.shared.registry.ask_for_log();
+        Ok(())
     }
 
     /// All exceptions, with whether they hold and are of use.
@@ -218,6 +223,23 @@ impl Vulnerabilities {
             ExceptionState::Active
         }
     }
+}
+
+/// Notes in the log what became of an exception, about the vulnerability, or else the package.
+async fn note(
+    tx: &mut plura_meta::Tx,
+    kind: &str,
+    origin: &Origin,
+    terms: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let terms: Value = serde_json::from_str(terms).unwrap_or_default();
+    let subject = terms["vulnerability"].as_str().or_else(|| terms["package"]["name"].as_str());
+    let subject = subject.unwrap_or_default().to_owned();
+    let document = json!({ "actor": origin.actor, "exception": terms }).to_string();
+    let entry = NewEntry { kind, subject: &subject, document: document.as_bytes() };
+    log::append(tx, &entry, now).await?;
+    Ok(())
 }
 
 /// Names stand in addresses and in the audit.

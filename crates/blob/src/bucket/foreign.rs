@@ -41,7 +41,7 @@ pub struct ForeignObject {
 }
 
 /// What plura's own keys begin with.
-const OWN: [&str; 3] = ["blobs", "damaged", "probe"];
+const OWN: [&str; 4] = ["blobs", "damaged", "probe", "log"];
 
 /// Bucket and prefix of a location that is in a bucket.
 pub(crate) fn place_of(location: &str) -> Option<(&str, &str)> {

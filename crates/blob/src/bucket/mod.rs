@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! blobs/ab/<upload>.<attempt>   below the prefix: sealed content, and what has arrived of an upload
+//! log/<name>                    records, written whole
 //! ```
 //!
 //! An object is written once, under the key that it keeps, before its digest is known; it is never
@@ -20,6 +21,7 @@ mod multiparts;
 mod options;
 mod parts;
 mod read;
+mod records;
 
 use std::sync::Arc;
 

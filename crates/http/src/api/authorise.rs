@@ -40,6 +40,8 @@ pub enum Need {
     Audit,
     /// To operate the installation, unless the figures are everybody's.
     Figures,
+    /// To have shown who one is, unless the log is everybody's.
+    Log,
 }
 
 /// Refuses a request that its sender may not make.
@@ -49,9 +51,10 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
+        Need::Log if call.state.options.public_log => Ok(()),
         _ if call.caller.principal.is_anonymous() => Err(login_required()),
         // The handler asks `robots` when it has read the body.
-        Need::Login | Need::NewRobot => Ok(()),
+        Need::Login | Need::NewRobot | Need::Log => Ok(()),
         Need::Installation(permission) => installation(call, permission).await,
         Need::Project(permission) => project(call, permission, &call.parameter("project")?).await,
         Need::Robots => named_robots(call).await,

@@ -305,6 +305,7 @@ fn describe_need(need: Need) -> Option<String> {
     let text = match need {
         Need::Nothing => return None,
         Need::Login => "a login".to_owned(),
+        Need::Log => "a login, unless the log is public".to_owned(),
         Need::Installation(permission) => everywhere(permission),
         Need::SeeProject => "a role in the project, or that it is public".to_owned(),
         Need::Project(permission) => format!("`{permission}` in the project"),
@@ -330,7 +331,7 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     let any_of = all.map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []));
     match need {
         Need::Nothing => Vec::new(),
-        Need::SeeProject | Need::Repository(_) => {
+        Need::SeeProject | Need::Repository(_) | Need::Log => {
             [SecurityRequirement::default()].into_iter().chain(any_of).collect()
         }
         _ => any_of.into(),

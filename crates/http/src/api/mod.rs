@@ -17,6 +17,7 @@ mod exceptions;
 mod images;
 mod key;
 mod keys;
+mod log;
 mod members;
 mod openapi;
 mod page;
@@ -86,6 +87,7 @@ fn all() -> Vec<Route> {
         vulnerabilities::routes,
         advisories::routes,
         exceptions::routes,
+        log::routes,
         audit::routes,
         openapi::routes,
     ]
@@ -160,7 +162,7 @@ mod tests {
         for route in routes() {
             let weak = matches!(
                 route.need,
-                Need::Login | Need::SeeProject | Need::Project(Permission::ViewProject)
+                Need::Login | Need::Log | Need::SeeProject | Need::Project(Permission::ViewProject)
             );
             assert!(route.verb.is_safe() || !weak, "{route:?}");
         }

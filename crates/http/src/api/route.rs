@@ -151,9 +151,10 @@ impl Shape {
             let challenge = challenge(&realm, None, shown);
             error.into_response_with_challenge(&challenge).map(axum::body::Body::new)
         });
-        // Answers are for who asked, and some are secrets (RFC 9111, "no-store").
+        // Answers are for who asked, and some are secrets (RFC 9111, "no-store"), unless they say
+        // otherwise.
         let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(header::CACHE_CONTROL, no_store);
+        response.headers_mut().entry(header::CACHE_CONTROL).or_insert(no_store);
         response
     }
 

@@ -24,6 +24,7 @@ create table log_head (
     size bigint not null,
     root text collate "C" not null,
     checkpoint text collate "C" not null,
+    origin text collate "C" not null,
     signed_at bigint not null
 );
 

@@ -27,12 +27,14 @@ begin
     select raise(abort, 'the log is append-only');
 end;
 
--- The head of the log that was signed last, at most one row: its tiles are written.
+-- The head of the log that was signed last, at most one row: its tiles are written. `origin` is the name of
+-- the log, which is kept once it was chosen.
 create table log_head (
     id bigint not null primary key,
     size bigint not null,
     root text not null,
     checkpoint text not null,
+    origin text not null,
     signed_at bigint not null
 );
 

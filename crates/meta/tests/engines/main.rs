@@ -5,6 +5,7 @@
 mod alone;
 mod contents;
 mod copies;
+mod log;
 mod outage;
 mod promises;
 mod schema;

@@ -16,6 +16,7 @@ mod image;
 mod image_name;
 mod init;
 mod installation;
+mod log;
 mod login;
 mod man;
 mod member;
@@ -52,6 +53,9 @@ pub(crate) use self::image::{
 pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
+pub(crate) use self::log::{
+    LogCommand, LogListArgs, LogProveArgs, LogStatusArgs, LogVerifyArgs,
+};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
@@ -180,6 +184,10 @@ pub(crate) enum Command {
 
     /// Show who did what
     Audit(AuditArgs),
+
+    /// The log of what was decided, for everybody to verify
+    #[command(subcommand)]
+    Log(LogCommand),
 
     /// Ask what is allowed, and why
     #[command(subcommand)]

@@ -1,6 +1,7 @@
 //! `plura check`: metadata against storage.
 
-use plura_registry::{CheckOptions, CheckReport, Finding};
+use plura_registry::{CheckOptions, CheckReport, Finding, FindingKind};
+use plura_transparency::LogFinding;
 
 use crate::cli::CheckArgs;
 use crate::exit::{ExitStatus, Hint};
@@ -18,7 +19,8 @@ pub(super) fn run(args: &CheckArgs, printer: &Printer) -> anyhow::Result<ExitSta
     } else {
         printer.data(text(&report))?;
     }
-    if !report.is_sound() && !args.repair {
+    let can_be_mended = |finding: &Finding| finding.kind != FindingKind::WrongLog;
+    if !report.is_sound() && !args.repair && report.findings.iter().any(can_be_mended) {
         printer.hint("stop the server and run `plura check --repair`");
     }
     Ok(if report.is_sound() { ExitStatus::Done } else { ExitStatus::No })
@@ -32,9 +34,30 @@ pub(super) async fn check(
 ) -> anyhow::Result<CheckReport> {
     let mut progress = |what: &str| printer.note(format_args!("checking {what}"));
     let registry = wire::registry_settings(settings)?;
-    plura_registry::check(&settings.data, &registry, options, &mut progress)
+    let mut report = plura_registry::check(&settings.data, &registry, options, &mut progress)
         .await
-        .hint("name the installation with `--data DIR`; repairing needs every server stopped")
+        .hint("name the installation with `--data DIR`; repairing needs every server stopped")?;
+    if !report.findings.iter().any(|finding| finding.kind == FindingKind::Database) {
+        progress("the log");
+        report.findings.extend(check_log(settings, &registry).await?);
+    }
+    Ok(report)
+}
+
+/// What of the log is not what was signed. There is nothing to mend: it is evidence.
+async fn check_log(
+    settings: &Settings,
+    registry: &plura_registry::Settings,
+) -> anyhow::Result<Vec<Finding>> {
+    let database = registry.database_location(&settings.data);
+    let check = plura_transparency::check(&settings.data, &registry.storage, &database).await?;
+    let finding = |found: LogFinding| Finding {
+        kind: FindingKind::WrongLog,
+        subject: found.subject,
+        detail: found.detail,
+        repaired: false,
+    };
+    Ok(check.findings.into_iter().map(finding).collect())
 }
 
 /// The report for people.

@@ -19,6 +19,7 @@ mod health;
 mod image;
 mod import;
 mod init;
+mod log;
 mod login;
 mod man;
 mod member;
@@ -67,6 +68,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Member(command) => member::run(&command, printer),
         Command::Trust(command) => trust::run(&command, printer),
         Command::Audit(args) => audit::run(&args, printer),
+        Command::Log(command) => log::run(&command, printer),
         Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),

@@ -1,7 +1,5 @@
 //! `plura trust root`.
 
-use std::path::PathBuf;
-
 use anyhow::{Context, bail};
 use plura_oci::Digest;
 use plura_trust::TrustRoot;
@@ -10,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::answers;
 use crate::api_client::{ApiClient, Ask};
+use crate::cache;
 use crate::cli::{RootArgs, RootSetArgs, RootUpdateArgs, TrustRootCommand};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
@@ -60,7 +59,7 @@ async fn update(args: &RootUpdateArgs, printer: &Printer) -> anyhow::Result<Exit
     let source = Source {
         mirror: &args.mirror,
         first_root: first_root.as_deref().map(str::as_bytes),
-        cache: args.cache.clone().or_else(cache),
+        cache: args.cache.clone().or_else(|| cache::directory("tuf")),
         authority: &args.root.server.authority,
     };
     let published = update_framework::trusted_root(source).await?;
@@ -79,13 +78,6 @@ async fn update(args: &RootUpdateArgs, printer: &Printer) -> anyhow::Result<Exit
     }
     let root = put(&args.root, TARGET, &published).await?;
     answers::done(&args.root.output, &root, "what is published is in force", printer)
-}
-
-/// Where is remembered what was seen of repositories, as other tools do.
-fn cache() -> Option<PathBuf> {
-    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache")));
-    Some(cache?.join("plura/tuf"))
 }
 
 /// Puts a trust root in force.

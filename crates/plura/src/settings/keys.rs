@@ -359,6 +359,36 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        name: "transparency",
+        about: "The log of what was decided, which anybody can verify.",
+        keys: &[
+            Key {
+                path: "transparency.origin",
+                kind: "name without spaces and `+`",
+                default: None,
+                example: r#""registry.example.com/log""#,
+                about: "The name of the log, which its keys have, too. It is kept once it was chosen: \
+                        the host of `server.public_url` if there is one then, otherwise one that is \
+                        made up. To those who verify, another name is another log.",
+            },
+            Key {
+                path: "transparency.public",
+                kind: BOOLEAN,
+                default: Some("false"),
+                example: "true",
+                about: "Whether checkpoint, tiles and entries can be read without a login.",
+            },
+            Key {
+                path: "transparency.integrate",
+                kind: BOOLEAN,
+                default: Some("true"),
+                example: "false",
+                about: "Whether this process makes new entries part of the log and signs it. \
+                        Otherwise another replica has to.",
+            },
+        ],
+    },
+    Section {
         name: "health",
         about: "When the server calls itself unhealthy.",
         keys: &[

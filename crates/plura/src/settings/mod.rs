@@ -23,6 +23,7 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
+use plura_tlog::KeyName;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::access::{Access, Limits};
@@ -53,6 +54,7 @@ pub(crate) struct Settings {
     pub(crate) evidence: Evidence,
     pub(crate) contents: Contents,
     pub(crate) vulnerabilities: Vulnerabilities,
+    pub(crate) transparency: Transparency,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -195,6 +197,15 @@ pub(crate) struct Vulnerabilities {
     pub(crate) r#match: bool,
     pub(crate) longest_exception: PositiveSpan,
     pub(crate) exception_warning: Span,
+}
+
+/// The log of what was decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Transparency {
+    pub(crate) origin: Option<KeyName>,
+    pub(crate) public: bool,
+    pub(crate) integrate: bool,
 }
 
 /// When the server calls itself unhealthy.

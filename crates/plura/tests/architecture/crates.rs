@@ -33,7 +33,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &["plura-registry", "plura-meta", "plura-advisories", "plura-inventory", "plura-oci"],
     ),
     // `plura-blob` only for where tiles are written.
-    ("plura-transparency", &["plura-registry", "plura-blob", "plura-meta", "plura-tlog"]),
+    (
+        "plura-transparency",
+        &[
+            "plura-registry",
+            "plura-blob",
+            "plura-meta",
+            "plura-tlog",
+            "plura-oci",
+            "plura-fault",
+        ],
+    ),
     ("plura-rollout", &["plura-policy", "plura-oci"]),
     (
         "plura-governance",
@@ -82,6 +92,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-adopt",
             "plura-policy",
             "plura-trust",
+            "plura-tlog",
             "plura-oci",
         ],
     ),

@@ -5,6 +5,7 @@ mod api;
 mod distribution;
 mod identities;
 mod images;
+mod log;
 mod operating;
 mod replicas;
 mod trust;
