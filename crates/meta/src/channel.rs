@@ -383,6 +383,61 @@ pub async fn decided(tx: &mut Tx, pointer: &Pointer, standing: &Standing) -> Res
     Ok(query.bind(&standing.decision).execute().await? > 0)
 }
 
+/// A channel as those see it who decide again.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Watched {
+    /// The key of its row.
+    pub id: ChannelId,
+    /// What was decided last.
+    pub effect: Option<String>,
+    /// What it was decided from.
+    pub basis: Option<String>,
+    /// When time alone may change it.
+    pub until: Option<Timestamp>,
+    /// When it was decided.
+    pub decided_at: Option<Timestamp>,
+    /// When the evidence about what it points at was gathered.
+    pub gathered_at: Option<Timestamp>,
+}
+
+/// The channels behind `after`, with what was decided last; at most `limit`.
+pub async fn watched(
+    connection: &mut Connection,
+    after: Option<ChannelId>,
+    limit: u32,
+) -> Result<Vec<Watched>, Error> {
+    const SQL: &str = "
+        select channel.id, channel.effect, channel.basis, channel.until, channel.decided_at,
+            evidence.gathered_at
+        from channel
+        left join repository on repository.name = channel.repository
+        left join evidence on evidence.repository_id = repository.id
+            and evidence.digest = channel.digest
+        where channel.id > $1
+        order by channel.id
+        limit $2";
+    let query = connection.query_as(SQL).bind(after.map_or(0, |id| id.0));
+    query.bind(i64::from(limit)).fetch_all().await
+}
+
+/// What is in force for all images, beside the document: advisories, exceptions, statements, and whom to
+/// trust. It is another text whenever something of it changed.
+pub async fn known_to_all(connection: &mut Connection) -> Result<String, Error> {
+    const ALL: [&str; 5] = [
+        "select coalesce(max(import_id), 0), count(*) from advisory_source",
+        "select coalesce(max(created_at), 0), count(*) from vulnerability_exception",
+        "select coalesce(max(received_at), 0), count(*) from vex_document",
+        "select coalesce(max(changed_at), 0), count(*) from trust_policy",
+        "select coalesce(max(changed_at), 0), count(*) from trust_root",
+    ];
+    let mut text = String::new();
+    for sql in ALL {
+        let (newest, count): (i64, i64) = connection.query_as(sql).fetch_one().await?;
+        text.push_str(&format!("{newest}/{count} "));
+    }
+    Ok(text)
+}
+
 impl MoveKind {
     /// The word.
     pub const fn as_str(self) -> &'static str {

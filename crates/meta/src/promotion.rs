@@ -131,19 +131,19 @@ pub async fn insert(tx: &mut Tx, new: &Promotion) -> Result<(), Error> {
     Ok(())
 }
 
-/// Writes how far a promotion is, and lets go of it; `false` if it came elsewhere since `state` was read.
+/// Writes how far a promotion is, and lets go of it; `false` if it is not any more where it was `before`.
 /// What was asked for never changes.
-pub async fn update(tx: &mut Tx, state: &str, new: &Promotion) -> Result<bool, Error> {
+pub async fn update(tx: &mut Tx, before: &Promotion, new: &Promotion) -> Result<bool, Error> {
     const SQL: &str = "
         update promotion
         set state = $3, problem = $4, step = $5, weight = $6, move = $7, due_at = $8,
             claimed_until = 0, changed_at = $9, version = $10, decision = $11, progress = $12,
             expires_at = $13
-        where id = $1 and state = $2";
+        where id = $1 and state = $2 and changed_at = $14";
     let query = tx
         .query(SQL)
         .bind(&new.id)
-        .bind(state)
+        .bind(&before.state)
         .bind(&new.state)
         .bind(&new.problem)
         .bind(new.step)
@@ -154,7 +154,8 @@ pub async fn update(tx: &mut Tx, state: &str, new: &Promotion) -> Result<bool, E
         .bind(new.version)
         .bind(&new.decision)
         .bind(&new.progress)
-        .bind(new.expires_at);
+        .bind(new.expires_at)
+        .bind(before.changed_at);
     Ok(query.execute().await? > 0)
 }
 
@@ -251,6 +252,13 @@ pub async fn wake(tx: &mut Tx, state: &str, now: Timestamp) -> Result<u64, Error
     const SQL: &str = "
         update promotion set due_at = $2 where state = $1 and due_at is not null and due_at > $2";
     tx.query(SQL).bind(state).bind(now).execute().await
+}
+
+/// Lets go of everything that was taken.
+pub async fn release_all(tx: &mut Tx) -> Result<(), Error> {
+    const SQL: &str = "update promotion set claimed_until = 0 where due_at is not null";
+    tx.query(SQL).execute().await?;
+    Ok(())
 }
 
 /// Lets go of what was taken.
