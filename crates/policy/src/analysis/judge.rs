@@ -78,6 +78,9 @@ impl<'a> Stage<'a> {
     /// When a metric is to be measured next; nothing where all is known.
     fn next(&self, metric: &Metric, measurements: &[Measurement]) -> Option<Timestamp> {
         let end = self.end();
+        if !self.is_watched(metric) {
+            return None;
+        }
         let last = of(metric, measurements).last();
         let look = last.map(|last| self.look(metric, last));
         let every = match look {
@@ -93,7 +96,15 @@ impl<'a> Stage<'a> {
         Some(next.min(end))
     }
 
+    /// Whether there is anything that it is measured for.
+    fn is_watched(&self, metric: &Metric) -> bool {
+        metric.has_limits() || self.compares
+    }
+
     fn state(&self, metric: &Metric, measurements: &[Measurement], now: Timestamp) -> State {
+        if !self.is_watched(metric) {
+            return State::Fine;
+        }
         let mut beyond = 0;
         let mut missing: Option<(Timestamp, String)> = None;
         let mut open = format!("{} is not measured yet", metric.name);
@@ -147,10 +158,12 @@ impl<'a> Stage<'a> {
             }
         }
         match &metric.baseline {
-            Some(baseline) if measurement.at >= self.end() => match &measurement.value {
-                Measured::Samples(samples) => compared(&metric.name, baseline, samples),
-                _ => Look::Unknown("there are no figures to compare".to_owned()),
-            },
+            Some(baseline) if self.compares && measurement.at >= self.end() => {
+                match &measurement.value {
+                    Measured::Samples(samples) => compared(&metric.name, baseline, samples),
+                    _ => Look::Unknown("there are no figures to compare".to_owned()),
+                }
+            }
             _ => Look::Right,
         }
     }

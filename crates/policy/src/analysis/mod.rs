@@ -7,6 +7,7 @@
 //!   one-sided Mann-Whitney U test.
 //! - What is not known says nothing. It is waited for as long as `data_patience` says; then the stage
 //!   fails.
+//! - Where nothing was there before there is nothing to compare with, and limits alone count.
 //! - A check that failed since the stage began fails it at once; one that has no result is waited for as
 //!   long as `patience` says.
 //! - A stage ends well only with a figure of each metric, taken when it was over, that is within limits.
@@ -38,6 +39,8 @@ pub struct Stage<'a> {
     pub hold: TimeSpan,
     /// How long is waited.
     pub promotion: Promotion,
+    /// Whether there is something to compare with. Without it, limits alone count.
+    pub compares: bool,
 }
 
 /// What was measured of a metric at a time.
@@ -120,10 +123,11 @@ impl<'a> Stage<'a> {
         step: usize,
         began: Timestamp,
         promotion: Promotion,
+        compares: bool,
     ) -> Option<Self> {
         let hold = canary.steps.get(step)?.hold;
         let Canary { metrics, checks, .. } = canary;
-        Some(Self { metrics, checks, began, hold, promotion })
+        Some(Self { metrics, checks, began, hold, promotion, compares })
     }
 
     /// When it is over.
