@@ -10,6 +10,7 @@ mod audit;
 mod authorise;
 mod bounded;
 mod call;
+mod channels;
 mod contents;
 mod describe;
 mod evidence;
@@ -21,6 +22,7 @@ mod members;
 mod openapi;
 mod page;
 mod projects;
+mod promotions;
 mod refusals;
 mod robots;
 mod route;
@@ -86,6 +88,8 @@ fn all() -> Vec<Route> {
         vulnerabilities::routes,
         advisories::routes,
         exceptions::routes,
+        channels::routes,
+        promotions::routes,
         audit::routes,
         openapi::routes,
     ]

@@ -100,6 +100,21 @@ async fn fill(location: &Location) {
         "insert into vulnerability_exception values ('e', '{}', 1, 2)".to_owned(),
         "insert into vex_document values ('sha256:1', 'v', 'a', 1, '{}')".to_owned(),
         "insert into scanner_report values (3, 'sha256:1', 's', '', 1, '{}')".to_owned(),
+        "insert into channel (id, environment, tag, service, repository, place, digest, since, moves)
+         values (4, 'prod', 'stable', 'x', 'app/x', 'channels/prod/x', 'sha256:1', 1, 2)"
+            .to_owned(),
+        "insert into channel_move
+         values (4, 1, 1, 'promotion', 'sha256:2', null, 'app/x', 'channels/prod/x', 'p', 'a', '',
+                '{}', 0, 7),
+                (4, 2, 2, 'rollback', 'sha256:1', 'sha256:2', 'app/x', 'channels/prod/x', null, 'a',
+                'r', null, 1, 7)"
+            .to_owned(),
+        "insert into promotion
+         values ('p', 'prod', 'stable', 'x', 'app/x', 'sha256:2', 'channels/prod/x', null, 'p', 1,
+                '{}', '', 'finished', null, 0, 100, 1, 2, null, 0, 1, 0, '{}', null)"
+            .to_owned(),
+        "insert into rollback_key values ('h', 'p', 1, 4, 1, 9, null)".to_owned(),
+        "insert into idempotency_key values ('a', 'n', 'r', '{}', 1)".to_owned(),
         "insert into log_entry values (0, 1, 'k', 's', $blob)".to_owned(),
         "insert into log_head values (1, 1, 'r', 'c', 1)".to_owned(),
         "insert into log_key values ('v', 1)".to_owned(),

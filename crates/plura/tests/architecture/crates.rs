@@ -35,6 +35,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // `plura-blob` only for where tiles are written.
     ("plura-transparency", &["plura-registry", "plura-blob", "plura-meta", "plura-tlog"]),
     ("plura-rollout", &["plura-policy", "plura-oci"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     (
         "plura-governance",
         &[
@@ -44,14 +45,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-vulnerabilities",
             "plura-rollout",
             "plura-transparency",
+            // Only for the form of secrets: a rollback key is one.
+            "plura-access",
             "plura-meta",
             "plura-policy",
             "plura-trust",
             "plura-tlog",
             "plura-oci",
+            "plura-fault",
         ],
     ),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
         "plura-http",
