@@ -33,10 +33,14 @@ pub enum SecretKind {
     Refresh,
     /// The session of a browser, `se`.
     Session,
+    /// What gives the right to undo a move of a channel, `rb`. It stands for nobody: who shows it as a
+    /// credential is not let in.
+    Rollback,
 }
 
 impl SecretKind {
-    const ALL: [Self; 4] = [Self::ApiToken, Self::Robot, Self::Refresh, Self::Session];
+    const ALL: [Self; 5] =
+        [Self::ApiToken, Self::Robot, Self::Refresh, Self::Session, Self::Rollback];
 
     /// The two letters that name the kind in the text.
     pub fn letters(self) -> &'static str {
@@ -45,6 +49,7 @@ impl SecretKind {
             Self::Robot => "rs",
             Self::Refresh => "rf",
             Self::Session => "se",
+            Self::Rollback => "rb",
         }
     }
 }

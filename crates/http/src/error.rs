@@ -297,6 +297,36 @@ impl From<plura_transparency::Error> for ApiError {
                 let answer = internal(status, ErrorCode::Unavailable, message);
                 Self { retry_after: Some(RETRY_AFTER), ..answer }
             }
+impl From<plura_governance::Refusal> for ApiError {
+    fn from(refusal: plura_governance::Refusal) -> Self {
+        use plura_governance::{KeyProblem, Refusal as R};
+        let text = refusal.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match refusal {
+            R::NoPromotion(_) | R::NothingThere { .. } => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            R::NoService(_) | R::NotFrom { .. } => {
+                caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
+            }
+            R::Key(KeyProblem::Unknown | KeyProblem::Used | KeyProblem::Expired) => {
+                caused(StatusCode::FORBIDDEN, ErrorCode::Denied)
+            }
+            R::Denied(decision) => caused(StatusCode::CONFLICT, ErrorCode::Conflict)
+                .with_detail(json!({ "decision": *decision })),
+            R::Busy => {
+                let answer = caused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
+                Self { retry_after: Some(RETRY_AFTER), ..answer }
+            }
+            R::OtherRepository { .. }
+            | R::AlreadyThere { .. }
+            | R::NotHeld(_)
+            | R::NoTarget(_)
+            | R::NeverThere { .. }
+            | R::Blocked { .. }
+            | R::Ended(_)
+            | R::KeyReused
+            | R::Key(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
         }
     }
 }

@@ -54,6 +54,7 @@ pub(crate) struct Ask {
     body: Option<Map<String, Value>>,
     content: Option<(String, Vec<u8>)>,
     accept: Option<&'static str>,
+    header: Option<(&'static str, String)>,
 }
 
 impl Ask {
@@ -65,7 +66,7 @@ impl Ask {
     /// A question at any path.
     pub(crate) fn at<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
         let path = path.into_iter().map(str::to_owned).collect();
-        Self { method, path, query: Vec::new(), body: None, content: None, accept: None }
+        Self { method, path, query: Vec::new(), body: None, content: None, accept: None, header: None }
     }
 
     /// The same by another method.
@@ -97,6 +98,11 @@ impl Ask {
     pub(crate) fn content(mut self, media_type: &str, bytes: Vec<u8>) -> Self {
         self.content = Some((media_type.to_owned(), bytes));
         self
+    }
+
+    /// Sends a header, if it has a value.
+    pub(crate) fn header(self, name: &'static str, value: Option<String>) -> Self {
+        Self { header: value.map(|value| (name, value)).or(self.header), ..self }
     }
 
     /// Says of which media type the answer may be.
@@ -168,7 +174,7 @@ impl ApiClient {
         ask: Ask,
         large: Option<(&str, reqwest::Body)>,
     ) -> anyhow::Result<Response> {
-        let Ask { method, path, query, body, content, accept } = ask;
+        let Ask { method, path, query, body, content, accept, header } = ask;
         let mut url = self.base.clone();
         append(&mut url, &path)?;
         if !query.is_empty() {
@@ -183,6 +189,9 @@ impl ApiClient {
         }
         if let Some((media_type, body)) = large {
             request = request.header(CONTENT_TYPE, media_type).body(body);
+        }
+        if let Some((name, value)) = header {
+            request = request.header(name, value);
         }
         if let Some(media_types) = accept {
             request = request.header(ACCEPT, media_types);

@@ -99,6 +99,8 @@ impl Server {
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
         let Knowledge { evidence, contents, vulnerabilities, transparency, .. } = knowledge;
+        let Knowledge { evidence, contents, vulnerabilities, governance, .. } = knowledge;
+        let deciding = governance.clone();
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -117,6 +119,8 @@ impl Server {
             tokio::spawn(reading),
             tokio::spawn(matching),
             tokio::spawn(integrating),
+            tokio::spawn(async move { governance.watch_promotions().await }),
+            tokio::spawn(async move { deciding.watch_heads().await }),
         ];
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {

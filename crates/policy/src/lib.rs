@@ -5,6 +5,7 @@
 //! and why, is one [`gate::GateDecision`].
 
 mod access;
+pub mod analysis;
 mod calendar;
 pub mod change;
 mod channel;

@@ -27,6 +27,11 @@ pub enum Need {
     Project(Permission),
     /// A permission on each repository that the query names; what it names need not be there.
     Repository(Permission),
+    /// A permission on the repository that the body names, or that what the path names is about. The
+    /// handler asks when it knows.
+    NamedRepository(Permission),
+    /// To promote in the repository that the body names, or a rollback key in the body.
+    Rollback,
     /// To manage the robots of the project that the robot's name or the query names. Robots of no
     /// project are the administrators'.
     Robots,
@@ -47,7 +52,8 @@ pub enum Need {
 /// Refuses a request that its sender may not make.
 pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     match need {
-        Need::Nothing => Ok(()),
+        // The handler asks for the one or looks at the other.
+        Need::Nothing | Need::Rollback => Ok(()),
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
@@ -55,6 +61,8 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
         _ if call.caller.principal.is_anonymous() => Err(login_required()),
         // The handler asks `robots` when it has read the body.
         Need::Login | Need::NewRobot | Need::Log => Ok(()),
+        // The handler asks `robots`, or `repository`, when it has read the body.
+        Need::Login | Need::NewRobot | Need::NamedRepository(_) => Ok(()),
         Need::Installation(permission) => installation(call, permission).await,
         Need::Project(permission) => project(call, permission, &call.parameter("project")?).await,
         Need::Robots => named_robots(call).await,
@@ -126,7 +134,7 @@ async fn repositories(call: &Call, permission: Permission) -> Result<(), ApiErro
 }
 
 /// As `/v2` decides: whether there is such a repository makes no difference.
-async fn repository(
+pub(super) async fn repository(
     call: &Call,
     permission: Permission,
     name: &RepositoryName,

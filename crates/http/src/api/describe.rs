@@ -314,6 +314,8 @@ fn describe_need(need: Need) -> Option<String> {
                 "`{permission}` in each repository that is named, or that its project is public"
             )
         }
+        Need::NamedRepository(permission) => format!("`{permission}` in the repository"),
+        Need::Rollback => "`promote` in the repository, or a rollback key".to_owned(),
         Need::Robots | Need::NewRobot => {
             format!("`manage-robots` in the robot's project; without a project, {administer}")
         }
@@ -332,6 +334,7 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     match need {
         Need::Nothing => Vec::new(),
         Need::SeeProject | Need::Repository(_) | Need::Log => {
+        Need::SeeProject | Need::Repository(_) | Need::Rollback => {
             [SecurityRequirement::default()].into_iter().chain(any_of).collect()
         }
         _ => any_of.into(),

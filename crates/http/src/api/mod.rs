@@ -10,6 +10,7 @@ mod audit;
 mod authorise;
 mod bounded;
 mod call;
+mod channels;
 mod contents;
 mod describe;
 mod evidence;
@@ -22,6 +23,7 @@ mod members;
 mod openapi;
 mod page;
 mod projects;
+mod promotions;
 mod refusals;
 mod robots;
 mod route;
@@ -88,6 +90,8 @@ fn all() -> Vec<Route> {
         advisories::routes,
         exceptions::routes,
         log::routes,
+        channels::routes,
+        promotions::routes,
         audit::routes,
         openapi::routes,
     ]

@@ -52,9 +52,23 @@ pub const TABLES: &[(&str, &str)] = &[
     ("vulnerability_exception", "id"),
     ("vex_document", "digest"),
     ("scanner_report", "repository_id, digest, scanner"),
+    ("channel", "id"),
+    ("channel_move", "channel_id, number"),
+    ("promotion", "id"),
+    ("rollback_key", "hash"),
+    ("idempotency_key", "actor, name"),
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),
+    ("policy_version", "id"),
+    ("governance_state", "id"),
+    ("manifest_author", "repository_id, digest"),
+    ("approval", "id"),
+    ("posted_check", "repository, digest, name, poster"),
+    ("digest_block", "id"),
+    ("channel_freeze", "id"),
+    ("decision_facts", "digest"),
+    ("decision", "id"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

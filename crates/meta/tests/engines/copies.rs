@@ -100,9 +100,42 @@ async fn fill(location: &Location) {
         "insert into vulnerability_exception values ('e', '{}', 1, 2)".to_owned(),
         "insert into vex_document values ('sha256:1', 'v', 'a', 1, '{}')".to_owned(),
         "insert into scanner_report values (3, 'sha256:1', 's', '', 1, '{}')".to_owned(),
+        "insert into channel (id, environment, tag, service, repository, place, digest, since, moves)
+         values (4, 'prod', 'stable', 'x', 'app/x', 'channels/prod/x', 'sha256:1', 1, 2)"
+            .to_owned(),
+        "insert into channel_move
+         values (4, 1, 1, 'promotion', 'sha256:2', null, 'app/x', 'channels/prod/x', 'p', 'a', '',
+                '{}', 0, 7),
+                (4, 2, 2, 'rollback', 'sha256:1', 'sha256:2', 'app/x', 'channels/prod/x', null, 'a',
+                'r', null, 1, 7)"
+            .to_owned(),
+        "insert into promotion
+         values ('p', 'prod', 'stable', 'x', 'app/x', 'sha256:2', 'channels/prod/x', null, 'p', 1,
+                '{}', '', 'finished', null, 0, 100, 1, 2, null, 0, 1, 0, '{}', null)"
+            .to_owned(),
+        "insert into rollback_key values ('h', 'p', 1, 4, 1, 9, null)".to_owned(),
+        "insert into idempotency_key values ('a', 'n', 'r', '{}', 1)".to_owned(),
         "insert into log_entry values (0, 1, 'k', 's', $blob)".to_owned(),
         "insert into log_head values (1, 1, 'r', 'c', 'o', 1)".to_owned(),
         "insert into log_key values ('v', 1)".to_owned(),
+        "insert into policy_version values (1, 'sha256:1', 'format = 1', 'a', 'r', 1)".to_owned(),
+        "insert into governance_state values (1, 3)".to_owned(),
+        "insert into manifest_author values (3, 'sha256:1', 'alice')".to_owned(),
+        "insert into approval values ('1', 'a/b', 'sha256:1', 'prod:stable', 'bob', '[]', '', 1,
+            null, 2, 'bob'), ('2', 'a/b', 'sha256:1', 'prod:stable', 'bob', '[]', '', 1, 2, null,
+            null)"
+            .to_owned(),
+        "insert into posted_check values ('a/b', 'sha256:1', 'smoke', 'ci', 'success', '', 1)"
+            .to_owned(),
+        "insert into digest_block values ('1', 'sha256:1', '', 'manual', 'r', 'bob', 1, null, null,
+            null)"
+            .to_owned(),
+        "insert into channel_freeze values ('1', 'prod:*', 'r', 'bob', 1, 2, null, null)"
+            .to_owned(),
+        "insert into decision_facts values ('sha256:2', x'28b5')".to_owned(),
+        "insert into decision values (1, 'a/b', 'sha256:1', 'prod:stable', 'allow', 'promotion',
+            'sha256:3', 'sha256:2', 1, '{}')"
+            .to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

@@ -6,6 +6,7 @@
 mod access;
 mod adopt;
 mod audit;
+mod channels;
 mod completion;
 mod config;
 mod db;
@@ -37,6 +38,9 @@ use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 pub(crate) use self::access::{AccessCommand, ExplainArgs, WhoamiArgs};
 pub(crate) use self::adopt::AdoptArgs;
 pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
+pub(crate) use self::channels::{
+    CancelArgs, ChannelHistoryArgs, FiguresArgs, PromoteArgs, ReleaseArgs, RollbackArgs, StatusArgs,
+};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};

@@ -2,11 +2,44 @@
 
 use clap::{Args, Subcommand};
 
+use super::channels::{
+    CANCEL_HELP, CancelArgs, ChannelHistoryArgs, FiguresArgs, HISTORY_HELP, METRICS_HELP,
+    PROMOTE_HELP, PromoteArgs, RELEASE_HELP, ROLLBACK_HELP, ReleaseArgs, RollbackArgs, STATUS_HELP,
+    StatusArgs,
+};
 use super::{OutputArgs, ServerArgs};
 
 /// What a running registry can be asked.
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryCommand {
+    /// Ask for an image to be in a channel
+    #[command(after_help = PROMOTE_HELP)]
+    Promote(Box<PromoteArgs>),
+
+    /// Take a channel back to what was there before
+    #[command(after_help = ROLLBACK_HELP)]
+    Rollback(Box<RollbackArgs>),
+
+    /// Show what is in channels, and what is on its way
+    #[command(after_help = STATUS_HELP)]
+    Status(StatusArgs),
+
+    /// Show how a channel came to point at what it does
+    #[command(after_help = HISTORY_HELP)]
+    History(ChannelHistoryArgs),
+
+    /// Cancel a promotion; the traffic that it has goes back
+    #[command(after_help = CANCEL_HELP)]
+    Cancel(CancelArgs),
+
+    /// Let images be promoted again into a channel that went back
+    #[command(after_help = RELEASE_HELP)]
+    Release(ReleaseArgs),
+
+    /// Show figures about images, promotions and rollbacks
+    #[command(after_help = METRICS_HELP)]
+    Metrics(FiguresArgs),
+
     /// Collect what nothing needs any more
     #[command(name = "gc")]
     Collect(CollectArgs),

@@ -7,6 +7,7 @@ mod answers;
 mod attest;
 mod audit;
 mod backup;
+mod channels;
 mod check;
 mod collect;
 mod completion;
@@ -53,7 +54,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Health(args) => health::run(&args, printer),
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
-        Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
+        Command::Registry(command) => registry(command, printer),
         Command::Image(command) => image::run(&command, printer),
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
@@ -80,6 +81,19 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),
         Command::Version(args) => version::run(&args, printer),
+    }
+}
+
+fn registry(command: RegistryCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match command {
+        RegistryCommand::Promote(args) => channels::promote(&args, printer),
+        RegistryCommand::Rollback(args) => channels::roll_back(&args, printer),
+        RegistryCommand::Status(args) => channels::status(&args, printer),
+        RegistryCommand::History(args) => channels::history(&args, printer),
+        RegistryCommand::Cancel(args) => channels::cancel(&args, printer),
+        RegistryCommand::Release(args) => channels::release(&args, printer),
+        RegistryCommand::Metrics(args) => channels::metrics(&args, printer),
+        RegistryCommand::Collect(args) => collect::run(&args, printer),
     }
 }
 

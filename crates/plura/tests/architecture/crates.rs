@@ -45,6 +45,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("plura-rollout", &["plura-policy", "plura-oci"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     (
         "plura-governance",
         &[
@@ -54,14 +55,16 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-vulnerabilities",
             "plura-rollout",
             "plura-transparency",
+            // Only for the form of secrets: a rollback key is one.
+            "plura-access",
             "plura-meta",
             "plura-policy",
             "plura-trust",
             "plura-tlog",
             "plura-oci",
+            "plura-fault",
         ],
     ),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
         "plura-http",

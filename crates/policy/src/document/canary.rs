@@ -3,7 +3,10 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{document::problem::Place, time_span::TimeSpan};
+use crate::{
+    document::problem::{Place, shortened},
+    time_span::TimeSpan,
+};
 
 /// How an image gets more and more of the traffic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -50,8 +53,8 @@ pub struct StepDocument {
 #[serde(deny_unknown_fields)]
 #[schema(as = PolicyMetric)]
 pub struct MetricDocument {
-    /// A query of Prometheus that gives one number. `{{service}}`, `{{environment}}` and `{{digest}}`
-    /// stand for what the canary is about.
+    /// A query of Prometheus that gives one number. `{{service}}`, `{{environment}}`, `{{digest}}` and
+    /// `{{previous}}`, the digest that was there before, stand for what the canary is about.
     pub query: String,
     /// The number must not be below.
     #[serde(default)]
@@ -59,12 +62,32 @@ pub struct MetricDocument {
     /// The number must not be above.
     #[serde(default)]
     pub max: Option<f64>,
+    /// The same query about what is there now: when the step is over, the figures of both are compared.
+    #[serde(default)]
+    pub baseline: Option<String>,
+    /// Which of two figures is the worse one, for comparisons.
+    #[serde(default)]
+    pub worse: Option<Worse>,
+    /// How improbable a difference must be by chance before it counts as one; 0.05, if nothing is said.
+    #[serde(default)]
+    pub significance: Option<f64>,
     /// How often it is asked for; every minute, if nothing is said.
     #[serde(default)]
     pub every: Option<String>,
-    /// How many times in a row it may be wrong, or not be known; none, if nothing is said.
+    /// How many times in a row it may be beyond its limits; none, if nothing is said.
     #[serde(default)]
     pub tolerate: u32,
+}
+
+/// Which of two figures is the worse one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = WorseFigure)]
+pub enum Worse {
+    /// As of errors and latencies.
+    Higher,
+    /// As of requests that were answered.
+    Lower,
 }
 
 /// A canary that was checked.
@@ -102,10 +125,23 @@ pub struct Metric {
     pub min: Option<f64>,
     /// The number must not be above.
     pub max: Option<f64>,
+    /// What it is compared with.
+    pub baseline: Option<Baseline>,
     /// How often it is asked for.
     pub every: TimeSpan,
-    /// How many times in a row it may be wrong.
+    /// How many times in a row it may be beyond its limits.
     pub tolerate: u32,
+}
+
+/// What figures of a canary are compared with.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Baseline {
+    /// The query about what is there now.
+    pub query: String,
+    /// Which of two figures is the worse one.
+    pub worse: Worse,
+    /// How improbable a difference must be by chance, above 0 and at most 0.5.
+    pub significance: f64,
 }
 
 /// A part of something, in whole percent: `5%`.
@@ -151,6 +187,34 @@ impl From<Percentage> for String {
     }
 }
 
+impl Metric {
+    /// Whether any number is beyond its limits.
+    pub fn has_limits(&self) -> bool {
+        self.min.is_some() || self.max.is_some()
+    }
+}
+
+/// What queries can name; what is compared with is only there for comparisons.
+const NAMES: [&str; 4] = ["service", "environment", "digest", "previous"];
+
+/// Notes what is no query, as far as that can be seen from here.
+fn check_query(query: &str, place: &mut Place<'_>) {
+    if query.trim().is_empty() {
+        place.problem("no query", "expected a query of Prometheus");
+    }
+    for behind in query.split("{{").skip(1) {
+        let name = behind.split("}}").next().unwrap_or_default();
+        if !NAMES.contains(&name.trim()) {
+            let observed = format!("`{{{{{}}}}}`", shortened(name));
+            let fix = "queries can name `{{service}}`, `{{environment}}`, `{{digest}}` and \
+                       `{{previous}}`";
+            place.problem(observed, fix);
+        }
+    }
+}
+
+/// How improbable a difference must be if nothing is said.
+const SIGNIFICANCE: f64 = 0.05;
 /// How often a metric is asked for if nothing is said.
 const EVERY: TimeSpan = TimeSpan::from_seconds(60);
 /// The most steps: with each percent there is one.
@@ -194,11 +258,10 @@ impl CanaryDocument {
 impl MetricDocument {
     fn compile(&self, name: &str, place: &mut Place<'_>) -> Option<Metric> {
         let finite = |limit: &Option<f64>| limit.is_none_or(f64::is_finite);
-        if self.query.trim().is_empty() {
-            place.at("query").problem("no query", "expected a query of Prometheus");
-        }
-        if self.min.is_none() && self.max.is_none() {
-            place.problem("any number will do", "say `min`, `max` or both");
+        check_query(&self.query, &mut place.at("query"));
+        if self.min.is_none() && self.max.is_none() && self.baseline.is_none() {
+            place
+                .problem("any number will do", "say `min`, `max`, or a `baseline` to compare with");
         }
         if !finite(&self.min) || !finite(&self.max) {
             place.problem("a limit that is no number", "expected a number such as 0.01");
@@ -212,7 +275,29 @@ impl MetricDocument {
             None => EVERY,
             Some(_) => place.span("every", self.every.as_ref())?,
         };
+        let baseline = self.baseline(place);
         let Self { query, min, max, tolerate, .. } = self.clone();
-        Some(Metric { name: name.to_owned(), query, min, max, every, tolerate })
+        Some(Metric { name: name.to_owned(), query, min, max, baseline, every, tolerate })
+    }
+
+    fn baseline(&self, place: &mut Place<'_>) -> Option<Baseline> {
+        let significance = self.significance.unwrap_or(SIGNIFICANCE);
+        if !(significance > 0.0 && significance <= 0.5) {
+            let fix = "expected a probability above 0 and at most 0.5, such as 0.05";
+            place.at("significance").problem(format!("{significance}"), fix);
+        }
+        let Some(query) = &self.baseline else {
+            if self.worse.is_some() || self.significance.is_some() {
+                place
+                    .problem("a comparison with nothing", "say in `baseline` what to compare with");
+            }
+            return None;
+        };
+        check_query(query, &mut place.at("baseline"));
+        let Some(worse) = self.worse else {
+            place.at("worse").problem("a difference may be good or bad", "say `higher` or `lower`");
+            return None;
+        };
+        Some(Baseline { query: query.clone(), worse, significance })
     }
 }

@@ -39,6 +39,13 @@ pub struct ChannelDocument {
     /// How long it must have been there.
     #[serde(default)]
     pub soak: Option<String>,
+    /// Whether an image that came into one of `from` is promoted by itself; only when somebody asks, if
+    /// nothing is said.
+    #[serde(default, skip_serializing_if = "super::is_default")]
+    pub automatic: bool,
+    /// What is watched while it is there for the `soak`, by the name in `canaries`: its metrics.
+    #[serde(default)]
+    pub watch: Option<String>,
     /// What must be true, by the names in `gates`.
     #[serde(default)]
     pub gates: Vec<String>,
@@ -61,6 +68,10 @@ pub struct Channel {
     pub from: Vec<ChannelName>,
     /// How long it must have been there.
     pub soak: Option<TimeSpan>,
+    /// Whether an image that came into one of `from` is promoted by itself.
+    pub automatic: bool,
+    /// What is watched while it soaks in the channel that it comes from.
+    pub watch: Option<Arc<Canary>>,
     /// How it gets its traffic.
     pub canary: Option<Arc<Canary>>,
     repositories: Vec<Pattern>,
@@ -86,6 +97,15 @@ impl Channel {
     }
 }
 
+impl Named {
+    fn canary(&self, name: Option<&String>, place: &mut Place<'_>) -> Option<Arc<Canary>> {
+        let name = name?;
+        let found = self.canaries.get(name);
+        unknown(name, "canaries", found.is_some(), place);
+        found.cloned()
+    }
+}
+
 impl ChannelDocument {
     pub(super) fn compile(&self, named: &Named, place: &mut Place<'_>) -> Option<Channel> {
         let name: ChannelName = place.at("name").parse(&self.name)?;
@@ -102,11 +122,19 @@ impl ChannelDocument {
                        the gate `age`";
             place.at("soak").problem("there is no channel before it", fix);
         }
-        let canary = self.canary.as_ref().and_then(|name| {
-            let found = named.canaries.get(name);
-            unknown(name, "canaries", found.is_some(), &mut place.at("canary"));
-            found.cloned()
-        });
+        if self.automatic && from.is_empty() {
+            let fix = "say in `from` after which channels it follows";
+            place.at("automatic").problem("there is no channel before it", fix);
+        }
+        let canary = named.canary(self.canary.as_ref(), &mut place.at("canary"));
+        let watch = named.canary(self.watch.as_ref(), &mut place.at("watch"));
+        if watch.as_ref().is_some_and(|watch| watch.metrics.is_empty()) {
+            place.at("watch").problem("it has no metrics", "name a canary with metrics");
+        }
+        if self.watch.is_some() && soak.is_none() {
+            let fix = "say in `soak` for how long it is watched";
+            place.at("watch").problem("it is watched for no time", fix);
+        }
         let mut rules = vec![built_in("blocked", place.path(), BlockedGate)];
         if !from.is_empty() {
             let gate = OriginGate { from: from.clone(), soak };
@@ -121,7 +149,18 @@ impl ChannelDocument {
             rules.extend(found.into_iter().flatten().cloned());
         }
         let description = self.description.clone();
-        Some(Channel { name, description, from, soak, canary, repositories, rules })
+        let automatic = self.automatic;
+        Some(Channel {
+            name,
+            description,
+            from,
+            soak,
+            automatic,
+            watch,
+            canary,
+            repositories,
+            rules,
+        })
     }
 
     fn window_rule(&self, named: &Named, place: &mut Place<'_>) -> Option<Arc<Rule>> {

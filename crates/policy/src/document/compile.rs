@@ -6,12 +6,14 @@ use plura_oci::{Digest, RepositoryName};
 use crate::{
     ChannelName,
     document::{
-        BaseImages, Canary, Channel, DocumentError, FORMAT, GovernanceDocument, Layout, Place,
+        BaseImages, Blocks, Canary, Channel, DocumentError, FORMAT, GovernanceDocument, Layout,
+        Place, Promotion,
         channels::{self, Named},
     },
     facts::ImageFacts,
     gate::{Case, FreezeGate, GateDecision, Outcome, Rule},
     pull::PullRule,
+    retention::RetentionRules,
     tags::TagRules,
 };
 
@@ -26,8 +28,14 @@ pub struct Governance {
     pub layout: Layout,
     /// What may be pushed under which tags.
     pub tags: TagRules,
+    /// How long promotions wait.
+    pub promotion: Promotion,
+    /// What becomes of images that must not be run.
+    pub blocks: Blocks,
     /// The channels.
     pub channels: BTreeMap<ChannelName, Channel>,
+    /// What is kept and what goes.
+    pub retention: RetentionRules,
     pub(crate) pulls: Vec<PullRule>,
 }
 
@@ -162,8 +170,36 @@ fn check(document: GovernanceDocument, place: &mut Place<'_>) -> Option<Governan
     let named = named(&document, &bases, place);
     let channels = channels(&document, &named, place);
     let pulls = pulls(&document, &named.gates, place);
+    let promotion = document.promotion.compile(&mut place.at("promotion"));
+    let blocks = document.blocks.compile(&mut place.at("blocks"));
+    let retention = retention(&document, place);
     let source = document.digest();
-    Some(Governance { source, layout: layout?, tags: tags?, channels, pulls, document })
+    Some(Governance {
+        source,
+        layout: layout?,
+        tags: tags?,
+        promotion,
+        blocks,
+        channels,
+        retention: retention?,
+        pulls,
+        document,
+    })
+}
+
+fn retention(document: &GovernanceDocument, place: &mut Place<'_>) -> Option<RetentionRules> {
+    let problems = match RetentionRules::new(&document.retention) {
+        Ok(rules) => return Some(rules),
+        Err(problems) => problems,
+    };
+    let mut at = place.at("retention");
+    for problem in problems {
+        match problem.path.as_str() {
+            "" => at.problem(problem.problem, problem.fix),
+            path => at.at(path).problem(problem.problem, problem.fix),
+        }
+    }
+    None
 }
 
 fn is_small_enough(document: &GovernanceDocument, place: &mut Place<'_>) -> bool {

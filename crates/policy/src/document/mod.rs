@@ -7,6 +7,7 @@ mod channels;
 mod compile;
 mod layout;
 mod problem;
+mod promotion;
 mod times;
 
 use std::collections::BTreeMap;
@@ -18,17 +19,19 @@ use utoipa::ToSchema;
 use crate::{
     gate::{BaseImage, BaseImageDocument, GatesDocument},
     pull::PullDocument,
+    retention::RetentionDocument,
     tags::TagRuleDocument,
 };
 
 pub use canary::{
-    Canary, CanaryDocument, CanaryFailure, Metric, MetricDocument, ParsePercentageError,
-    Percentage, Step, StepDocument,
+    Baseline, Canary, CanaryDocument, CanaryFailure, Metric, MetricDocument, ParsePercentageError,
+    Percentage, Step, StepDocument, Worse,
 };
 pub use channels::{Channel, ChannelDocument};
 pub use compile::{ChannelError, Governance};
 pub use layout::{Layout, LayoutDocument};
 pub use problem::Problem;
+pub use promotion::{Blocks, BlocksDocument, Promotion, PromotionDocument};
 pub use times::{FreezeDocument, WindowDocument};
 
 pub(crate) use channels::few;
@@ -75,10 +78,19 @@ pub struct GovernanceDocument {
     /// How an image gets more and more of the traffic, by a name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub canaries: BTreeMap<String, CanaryDocument>,
+    /// How long promotions wait.
+    #[serde(skip_serializing_if = "is_default")]
+    pub promotion: PromotionDocument,
+    /// What becomes of images that must not be run.
+    #[serde(skip_serializing_if = "is_default")]
+    pub blocks: BlocksDocument,
     /// The channels, and how they follow one another.
     pub channels: Vec<ChannelDocument>,
     /// What must be true of what is pulled.
     pub pulls: Vec<PullDocument>,
+    /// What is kept and what goes.
+    #[serde(skip_serializing_if = "is_default")]
+    pub retention: RetentionDocument,
 }
 
 /// Why a document cannot govern: everything that is wrong with it.
@@ -102,8 +114,11 @@ impl Default for GovernanceDocument {
             freezes: Vec::new(),
             gates: BTreeMap::new(),
             canaries: BTreeMap::new(),
+            promotion: PromotionDocument::default(),
+            blocks: BlocksDocument::default(),
             channels: Vec::new(),
             pulls: Vec::new(),
+            retention: RetentionDocument::default(),
         }
     }
 }
@@ -158,6 +173,11 @@ fn canonical(value: serde_json::Value) -> serde_json::Value {
         Value::Array(values) => Value::Array(values.into_iter().map(canonical).collect()),
         other => other,
     }
+}
+
+/// Whether it says nothing, so that it need not be written.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn check_size(size: usize) -> Result<(), DocumentError> {

@@ -1,9 +1,11 @@
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What is kept and what goes, as an operator writes it. Times are texts such as `180d`; patterns have
 /// stars, each of which stands for any characters.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = PolicyRetention)]
 pub struct RetentionDocument {
     /// For how long an image that a channel has left can be returned to. The first that covers a channel
     /// counts; a channel that none covers keeps its whole history.
@@ -18,18 +20,20 @@ pub struct RetentionDocument {
 }
 
 /// How long the history of channels is kept.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = PolicyRetentionWindow)]
 pub struct ChannelWindow {
-    /// Which channels: `prod:stable`, or `stg` for all of an environment.
+    /// Which channels: `prod:stable`, or `stg` for all of an environment; with stars for any characters.
     pub channel: String,
     /// How long after the channel has left an image.
     pub window: String,
 }
 
 /// Something that is kept. Without a condition, always.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = PolicyRetentionKeep)]
 pub struct KeepRule {
     /// What reports call the rule.
     pub name: String,
@@ -66,8 +70,9 @@ pub struct KeepRule {
 }
 
 /// What makes an image newer than another.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
+#[schema(as = PolicyRetentionOrder)]
 pub enum Order {
     /// The version in its tag; tags without one are older than all that have one.
     Version,
@@ -81,8 +86,9 @@ pub enum Order {
 }
 
 /// Something that goes if nothing keeps it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(as = PolicyRetentionExpire)]
 pub struct ExpireRule {
     /// What reports call the rule.
     pub name: String,

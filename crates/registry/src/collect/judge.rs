@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use plura_meta::{
-    Connection, RepositoryId, adopted_root, blob, manifest,
+    Connection, RepositoryId, adopted_root, blob, channel, manifest,
     review::{Kind, Review},
     tag,
 };
@@ -77,6 +77,9 @@ async fn judge_manifest(
     }
     if is_referenced(connection, repository, digest, gone).await? {
         return Ok(keep("an index of the repository contains it"));
+    }
+    if channel::keeps(connection, repository, digest).await? {
+        return Ok(keep("the history of a channel or a promotion needs it"));
     }
     if let Some(subject) = found.subject {
         let exists = manifest::summary(connection, repository, &subject).await?.is_some();

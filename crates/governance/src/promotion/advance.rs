@@ -1,0 +1,261 @@
+//! Goes on with promotions that are due.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use plura_meta::{Timestamp, Tx, channel, promotion as stored};
+use plura_oci::Reference;
+use plura_policy::gate::Effect;
+use plura_registry::Placement;
+use tracing::{error, warn};
+
+use super::{
+    Requester, State,
+    ending::Ending,
+    settle::{self, Order, RECHECK, later},
+};
+use crate::{
+    Decided, Error, Governance,
+    channels::{Destination, timestamp},
+    refusal::Refusal,
+};
+
+/// What is taken at a time.
+const BATCH: u32 = 64;
+/// How many are gone on with at a time.
+const AT_A_TIME: usize = 4;
+/// How long what was taken is left to who took it.
+const CLAIM: Duration = Duration::from_mins(1);
+/// How soon is tried again what failed.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How often is looked for what is due.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What becomes of a promotion that was looked at.
+pub(super) enum Next {
+    /// It stays on its way.
+    Stay(Box<stored::Promotion>),
+    /// It gets some of the traffic, so that it can be pulled where the channel is.
+    Begin(Box<stored::Promotion>),
+    /// It ends otherwise than at its goal.
+    End(State, String),
+    /// The channel is moved.
+    Settle(Box<Order>),
+}
+
+impl Governance {
+    /// Goes on with promotions, for ever.
+    pub async fn watch_promotions(&self) {
+        if let Err(error) = self.let_go().await {
+            error!(%error, "promotions that were begun are left for a minute");
+        }
+        loop {
+            match self.advance().await {
+                Ok(true) => continue,
+                Ok(false) => {}
+                Err(error) => error!(%error, "promotions do not go on; trying again"),
+            }
+            let _ = tokio::time::timeout(PAUSE, self.shared.asked.notified()).await;
+        }
+    }
+
+    /// Goes on with promotions that are due; whether there may be more.
+    pub async fn advance(&self) -> Result<bool, Error> {
+        let now = Timestamp::now();
+        if !stored::is_any_due(&mut self.db().read().await?, now).await? {
+            return Ok(false);
+        }
+        let work = async move |tx: &mut Tx| stored::take(tx, now, now.after(CLAIM), BATCH).await;
+        let taken = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        let any = !taken.is_empty();
+        futures_util::stream::iter(taken)
+            .for_each_concurrent(AT_A_TIME, |row| self.go_on(row))
+            .await;
+        Ok(any)
+    }
+
+    /// The only process that there is goes on at once with what the one before it had taken.
+    async fn let_go(&self) -> Result<(), Error> {
+        if self.db().is_shared() {
+            return Ok(());
+        }
+        let work = async move |tx: &mut Tx| stored::release_all(tx).await;
+        Ok(self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?)
+    }
+
+    async fn go_on(&self, row: stored::Promotion) {
+        let id = row.id.clone();
+        match self.step(row).await {
+            // Something changed meanwhile: it is looked at again, as it is now.
+            Ok(()) => return,
+            Err(Error::Changed) => self.ask(),
+            Err(error) => warn!(%error, promotion = %id, "a promotion does not go on"),
+        }
+        let due_at = Timestamp::now().after(AGAIN);
+        let due_at = async move |tx: &mut Tx| stored::release(tx, &id, due_at).await;
+        let released = self.db().write(move |tx| Box::pin(async move { due_at(tx).await })).await;
+        if let Err(error) = released {
+            warn!(%error, "a promotion that does not go on is left for a minute");
+        }
+    }
+
+    /// Does the next thing for a promotion.
+    async fn step(&self, row: stored::Promotion) -> Result<(), Error> {
+        let now = Timestamp::now();
+        let next = match State::of(&row)? {
+            State::Requested | State::Waiting => self.at_gates(&row, now).await?,
+            State::Canary | State::Paused => self.at_canary(&row, now).await?,
+            State::Returning => self.go_back(&row, now).await?,
+            // Somebody else ended it.
+            _ => return Ok(()),
+        };
+        plura_fault::point("promotion.stepped").map_err(Error::fault)?;
+        self.take_step(row, next, now).await
+    }
+
+    /// Writes down what becomes of a promotion.
+    async fn take_step(
+        &self,
+        row: stored::Promotion,
+        next: Next,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let (place, tag) = (row.place.clone(), row.name.tag.parse().ok());
+        let canary = super::canary::tag(&row)?;
+        let own = canary.clone();
+        let governance = self.clone();
+        let work = async move |tx: &mut Tx| match next {
+            Next::Stay(new) => {
+                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
+                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
+            }
+            Next::Begin(new) => {
+                let placement = Placement {
+                    sources: &[&row.repository],
+                    place: &row.place,
+                    digest: &row.digest,
+                    tag: &own,
+                };
+                governance.shared.registry.place(tx, placement, now).await?;
+                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
+                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
+            }
+            Next::End(state, problem) => {
+                governance.shared.registry.displace(tx, &row.place, &own, now).await?;
+                let ended = Ending { state, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
+            Next::Settle(order) => {
+                let mut row = row;
+                order.settle(&governance, tx, &mut row, now).await.map(|_| ())
+            }
+        };
+        let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
+        let registry = &self.shared.registry;
+        let done = registry.change_channel(&place, &tags, move |tx| {
+            Box::pin(async move { work(tx).await })
+        });
+        done.await?;
+        plura_fault::point("promotion.written").map_err(Error::fault)?;
+        self.ask();
+        Ok(())
+    }
+
+    async fn at_gates(&self, row: &stored::Promotion, now: Timestamp) -> Result<Next, Error> {
+        if row.expires_at <= now {
+            let waited = row.problem.clone().unwrap_or_default();
+            return Ok(Next::End(State::Expired, format!("waited for too long: {waited}")));
+        }
+        let (destination, decided) = match self.decide_about(row).await {
+            Ok(found) => found,
+            Err(error) => return ended_by(error),
+        };
+        let others = stored::running(&mut self.db().read().await?, &row.name).await?;
+        let busy = |other: &&stored::Promotion| {
+            other.id != row.id && State::of(other).is_ok_and(State::has_traffic)
+        };
+        if let Some(other) = others.iter().find(busy) {
+            let problem = format!("{} has its canary", other.id);
+            return Ok(wait(row, &decided, problem, now));
+        }
+        match decided.decision.effect {
+            Effect::Deny => {
+                Ok(Next::End(State::Denied, settle::denied(&decided.decision)))
+            }
+            Effect::Wait => self.watched(row, &decided, now).await,
+            Effect::Allow => {
+                let channels = &decided.in_force.governance.channels;
+                let channel = channels.get(&destination.channel);
+                match channel.and_then(|channel| channel.canary.clone()) {
+                    Some(canary) => self.begin_canary(row, &decided, &canary, now).await,
+                    None => self.order(row, destination, decided).await,
+                }
+            }
+        }
+    }
+
+    /// Where an image of a promotion goes, and whether it may.
+    pub(super) async fn decide_about(
+        &self,
+        row: &stored::Promotion,
+    ) -> Result<(Destination, Decided), Error> {
+        let in_force = self.in_force().await?;
+        let channel = crate::channels::channel_of(&row.name)?;
+        let destination = Destination::find(&in_force.governance, &row.repository, &channel)?;
+        let reference = Reference::Digest(row.digest);
+        let decided = self.decide(&row.repository, &reference, &channel).await?;
+        Ok((destination, decided))
+    }
+
+    /// What is to be done where the image may be there.
+    pub(super) async fn order(
+        &self,
+        row: &stored::Promotion,
+        destination: Destination,
+        decided: Decided,
+    ) -> Result<Next, Error> {
+        let pointer = channel::find(&mut self.db().read().await?, &destination.name).await?;
+        if let Err(refusal) = destination.check_bound(pointer.as_ref(), &row.repository) {
+            return Ok(Next::End(State::Failed, refusal.to_string()));
+        }
+        Ok(Next::Settle(Box::new(Order {
+            destination,
+            expected: pointer.map_or(0, |pointer| pointer.moves),
+            origin: Requester::read(row)?.origin(),
+            in_force: decided.in_force,
+            decision: decided.decision,
+        })))
+    }
+}
+
+/// What nobody can wait for to change ends a promotion; what may pass is tried again.
+pub(super) fn ended_by(error: Error) -> Result<Next, Error> {
+    let is_final = matches!(
+        &error,
+        Error::Channel(_)
+            | Error::ManifestUnknown { .. }
+            | Error::Refused(Refusal::NoService(_) | Refusal::OtherRepository { .. })
+    );
+    if is_final { Ok(Next::End(State::Failed, error.to_string())) } else { Err(error) }
+}
+
+/// It waits: until time changes something, or somebody does.
+pub(super) fn wait(
+    row: &stored::Promotion,
+    decided: &Decided,
+    problem: String,
+    now: Timestamp,
+) -> Next {
+    let soon = now.after(RECHECK);
+    let until = decided.decision.until.map(timestamp).filter(|until| *until > now);
+    let due_at = until.map_or(soon, |until| until.min(soon)).min(row.expires_at);
+    Next::Stay(Box::new(stored::Promotion {
+        state: State::Waiting.as_str().to_owned(),
+        problem: Some(problem),
+        due_at: Some(due_at.max(now)),
+        version: decided.version,
+        decision: serde_json::to_string(&decided.decision).ok(),
+        ..row.clone()
+    }))
+}
+
