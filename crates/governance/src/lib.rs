@@ -1,21 +1,30 @@
 //! What may be where: the document in force, the facts that it is asked about, channels and how they move.
 
+mod attest;
+mod attestor;
+mod bundle;
 mod decide;
 mod error;
 mod facts;
 mod in_force;
+pub mod notes;
+mod report_error;
 
 use std::sync::Arc;
 
 use plura_contents::Contents;
 use plura_evidence::Evidence;
 use plura_registry::Registry;
+use plura_rollout::Rollout;
 use plura_vulnerabilities::Vulnerabilities;
 
+pub use attestor::{Attestor, AttestorError};
+pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
 pub use decide::Decided;
 pub use error::Error;
 pub use in_force::InForce;
 pub use plura_meta::audit::Origin;
+pub use report_error::ReportError;
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]
@@ -26,6 +35,10 @@ pub struct Sources {
     pub contents: Contents,
     /// Which vulnerabilities they have.
     pub vulnerabilities: Vulnerabilities,
+    /// How they do while they get traffic, and who moves it.
+    pub rollout: Rollout,
+    /// Who signs what is decided.
+    pub attestor: Attestor,
 }
 
 /// What governs a registry. Cheap to clone.
