@@ -10,7 +10,7 @@ use plura_policy::{
     gate::{Effect, GateDecision, Mode, Outcome},
 };
 
-use crate::{Error, Governance, InForce, in_force::Freeze};
+use crate::{Error, Governance, InForce, in_force::Freeze, instant};
 
 /// What was decided, from what.
 #[derive(Clone, Debug)]
@@ -35,7 +35,8 @@ impl Governance {
     ) -> Result<Decided, Error> {
         let in_force = self.in_force().await?;
         let facts = self.facts(repository, reference).await?;
-        let decision = in_force.decide(&facts, channel, Timestamp::now())?;
+        let mut decision = in_force.decide(&facts, channel, now())?;
+        add(&mut decision, self.held(&in_force, repository, channel).await?);
         Ok(Decided { decision, facts, version: in_force.version, in_force })
     }
 
@@ -50,7 +51,8 @@ impl Governance {
         let in_force = self.in_force().await?;
         let facts = self.facts(repository, reference).await?;
         let facts = facts.with_exception(vulnerability, Timestamp::MAX);
-        let decision = in_force.decide(&facts, channel, Timestamp::now())?;
+        let mut decision = in_force.decide(&facts, channel, now())?;
+        add(&mut decision, self.held(&in_force, repository, channel).await?);
         Ok(Decided { decision, facts, version: in_force.version, in_force })
     }
 }
@@ -79,6 +81,11 @@ impl InForce {
     ) -> Result<GateDecision, Error> {
         Ok(self.governance.verify(facts, channel, now)?)
     }
+}
+
+/// The time, as rows have it.
+fn now() -> Timestamp {
+    instant(plura_meta::Timestamp::now())
 }
 
 /// Adds what others say about a move, so that it is decided with the rest.
