@@ -4,6 +4,7 @@ mod channels;
 mod decide;
 mod error;
 mod facts;
+mod figures;
 mod in_force;
 mod leaf;
 mod promotion;
@@ -25,6 +26,7 @@ pub use channels::{
 };
 pub use decide::Decided;
 pub use error::Error;
+pub use figures::Figures;
 pub use in_force::InForce;
 pub use plura_access::secret::Secret;
 pub use plura_meta::audit::Origin;
