@@ -142,17 +142,20 @@ impl Governance {
         decision.outcomes.retain(|outcome| outcome.gate != "blocked");
         decision.decided_at = instant(Timestamp::now());
         let block = in_force.block(&pointer.repository, &pointer.digest);
-        add(&mut decision, block.map(|block| Outcome {
-            gate: "blocked".to_owned(),
-            rule: "blocked".to_owned(),
-            effect: Effect::Deny,
-            mode: Mode::Enforce,
-            platform: None,
-            observed: format!("blocked by {} on {}: {}", block.by, block.at, block.reason),
-            required: "not blocked".to_owned(),
-            fix: Some("go back, or have whoever blocked it unblock it".to_owned()),
-            until: None,
-        }));
+        add(
+            &mut decision,
+            block.map(|block| Outcome {
+                gate: "blocked".to_owned(),
+                rule: "blocked".to_owned(),
+                effect: Effect::Deny,
+                mode: Mode::Enforce,
+                platform: None,
+                observed: format!("blocked by {} on {}: {}", block.by, block.at, block.reason),
+                required: "not blocked".to_owned(),
+                fix: Some("go back, or have whoever blocked it unblock it".to_owned()),
+                until: None,
+            }),
+        );
         Ok(Some(decision))
     }
 

@@ -275,6 +275,30 @@ impl From<plura_vulnerabilities::Error> for ApiError {
     }
 }
 
+impl From<plura_governance::Error> for ApiError {
+    fn from(error: plura_governance::Error) -> Self {
+        use plura_governance::Error as E;
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match error {
+            E::ManifestUnknown { .. } | E::Place(_) => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            E::Channel(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Refused(refusal) => refusal.into(),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            error => {
+                let message = "the registry cannot do it now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<plura_governance::Refusal> for ApiError {
     fn from(refusal: plura_governance::Refusal) -> Self {
         use plura_governance::{KeyProblem, Refusal as R};

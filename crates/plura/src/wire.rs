@@ -291,6 +291,7 @@ fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
         evidence: evidence.clone(),
         contents: contents.clone(),
         vulnerabilities: vulnerabilities.clone(),
+        rollout: plura_rollout::Rollout::new(plura_rollout::Settings::default()),
     };
     let governance = Governance::new(registry.clone(), sources);
     let transparency = Transparency::new(registry.clone());

@@ -89,6 +89,7 @@ impl Governance {
             // Something changed meanwhile: it is looked at again, as it is now.
             Ok(()) => return,
             Err(Error::Changed) => self.ask(),
+            Err(Error::Place(error)) => return self.give_up(&id, error.to_string()).await,
             Err(error) => warn!(%error, promotion = %id, "a promotion does not go on"),
         }
         let due_at = Timestamp::now().after(AGAIN);
@@ -96,6 +97,18 @@ impl Governance {
         let released = self.db().write(move |tx| Box::pin(async move { due_at(tx).await })).await;
         if let Err(error) = released {
             warn!(%error, "a promotion that does not go on is left for a minute");
+        }
+    }
+
+    /// Ends a promotion whose image cannot be put where the channel is pulled.
+    async fn give_up(&self, id: &str, problem: String) {
+        let found = async {
+            let found = stored::find(&mut self.db().read().await?, id).await?;
+            let Some(row) = found else { return Ok(()) };
+            self.take_step(row, Next::End(State::Failed, problem), Timestamp::now()).await
+        };
+        if let Err(error) = found.await {
+            warn!(%error, promotion = %id, "a promotion that failed is looked at again");
         }
     }
 
@@ -152,9 +165,8 @@ impl Governance {
         };
         let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
         let registry = &self.shared.registry;
-        let done = registry.change_channel(&place, &tags, move |tx| {
-            Box::pin(async move { work(tx).await })
-        });
+        let done = registry
+            .change_channel(&place, &tags, move |tx| Box::pin(async move { work(tx).await }));
         done.await?;
         plura_fault::point("promotion.written").map_err(Error::fault)?;
         self.ask();
@@ -179,9 +191,7 @@ impl Governance {
             return Ok(wait(row, &decided, problem, now));
         }
         match decided.decision.effect {
-            Effect::Deny => {
-                Ok(Next::End(State::Denied, settle::denied(&decided.decision)))
-            }
+            Effect::Deny => Ok(Next::End(State::Denied, settle::denied(&decided.decision))),
             Effect::Wait => self.watched(row, &decided, now).await,
             Effect::Allow => {
                 let channels = &decided.in_force.governance.channels;
@@ -258,4 +268,3 @@ pub(super) fn wait(
         ..row.clone()
     }))
 }
-

@@ -4,8 +4,8 @@
 //! is then, if nobody else did meanwhile. What is done outside of the database bears to be done twice.
 
 mod advance;
-mod cancel;
 mod canary;
+mod cancel;
 mod ending;
 mod list;
 mod request;
@@ -146,7 +146,9 @@ impl State {
     /// Whether nothing comes of it any more.
     pub const fn is_end(self) -> bool {
         match self {
-            Self::Requested | Self::Waiting | Self::Canary | Self::Paused | Self::Returning => false,
+            Self::Requested | Self::Waiting | Self::Canary | Self::Paused | Self::Returning => {
+                false
+            }
             Self::Finished
             | Self::Denied
             | Self::Failed

@@ -123,7 +123,8 @@ impl Governance {
 
     /// Records the promotion and, where nothing is to be waited for, moves the channel with it.
     async fn carry_out(&self, asked: Asked, decision: GateDecision) -> Result<Promoted, Error> {
-        let (place, tag) = (asked.order.destination.place.clone(), asked.order.destination.tag.clone());
+        let (place, tag) =
+            (asked.order.destination.place.clone(), asked.order.destination.tag.clone());
         let (governance, order) = (self.clone(), asked);
         let work = async move |tx: &mut Tx| order.run(&governance, tx).await;
         let done = self
