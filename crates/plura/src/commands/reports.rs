@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use plura_governance::{BundleProblem, VerifiedBundle, verify_bundle};
+use plura_governance::{VerifiedBundle, verify_bundle};
 use plura_trust::PublicKey;
 use reqwest::Method;
 use serde_json::Value;
@@ -70,7 +70,9 @@ fn verify(args: &VerifyEvidenceArgs, printer: &Printer) -> anyhow::Result<ExitSt
         .with_context(|| format!("cannot read {}", args.file.display()))
         .hint("name a file that `plura reg evidence` wrote")?;
     let key = args.key.as_deref().map(public_key).transpose()?;
-    let verified = verify_bundle(&content, key.as_ref()).map_err(refused)?;
+    // That it is not to be believed is an answer.
+    let verified = verify_bundle(&content, key.as_ref())
+        .map_err(|problem| SaidNo(printable(&problem.to_string())))?;
     if args.output.json {
         printer.json(&verified)?;
     } else {
@@ -80,11 +82,6 @@ fn verify(args: &VerifyEvidenceArgs, printer: &Printer) -> anyhow::Result<ExitSt
         printer.note("whose key it is was not checked; name the one that you trust with `--key`");
     }
     Ok(ExitStatus::Done)
-}
-
-/// That it is not to be believed is an answer.
-fn refused(problem: BundleProblem) -> anyhow::Error {
-    SaidNo(printable(&problem.to_string())).into()
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
