@@ -1,5 +1,8 @@
 //! What may be where: the document in force, the facts that it is asked about, channels and how they move.
 
+mod attest;
+mod attestor;
+mod bundle;
 mod channels;
 mod decide;
 mod error;
@@ -7,9 +10,11 @@ mod facts;
 mod figures;
 mod in_force;
 mod leaf;
+pub mod notes;
 mod promotion;
 mod redecide;
 mod refusal;
+mod report_error;
 mod rollback;
 
 use std::sync::Arc;
@@ -21,6 +26,8 @@ use plura_rollout::Rollout;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::sync::Notify;
 
+pub use attestor::{Attestor, AttestorError};
+pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
 pub use channels::{
     ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
 };
@@ -34,6 +41,7 @@ pub use promotion::{
     Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
 };
 pub use refusal::{KeyProblem, Refusal};
+pub use report_error::ReportError;
 pub use rollback::{RollbackRequest, RolledBack};
 
 /// What is known of images, and is decided from.
@@ -47,6 +55,8 @@ pub struct Sources {
     pub vulnerabilities: Vulnerabilities,
     /// How they do while they get traffic, and who moves it.
     pub rollout: Rollout,
+    /// Who signs what is decided.
+    pub attestor: Attestor,
 }
 
 /// What governs a registry. Cheap to clone.

@@ -12,9 +12,10 @@ use plura_access::{
 };
 use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
-use plura_governance::{Governance, Sources};
+use plura_governance::{Attestor, Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
+use plura_rollout::Rollout;
 use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
@@ -64,7 +65,7 @@ impl Server {
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
-        let knowledge = knowledge(&registry, &settings);
+        let knowledge = knowledge(&registry, &settings)?;
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -282,7 +283,10 @@ fn tls(
 }
 
 /// What is known of the images of the registry, and what is decided from it.
-fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
+fn knowledge(registry: &Registry, settings: &Settings) -> anyhow::Result<Knowledge> {
+    let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
+    let attestor = Attestor::open(&settings.data.join("keys"), public_url.as_deref())
+        .hint("only the user that runs plura may read `keys` below the data directory")?;
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
     let vulnerabilities =
@@ -291,11 +295,26 @@ fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
         evidence: evidence.clone(),
         contents: contents.clone(),
         vulnerabilities: vulnerabilities.clone(),
-        rollout: plura_rollout::Rollout::new(plura_rollout::Settings::default()),
+        rollout: Rollout::new(rollout_settings(settings)),
+        attestor,
     };
     let governance = Governance::new(registry.clone(), sources);
     let transparency = Transparency::new(registry.clone());
-    Knowledge { evidence, contents, vulnerabilities, governance, transparency }
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency })
+}
+
+/// What canaries are measured by, and who moves traffic.
+fn rollout_settings(settings: &Settings) -> plura_rollout::Settings {
+    let settings::Rollout { timeout, prometheus, traffic } = &settings.rollout;
+    let server = prometheus.url.as_ref().map(|url| plura_rollout::Prometheus {
+        url: url.url().clone(),
+        token_file: prometheus.token_file.clone(),
+    });
+    let hook = traffic.hook().map(|(url, secret_file)| plura_rollout::Traffic {
+        url: url.url().clone(),
+        secret_file: secret_file.to_owned(),
+    });
+    plura_rollout::Settings { prometheus: server, traffic: hook, timeout: timeout.duration() }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.

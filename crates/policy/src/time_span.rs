@@ -9,7 +9,7 @@ pub struct TimeSpan(i64);
 
 /// The text is not a time span.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected a duration such as `90s`, `15m`, `1h30m`, `7d` or `2w`, of at most 3650 days")]
+#[error("expected a duration such as `90s`, `15m`, `1h30m`, `7d` or `2w`, of at most 36525 days")]
 pub struct ParseTimeSpanError;
 
 /// The units, the longest first, in seconds.
@@ -17,8 +17,8 @@ const UNITS: [(char, i64); 5] =
     [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 impl TimeSpan {
-    /// Nobody waits longer: ten years.
-    pub const MAX: Self = Self(3_650 * 86_400);
+    /// Nobody waits longer, and nothing is kept longer: a hundred years.
+    pub const MAX: Self = Self(36_525 * 86_400);
 
     /// A span of so many seconds; what is longer than [`Self::MAX`] is cut.
     pub const fn from_seconds(seconds: u32) -> Self {
@@ -126,8 +126,8 @@ mod tests {
             ("2w", Some("14d")),
             ("7d", Some("7d")),
             ("0s", Some("0s")),
-            ("3650d", Some("3650d")),
-            ("3651d", None),
+            ("36525d", Some("36525d")),
+            ("36526d", None),
             ("", None),
             ("15", None),
             ("m", None),

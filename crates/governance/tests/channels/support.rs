@@ -9,8 +9,8 @@ use bytes::Bytes;
 use plura_contents::Contents;
 use plura_evidence::Evidence;
 use plura_governance::{
-    ChannelFilter, ChannelHead, Error, Governance, Moved, Origin, PromoteRequest, Promoted,
-    Promotion, RollbackRequest, RolledBack, Secret, Sources, State,
+    Attestor, ChannelFilter, ChannelHead, Error, Governance, Moved, Origin, PromoteRequest,
+    Promoted, Promotion, RollbackRequest, RolledBack, Secret, Sources, State,
 };
 use plura_meta::{
     Timestamp, Tx, digest_block,
@@ -271,6 +271,7 @@ fn govern(registry: &Registry, directory: &TempDir, hook: &Hook) -> Governance {
         contents: Contents::new(registry.clone(), contents),
         vulnerabilities: Vulnerabilities::new(registry.clone(), vulnerabilities),
         rollout: Rollout::new(rollout),
+        attestor: Attestor::open(&directory.path().join("keys"), None).unwrap(),
     };
     Governance::new(registry.clone(), sources)
 }

@@ -24,6 +24,7 @@ mod page;
 mod projects;
 mod promotions;
 mod refusals;
+mod reports;
 mod robots;
 mod route;
 mod site;
@@ -90,6 +91,7 @@ fn all() -> Vec<Route> {
         exceptions::routes,
         channels::routes,
         promotions::routes,
+        reports::routes,
         audit::routes,
         openapi::routes,
     ]
@@ -154,6 +156,7 @@ mod tests {
                 "/auth/logout",
                 "/auth/oidc/login",
                 "/auth/oidc/callback",
+                "/api/v1/keys/attestation",
                 "/api/v1/openapi.json",
             ]
         );

@@ -131,3 +131,62 @@ fn far_tail(x: f64) -> f64 {
     }
     (-x * x).exp() / PI.sqrt() / fraction
 }
+
+#[cfg(test)]
+#[expect(clippy::unreadable_literal, reason = "figures as SciPy prints them")]
+mod tests {
+    use super::*;
+
+    fn check(first: &[f64], second: &[f64], statistic: f64, p: f64) {
+        let test = mann_whitney(first, second).expect("there are figures");
+        assert!((test.statistic - statistic).abs() < 1e-9, "{test:?}");
+        assert!((test.p - p).abs() <= 1e-9 * p, "{test:?}, expected {p}");
+    }
+
+    /// `scipy.stats.mannwhitneyu(first, second, alternative="greater", method="exact")` of SciPy 1.17.
+    #[test]
+    fn small_samples_have_their_exact_probabilities() {
+        // Ages at which diabetes was found, the example of SciPy.
+        let (males, females) = ([19.0, 22.0, 16.0, 29.0, 24.0], [20.0, 11.0, 17.0, 12.0]);
+        check(&males, &females, 17.0, 0.05555555555555555);
+        check(&females, &males, 3.0, 0.9682539682539683);
+        // Permeability of membranes: Hollander and Wolfe, Nonparametric Statistical Methods.
+        let term = [0.8, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46];
+        check(&term, &[1.15, 0.88, 0.9, 0.74, 1.21], 35.0, 0.1272061272061272);
+        check(&[1.0, 2.0, 3.0], &[4.0, 5.0, 6.0], 0.0, 1.0);
+        check(&[4.0, 5.0, 6.0], &[1.0, 2.0, 3.0], 9.0, 0.05);
+        check(&[1.1], &[1.0], 1.0, 0.5);
+        let series = |factor: u32, offset: f64| {
+            (0..50).map(|i| f64::from(i * factor % 50) + offset).collect::<Vec<f64>>()
+        };
+        check(&series(3, 0.1), &series(7, 0.0), 1275.0, 0.4332358761992011);
+    }
+
+    /// The same with `method="asymptotic"`.
+    #[test]
+    fn ties_and_large_samples_are_approximated() {
+        check(&[1.0, 1.0, 2.0, 3.0, 3.0], &[1.0, 2.0, 2.0, 4.0, 5.0, 6.0], 9.0, 0.8872011957212257);
+        check(&[5.0, 5.0, 5.0, 6.0], &[1.0, 5.0, 5.0], 9.0, 0.1351446924008493);
+        check(&[2.0, 2.0, 2.0], &[2.0, 2.0, 2.0, 2.0], 6.0, 1.0);
+        let first: Vec<f64> = (0..60).map(|i| f64::from(i * 37 % 101)).collect();
+        let second: Vec<f64> = (0..70).map(|i| f64::from(i * 53 % 97) - 3.0).collect();
+        check(&first, &second, 2347.5, 0.12433473222721259);
+        check(&second, &first, 1852.5, 0.8766205263860558);
+        let first: Vec<f64> = (100..200).map(f64::from).collect();
+        let second: Vec<f64> = (0..150).map(|i| f64::from(i) + 0.5).collect();
+        check(&first, &second, 13725.0, 5.451835327901698e-29);
+    }
+
+    #[test]
+    fn few_figures_can_say_little() {
+        assert_eq!(mann_whitney(&[], &[1.0]), None);
+        assert_eq!(mann_whitney(&[1.0], &[]), None);
+        let smallest = |n: usize, m: usize| {
+            mann_whitney(&vec![1.0; n], &vec![0.0; m]).expect("there are figures").smallest
+        };
+        assert!((smallest(3, 3) - 0.05).abs() < 1e-12);
+        assert!((smallest(2, 2) - 1.0 / 6.0).abs() < 1e-12);
+        assert!(smallest(1000, 1000) < 1e-300);
+        assert_eq!(mann_whitney(&[-0.0], &[0.0]).expect("figures").statistic.to_string(), "0.5");
+    }
+}

@@ -33,6 +33,14 @@ pub(super) fn meaning(path: &[&str]) -> Meaning {
             "repositories" | "from" | "windows" => Meaning::Permits,
             _ => Meaning::Neutral,
         },
+        "canaries" => match key {
+            "checks" | "min" | "significance" => Meaning::Demands,
+            "max" => Meaning::Permits,
+            "tolerate" => Meaning::Exempts,
+            _ => Meaning::Neutral,
+        },
+        "promotion" if key != "patience" => Meaning::Permits,
+        "blocks" => Meaning::Demands,
         "base_images" if key != "description" => Meaning::Permits,
         "gates" if path.iter().rev().nth(1) == Some(&"grace") => Meaning::Exempts,
         "gates" => of_gates(key),
@@ -107,7 +115,7 @@ fn amount(value: &Value) -> Option<Amount> {
         Value::Number(number) => number.as_f64().map(Amount::Number),
         Value::String(text) => {
             let span: TimeSpan = text.parse().ok()?;
-            // Ten years have few enough seconds.
+            // A hundred years have few enough seconds.
             u32::try_from(span.seconds()).ok().map(|seconds| Amount::Number(f64::from(seconds)))
         }
         Value::Array(values) => {

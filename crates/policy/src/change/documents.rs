@@ -83,10 +83,21 @@ fn walk(path: &mut Vec<String>, before: &Value, after: &Value, changes: &mut Vec
 }
 
 /// Sections, whose entries have names.
-const SECTIONS: [&str; 8] =
-    ["tags", "base_images", "windows", "freezes", "gates", "canaries", "channels", "pulls"];
+const SECTIONS: [&str; 11] = [
+    "tags",
+    "base_images",
+    "windows",
+    "freezes",
+    "gates",
+    "canaries",
+    "promotion",
+    "blocks",
+    "channels",
+    "pulls",
+    "retention",
+];
 /// Tables within them whose keys are names.
-const NAMED: [&str; 4] = ["predicates", "values", "grace", "metrics"];
+const NAMED: [&str; 6] = ["predicates", "values", "grace", "metrics", "keep", "expire"];
 
 /// Whether that is a collection, of which none is the same as an empty one.
 fn is_collection(path: &[String]) -> bool {
@@ -139,7 +150,12 @@ fn of_whole(path: &[&str], before: &Value, after: &Value) -> Option<Direction> {
         ["gates", _, gate] => *gate != "description",
         ["gates", _, "predicates", _]
         | ["gates", _, "labels", "values", _]
-        | ["tags" | "freezes" | "pulls", _] => true,
+        | ["tags" | "freezes" | "pulls", _]
+        | ["canaries", _, "metrics", _]
+        | ["canaries", _, "metrics", _, "baseline"]
+        | ["channels", _, "watch"]
+        | ["retention", "keep", _] => true,
+        ["retention", "expire", _] => false,
         // A channel that comes lets images into it; a window by itself does nothing.
         ["channels", _] => false,
         ["gates" | "windows" | "canaries" | "base_images", _] => {
@@ -198,7 +214,11 @@ fn limits(severity: &str, before: &Value, after: &Value) -> Direction {
 fn defaulted(path: &[&str], before: &Value, after: &Value) -> Direction {
     let default = match path {
         ["gates", _, "approvals", "required"] => Value::from(1),
-        ["gates", _, "provenance" | "sbom", "signed"] => Value::from(true),
+        ["gates", _, "provenance" | "sbom", "signed"]
+        | ["blocks", "hide_tags" | "refuse_pulls"] => Value::from(true),
+        ["canaries", _, "metrics", _, "significance"] => Value::from(0.05),
+        ["promotion", "rollback_key_life"] => Value::from("7d"),
+        ["promotion", "data_patience"] => Value::from("10m"),
         _ => Value::Null,
     };
     let or_default = |value: &Value| if value.is_null() { default.clone() } else { value.clone() };

@@ -3,7 +3,10 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{document::problem::Place, time_span::TimeSpan};
+use crate::{
+    document::problem::{Place, shortened},
+    time_span::TimeSpan,
+};
 
 /// How an image gets more and more of the traffic.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -50,8 +53,8 @@ pub struct StepDocument {
 #[serde(deny_unknown_fields)]
 #[schema(as = PolicyMetric)]
 pub struct MetricDocument {
-    /// A query of Prometheus that gives one number. `{{service}}`, `{{environment}}` and `{{digest}}`
-    /// stand for what the canary is about.
+    /// A query of Prometheus that gives one number. `{{service}}`, `{{environment}}`, `{{digest}}` and
+    /// `{{previous}}`, the digest that was there before, stand for what the canary is about.
     pub query: String,
     /// The number must not be below.
     #[serde(default)]
@@ -191,6 +194,25 @@ impl Metric {
     }
 }
 
+/// What queries can name; what is compared with is only there for comparisons.
+const NAMES: [&str; 4] = ["service", "environment", "digest", "previous"];
+
+/// Notes what is no query, as far as that can be seen from here.
+fn check_query(query: &str, place: &mut Place<'_>) {
+    if query.trim().is_empty() {
+        place.problem("no query", "expected a query of Prometheus");
+    }
+    for behind in query.split("{{").skip(1) {
+        let name = behind.split("}}").next().unwrap_or_default();
+        if !NAMES.contains(&name.trim()) {
+            let observed = format!("`{{{{{}}}}}`", shortened(name));
+            let fix = "queries can name `{{service}}`, `{{environment}}`, `{{digest}}` and \
+                       `{{previous}}`";
+            place.problem(observed, fix);
+        }
+    }
+}
+
 /// How improbable a difference must be if nothing is said.
 const SIGNIFICANCE: f64 = 0.05;
 /// How often a metric is asked for if nothing is said.
@@ -236,9 +258,7 @@ impl CanaryDocument {
 impl MetricDocument {
     fn compile(&self, name: &str, place: &mut Place<'_>) -> Option<Metric> {
         let finite = |limit: &Option<f64>| limit.is_none_or(f64::is_finite);
-        if self.query.trim().is_empty() {
-            place.at("query").problem("no query", "expected a query of Prometheus");
-        }
+        check_query(&self.query, &mut place.at("query"));
         if self.min.is_none() && self.max.is_none() && self.baseline.is_none() {
             place
                 .problem("any number will do", "say `min`, `max`, or a `baseline` to compare with");
@@ -273,9 +293,7 @@ impl MetricDocument {
             }
             return None;
         };
-        if query.trim().is_empty() {
-            place.at("baseline").problem("no query", "expected a query of Prometheus");
-        }
+        check_query(query, &mut place.at("baseline"));
         let Some(worse) = self.worse else {
             place.at("worse").problem("a difference may be good or bad", "say `higher` or `lower`");
             return None;

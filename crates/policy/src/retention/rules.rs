@@ -15,7 +15,7 @@ const MAX_PATTERNS: usize = 100;
 /// The most bytes of a document as JSON.
 const MAX_SIZE: usize = 1024 * 1024;
 
-const A_SPAN: &str = "write a number and a unit, as `180d`, `12h` or `2w`, at most a hundred years";
+const A_SPAN: &str = "write a duration such as `180d`, `12h` or `2w`, of at most 36525 days";
 const A_REPOSITORY: &str =
     "write the name of a repository, with `*` for a part of a segment and `**` for anything";
 const A_PATTERN: &str = "write a name with `*` for any characters; letters, digits, `_`, `.`, `-`, `:` and `/` are in names";

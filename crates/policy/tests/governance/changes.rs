@@ -102,6 +102,45 @@ fn whole_rules_come_and_go() {
 }
 
 #[test]
+fn what_is_watched_and_what_becomes_of_it() {
+    let canary = |metric: &str| {
+        format!(
+            "[canaries.c]\nsteps = [{{ weight = \"100%\", hold = \"1m\" }}]\n\
+             [canaries.c.metrics.m]\nquery = \"q\"\n{metric}\n"
+        )
+    };
+    for (before, after, key, direction) in [
+        ("max = 1.0", "max = 2.0", "max", Laxer),
+        ("max = 1.0", "max = 1.0\nmin = 0.5", "min", Stricter),
+        ("max = 1.0", "max = 1.0\ntolerate = 1", "tolerate", Laxer),
+        ("max = 1.0", "max = 1.0\nbaseline = \"b\"", "baseline", Stricter),
+        ("baseline = \"a\"", "baseline = \"b\"", "baseline", Other),
+        ("", "significance = 0.01", "significance", Laxer),
+    ] {
+        let path = format!("canaries.c.metrics.m.{key}");
+        check(&canary(before), &canary(after), &path, direction);
+    }
+    let whole = canary("");
+    let without = whole.split("[canaries.c.metrics.m]").next().expect("a start");
+    check(without, &whole, "canaries.c.metrics.m", Stricter);
+    let channel = "[[channels]]\nname = \"prod\"\n";
+    check(channel, &format!("{channel}watch = \"c\"\n"), "channels.prod.watch", Stricter);
+    check(channel, &format!("{channel}automatic = true\n"), "channels.prod.automatic", Other);
+    for (after, path, direction) in [
+        ("[promotion]\npatience = \"1h\"\n", "promotion.patience", Other),
+        ("[promotion]\nrollback_key_life = \"1d\"\n", "promotion.rollback_key_life", Stricter),
+        ("[promotion]\ndata_patience = \"1h\"\n", "promotion.data_patience", Laxer),
+        ("[blocks]\nhide_tags = false\n", "blocks.hide_tags", Laxer),
+        ("[blocks]\nrefuse_pulls = false\n", "blocks.refuse_pulls", Laxer),
+        ("[blocks]\nroll_back = [\"prod:*\"]\n", "blocks.roll_back", Stricter),
+        ("[[retention.keep]]\nname = \"k\"\ntags = [\"*\"]\n", "retention.keep.k", Stricter),
+        ("[[retention.expire]]\nname = \"e\"\nidle = \"7d\"\n", "retention.expire.e", Laxer),
+    ] {
+        check("", after, path, direction);
+    }
+}
+
+#[test]
 fn a_document_does_not_differ_from_itself() {
     let document = GovernanceDocument::from_toml(EXAMPLE).unwrap();
     let change = compare(&document, &document);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use plura_policy::{
     Governance, GovernanceDocument,
-    document::{DocumentError, EXAMPLE, MAX_SIZE},
+    document::{DocumentError, EXAMPLE, MAX_SIZE, Promotion},
 };
 use serde_json::Value;
 
@@ -21,6 +21,22 @@ fn the_example_governs() {
     let steps: Vec<String> =
         canary.steps.iter().map(|step| format!("{} for {}", step.weight, step.hold)).collect();
     assert_eq!(steps, ["5% for 10m", "25% for 10m", "100% for 5m"]);
+    assert!(stable.automatic);
+    assert_eq!(stable.watch.as_ref().unwrap().name, "careful");
+    assert!(governance.blocks.rolls_back(&stable.name));
+    assert!(!governance.blocks.rolls_back(&"stg".parse().unwrap()));
+    assert_eq!(governance.promotion, Promotion::default());
+}
+
+#[test]
+fn a_document_that_says_nothing_has_the_digest_that_it_always_had() {
+    let written = serde_json::to_value(GovernanceDocument::default()).unwrap();
+    for key in ["promotion", "blocks", "retention"] {
+        assert_eq!(written.get(key), None, "{written}");
+    }
+    let channel = GovernanceDocument::from_toml("[[channels]]\nname = \"prod\"\n").unwrap();
+    let written = serde_json::to_value(channel).unwrap();
+    assert_eq!(written["channels"][0].get("automatic"), None, "{written}");
 }
 
 /// Tables whose keys are names of the user's own.
@@ -116,6 +132,20 @@ predicates.p.expression = "user = 'root'"
 [canaries.c]
 steps = [{ weight = "50%", hold = "1m" }, { weight = "20%", hold = "x" }]
 metrics.m = { query = "" }
+metrics.n = { query = "q", baseline = "" }
+metrics.o = { query = "q", max = 1.0, worse = "higher", significance = 0.7 }
+metrics.p = { query = "q", max = 1.0, baseline = "{{release}}", worse = "lower" }
+[promotion]
+patience = "0s"
+data_patience = "soon"
+[blocks]
+roll_back = [""]
+[[retention.channels]]
+channel = "prod"
+window = "180"
+[[retention.keep]]
+name = "k"
+newest = 0
 [[channels]]
 name = "Prod"
 [[channels]]
@@ -124,9 +154,11 @@ from = ["stg"]
 gates = ["h"]
 windows = ["v"]
 canary = "d"
+watch = "e"
 [[channels]]
 name = "prod"
 soak = "15m"
+automatic = true
 [[pulls]]
 name = "p"
 repositories = []
@@ -155,6 +187,20 @@ gates = []
         "canaries.c.steps: it does not end with everything",
         "canaries.c.metrics.m.query: no query",
         "canaries.c.metrics.m: any number will do",
+        "canaries.c.metrics.n.baseline: no query",
+        "canaries.c.metrics.n.worse: a difference may be good or bad",
+        "canaries.c.metrics.o: a comparison with nothing",
+        "canaries.c.metrics.o.significance: 0.7",
+        "canaries.c.metrics.p.baseline: `{{release}}`",
+        "promotion.patience: no time at all",
+        "promotion.data_patience: `soon`",
+        "blocks.roll_back[0]: ``",
+        "retention.channels[0].window: `180` cannot be read",
+        "retention.keep[0]: a rule about nothing",
+        "retention.keep[0].newest: keeps nothing",
+        "channels[1].watch: `e` is not in `canaries`",
+        "channels[1].watch: it is watched for no time",
+        "channels[2].automatic: there is no channel before it",
         "channels[0].name: `Prod`",
         "channels[1].gates[0]: `h` is not in `gates`",
         "channels[1].windows[0]: `v` is not in `windows`",

@@ -1,5 +1,6 @@
 //! The document that governs, from its text to its decisions.
 
+mod analysis;
 mod changes;
 mod document;
 mod expressions;
