@@ -294,8 +294,10 @@ impl RollbackRequest {
     fn digest_of_all(&self) -> String {
         let digest = self.digest.map(|digest| digest.to_string()).unwrap_or_default();
         let glass = self.break_glass.as_deref().unwrap_or_default();
+        // Whoever shows another key is told nothing of what was answered to this one.
+        let key = self.key.as_ref().map(|key| key.hash().to_string()).unwrap_or_default();
         let Self { repository, channel, reason, .. } = self;
-        let all = format!("{repository}\n{channel}\n{digest}\n{glass}\n{reason}");
+        let all = format!("{repository}\n{channel}\n{digest}\n{glass}\n{key}\n{reason}");
         Digest::sha256(all.as_bytes()).to_string()
     }
 }

@@ -39,6 +39,8 @@ pub(super) enum Next {
     Begin(Box<stored::Promotion>),
     /// It ends otherwise than at its goal.
     End(State, String),
+    /// It may not be there.
+    Deny(Box<Decided>),
     /// The channel is moved.
     Settle(Box<Order>),
 }
@@ -137,6 +139,11 @@ impl Governance {
         let canary = super::canary::tag(&row)?;
         let own = canary.clone();
         let governance = self.clone();
+        let decision = match &next {
+            Next::Settle(order) => Some(order.decision.clone()),
+            Next::Deny(decided) => Some(decided.decision.clone()),
+            _ => None,
+        };
         let work = async move |tx: &mut Tx| match next {
             Next::Stay(new) => {
                 let new = stored::Promotion { changed_at: later(&row, now), ..*new };
@@ -158,6 +165,16 @@ impl Governance {
                 let ended = Ending { state, problem, now }.end(tx, row).await?;
                 ended.map(|_| ()).ok_or(Error::Changed)
             }
+            Next::Deny(decided) => {
+                let row = stored::Promotion {
+                    version: decided.version,
+                    decision: serde_json::to_string(&decided.decision).ok(),
+                    ..row
+                };
+                let problem = settle::denied(&decided.decision);
+                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
             Next::Settle(order) => {
                 let mut row = row;
                 order.settle(&governance, tx, &mut row, now).await.map(|_| ())
@@ -170,6 +187,9 @@ impl Governance {
         done.await?;
         plura_fault::point("promotion.written").map_err(Error::fault)?;
         self.ask();
+        if let Some(decision) = decision {
+            self.attest_later(decision);
+        }
         Ok(())
     }
 
@@ -191,7 +211,7 @@ impl Governance {
             return Ok(wait(row, &decided, problem, now));
         }
         match decided.decision.effect {
-            Effect::Deny => Ok(Next::End(State::Denied, settle::denied(&decided.decision))),
+            Effect::Deny => Ok(Next::Deny(Box::new(decided))),
             Effect::Wait => self.watched(row, &decided, now).await,
             Effect::Allow => {
                 let channels = &decided.in_force.governance.channels;

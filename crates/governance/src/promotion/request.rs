@@ -135,6 +135,9 @@ impl Governance {
         plura_fault::point("promotion.requested").map_err(Error::fault)?;
         self.ask();
         let Done { row, key, log_position } = done;
+        if log_position.is_some() {
+            self.attest_later(decision.clone());
+        }
         Ok(Promoted {
             promotion: Some(Promotion::of(&row)?),
             decision,

@@ -121,6 +121,16 @@ GET    /api/v1/exceptions                                                -      
 POST   /api/v1/exceptions                                                {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
 POST   /api/v1/exceptions/import                                         {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
 DELETE /api/v1/exceptions/absent                                         -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+POST   /v1/registry/promote                                              {"repo":"PROJECT/web","to":"-","digest":"-"} LLL       LLL    ---      ---    ---       +--      ---        ---            +++       +++  ---   ---          ---         --- 400
+POST   /v1/registry/rollback                                             {"repo":"PROJECT/web","to":"-"}    LLL       LLL    ---      ---    ---       +--      ---        ---            +++       +++  ---   ---          ---         --- 400
+GET    /v1/registry/metrics                                              -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /v1/registry/metrics?repo=PROJECT/web                             -                                  L+L       L+L    -+-      ++-    ++-       ++-      ++-        +++            +++       +++  ++-   +--          +--         ++- 200
+GET    /api/v1/channels                                                  -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /api/v1/channels/history?channel=prod&service=web                 -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   404
+POST   /api/v1/channels/release                                          {"repo":"PROJECT/web","channel":"-"} LLL       LLL    ---      ---    ---       +--      ---        ---            +++       +++  ---   ---          ---         --- 400
+GET    /api/v1/promotions                                                -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+GET    /api/v1/promotions/absent                                         -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   400
+POST   /api/v1/promotions/absent/cancel                                  {}                                 L         L      +        +      +         +        +          +              +         +    +     +            +           +   400
 "#;
 
 /// A row of the table.
