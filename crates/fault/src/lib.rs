@@ -1,6 +1,7 @@
 //! Named points at which a test makes a debug build of plura fail or die.
 //!
-//! A release build has no fault points: [`point`] is then a constant `Ok`.
+//! A release build has no fault points: [`point`] is then a constant `Ok`. Neither can its clock be put
+//! forward, which a debug build believes of the file that `FAULT_CLOCK` names: a number of milliseconds.
 //!
 //! Points are armed by the environment of the process, `FAULT_POINTS=NAME=WHAT[,NAME=WHAT...]`, where
 //! WHAT is `abort` (the process dies as by `kill -9`), `error` (the point returns an I/O error) or
@@ -28,6 +29,50 @@ pub fn point(_name: &'static str) -> std::io::Result<()> {
 
 #[cfg(debug_assertions)]
 pub use armed::{arm, point};
+
+/// How far the clock of this process is put forward: not at all, unless a test did.
+#[cfg(not(debug_assertions))]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "vanishes from release builds")]
+pub const fn clock_ahead() -> std::time::Duration {
+    std::time::Duration::ZERO
+}
+
+#[cfg(debug_assertions)]
+pub use clock::{clock_ahead, put_clock_forward};
+
+#[cfg(debug_assertions)]
+mod clock {
+    use std::{
+        env,
+        path::PathBuf,
+        sync::{
+            LazyLock,
+            atomic::{AtomicU64, Ordering},
+        },
+        time::Duration,
+    };
+
+    static FILE: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| env::var_os("FAULT_CLOCK").map(PathBuf::from));
+    static AHEAD: AtomicU64 = AtomicU64::new(0);
+
+    /// How far the clock of this process is put forward: not at all, unless a test did.
+    pub fn clock_ahead() -> Duration {
+        if let Some(file) = &*FILE {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            // While it is written it may be empty; a clock that went back would be worse than a late one.
+            AHEAD.fetch_max(text.trim().parse().unwrap_or(0), Ordering::Relaxed);
+        }
+        Duration::from_millis(AHEAD.load(Ordering::Relaxed))
+    }
+
+    /// Puts the clock of this process forward.
+    pub fn put_clock_forward(by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        AHEAD.fetch_add(by, Ordering::Relaxed);
+    }
+}
 
 #[cfg(debug_assertions)]
 mod armed {

@@ -10,7 +10,7 @@ use plura_policy::{
     gate::{Effect, GateDecision, Mode, Outcome},
 };
 
-use crate::{Error, Governance, InForce, in_force::Freeze};
+use crate::{Error, Governance, InForce, in_force::Freeze, instant};
 
 /// What was decided, from what.
 #[derive(Clone, Debug)]
@@ -35,7 +35,8 @@ impl Governance {
     ) -> Result<Decided, Error> {
         let in_force = self.in_force().await?;
         let facts = self.facts(repository, reference).await?;
-        let decision = in_force.decide(&facts, channel, Timestamp::now())?;
+        let mut decision = in_force.decide(&facts, channel, now())?;
+        add(&mut decision, self.held(&in_force, repository, channel).await?);
         Ok(Decided { decision, facts, version: in_force.version, in_force })
     }
 
@@ -50,7 +51,8 @@ impl Governance {
         let in_force = self.in_force().await?;
         let facts = self.facts(repository, reference).await?;
         let facts = facts.with_exception(vulnerability, Timestamp::MAX);
-        let decision = in_force.decide(&facts, channel, Timestamp::now())?;
+        let mut decision = in_force.decide(&facts, channel, now())?;
+        add(&mut decision, self.held(&in_force, repository, channel).await?);
         Ok(Decided { decision, facts, version: in_force.version, in_force })
     }
 }
@@ -81,8 +83,13 @@ impl InForce {
     }
 }
 
+/// The time, as rows have it.
+fn now() -> Timestamp {
+    instant(plura_meta::Timestamp::now())
+}
+
 /// Adds what others say about a move, so that it is decided with the rest.
-pub fn add(decision: &mut GateDecision, outcomes: impl IntoIterator<Item = Outcome>) {
+pub(crate) fn add(decision: &mut GateDecision, outcomes: impl IntoIterator<Item = Outcome>) {
     decision.outcomes.extend(outcomes);
     decision.effect = GateDecision::effect_of(&decision.outcomes);
     decision.until = decision.outcomes.iter().filter_map(|outcome| outcome.until).min();

@@ -1,5 +1,8 @@
 use plura_oci::{Reference, RepositoryName};
 use plura_policy::document::ChannelError;
+use plura_registry::MoveError;
+
+use crate::Refusal;
 
 /// Why it cannot be said or done.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,21 @@ pub enum Error {
     /// There is no such channel, or it is not for the repository.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    /// A channel is not moved.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The image cannot be put where its channel is pulled.
+    #[error(transparent)]
+    Place(MoveError),
+    /// Something changed that it was decided from: it is decided again.
+    #[error("something changed meanwhile; try again")]
+    Changed,
+    /// The system gave no random bytes.
+    #[error("the system gave no random bytes")]
+    NoRandomness,
+    /// What a test makes fail.
+    #[error(transparent)]
+    Fault(std::io::Error),
     /// Metadata could not be read or changed.
     #[error(transparent)]
     Metadata(#[from] plura_meta::Error),
@@ -29,6 +47,21 @@ impl plura_meta::Failure for Error {
             Self::Metadata(error) => Some(error),
             Self::Registry(error) => error.of_database(),
             _ => None,
+        }
+    }
+}
+
+impl Error {
+    pub(crate) fn fault(error: std::io::Error) -> Self {
+        Self::Fault(error)
+    }
+}
+
+impl From<MoveError> for Error {
+    fn from(error: MoveError) -> Self {
+        match error {
+            MoveError::Metadata(error) => Self::Metadata(error),
+            error => Self::Place(error),
         }
     }
 }

@@ -72,6 +72,12 @@ impl InForce {
         !self.blocks.is_empty()
     }
 
+    /// Refuses, if something else is in force by now.
+    pub(crate) async fn check_unchanged(&self, connection: &mut Connection) -> Result<(), Error> {
+        let revision = policy_version::revision(connection).await?;
+        if revision == self.revision { Ok(()) } else { Err(Error::Changed) }
+    }
+
     async fn read(connection: &mut Connection) -> Result<Self, Error> {
         // What is changed while this is read is noticed by the number, which is read first.
         let revision = policy_version::revision(connection).await?;

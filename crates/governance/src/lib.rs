@@ -1,21 +1,48 @@
 //! What may be where: the document in force, the facts that it is asked about, channels and how they move.
 
+mod attest;
+mod attestor;
+mod bundle;
+mod channels;
 mod decide;
 mod error;
 mod facts;
+mod figures;
 mod in_force;
+mod leaf;
+pub mod notes;
+mod promotion;
+mod redecide;
+mod refusal;
+mod report_error;
+mod rollback;
 
 use std::sync::Arc;
 
 use plura_contents::Contents;
 use plura_evidence::Evidence;
 use plura_registry::Registry;
+use plura_rollout::Rollout;
 use plura_vulnerabilities::Vulnerabilities;
+use tokio::sync::Notify;
 
+pub use attestor::{Attestor, AttestorError};
+pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
+pub use channels::{
+    ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
+};
 pub use decide::Decided;
 pub use error::Error;
+pub use figures::Figures;
 pub use in_force::InForce;
+pub use plura_access::secret::Secret;
 pub use plura_meta::audit::Origin;
+pub use promotion::{
+    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
+};
+pub use refusal::{KeyProblem, Refusal};
+pub use report_error::ReportError;
+pub use rollback::{RollbackRequest, RolledBack};
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]
@@ -26,6 +53,10 @@ pub struct Sources {
     pub contents: Contents,
     /// Which vulnerabilities they have.
     pub vulnerabilities: Vulnerabilities,
+    /// How they do while they get traffic, and who moves it.
+    pub rollout: Rollout,
+    /// Who signs what is decided.
+    pub attestor: Attestor,
 }
 
 /// What governs a registry. Cheap to clone.
@@ -39,13 +70,24 @@ struct Shared {
     registry: Registry,
     sources: Sources,
     in_force: in_force::Cache,
+    /// Told when promotions may go on.
+    asked: Notify,
+    /// Told when channels point at something else.
+    moved: Notify,
 }
 
 impl Governance {
     /// What governs the registry.
     pub fn new(registry: Registry, sources: Sources) -> Self {
         let in_force = in_force::Cache::default();
-        Self { shared: Arc::new(Shared { registry, sources, in_force }) }
+        let (asked, moved) = (Notify::new(), Notify::new());
+        Self { shared: Arc::new(Shared { registry, sources, in_force, asked, moved }) }
+    }
+
+    /// Has promotions go on and channels looked at without waiting for their time.
+    fn ask(&self) {
+        self.shared.asked.notify_one();
+        self.shared.moved.notify_one();
     }
 
     fn db(&self) -> &plura_meta::Db {

@@ -8,7 +8,7 @@ use plura_meta::{
     audit::{self, Event, Origin},
     channel::{self, ChannelId, Pointer, Standing, Watched},
 };
-use plura_oci::Reference;
+use plura_oci::{Digest, Reference};
 use plura_policy::{
     ChannelName,
     gate::{Effect, GateDecision, Mode, Outcome},
@@ -137,22 +137,27 @@ impl Governance {
                 moves.into_iter().next().and_then(|last| last.decision)
             }
         };
-        let Some(kept) = kept else { return Ok(None) };
-        let mut decision: GateDecision = read("channel.decision", &kept)?;
+        let mut decision = match kept {
+            Some(kept) => read("channel.decision", &kept)?,
+            None => undecided(pointer, channel_of(&pointer.name)?, in_force),
+        };
         decision.outcomes.retain(|outcome| outcome.gate != "blocked");
         decision.decided_at = instant(Timestamp::now());
         let block = in_force.block(&pointer.repository, &pointer.digest);
-        add(&mut decision, block.map(|block| Outcome {
-            gate: "blocked".to_owned(),
-            rule: "blocked".to_owned(),
-            effect: Effect::Deny,
-            mode: Mode::Enforce,
-            platform: None,
-            observed: format!("blocked by {} on {}: {}", block.by, block.at, block.reason),
-            required: "not blocked".to_owned(),
-            fix: Some("go back, or have whoever blocked it unblock it".to_owned()),
-            until: None,
-        }));
+        add(
+            &mut decision,
+            block.map(|block| Outcome {
+                gate: "blocked".to_owned(),
+                rule: "blocked".to_owned(),
+                effect: Effect::Deny,
+                mode: Mode::Enforce,
+                platform: None,
+                observed: format!("blocked by {} on {}: {}", block.by, block.at, block.reason),
+                required: "not blocked".to_owned(),
+                fix: Some("go back, or have whoever blocked it unblock it".to_owned()),
+                until: None,
+            }),
+        );
         Ok(Some(decision))
     }
 
@@ -204,6 +209,21 @@ impl Governance {
         if let Err(error) = self.roll_back(&Origin::system(), &request).await {
             error!(%error, %channel, service = pointer.name.service, "a channel points at what may not be there, and cannot go back");
         }
+    }
+}
+
+/// What is said of an image about which nothing is known but that it is there.
+fn undecided(pointer: &Pointer, channel: ChannelName, in_force: &InForce) -> GateDecision {
+    GateDecision {
+        repository: pointer.repository.clone(),
+        digest: pointer.digest,
+        channel: Some(channel),
+        effect: Effect::Allow,
+        outcomes: Vec::new(),
+        until: None,
+        decided_at: instant(Timestamp::now()),
+        policy: in_force.governance.source,
+        facts: Digest::sha256(b""),
     }
 }
 

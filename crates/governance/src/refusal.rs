@@ -63,7 +63,9 @@ pub enum Refusal {
     )]
     NoTarget(ChannelName),
     /// It was never there.
-    #[error("{digest} was never in {channel}; an administrator may go there with --break-glass REASON")]
+    #[error(
+        "{digest} was never in {channel}; an administrator may go there with --break-glass REASON"
+    )]
     NeverThere {
         /// The channel.
         channel: ChannelName,

@@ -146,11 +146,7 @@ impl Governance {
     }
 
     /// What to go back to, and whether that may be there.
-    async fn way_back(
-        &self,
-        request: &RollbackRequest,
-        asked_at: Timestamp,
-    ) -> Result<Way, Error> {
+    async fn way_back(&self, request: &RollbackRequest, asked_at: Timestamp) -> Result<Way, Error> {
         let in_force = self.in_force().await?;
         let destination =
             Destination::find(&in_force.governance, &request.repository, &request.channel)?;
@@ -190,7 +186,11 @@ impl Governance {
         };
         if by_key && named.is_none_or(|named| Some(named) != moves.first().and_then(|m| m.previous))
         {
-            let problem = if request.digest.is_some() { KeyProblem::OtherTarget } else { KeyProblem::MovedSince };
+            let problem = if request.digest.is_some() {
+                KeyProblem::OtherTarget
+            } else {
+                KeyProblem::MovedSince
+            };
             return Err(Refusal::Key(problem).into());
         }
         let Some(named) = named else {
@@ -294,8 +294,10 @@ impl RollbackRequest {
     fn digest_of_all(&self) -> String {
         let digest = self.digest.map(|digest| digest.to_string()).unwrap_or_default();
         let glass = self.break_glass.as_deref().unwrap_or_default();
+        // Whoever shows another key is told nothing of what was answered to this one.
+        let key = self.key.as_ref().map(|key| key.hash().to_string()).unwrap_or_default();
         let Self { repository, channel, reason, .. } = self;
-        let all = format!("{repository}\n{channel}\n{digest}\n{glass}\n{reason}");
+        let all = format!("{repository}\n{channel}\n{digest}\n{glass}\n{key}\n{reason}");
         Digest::sha256(all.as_bytes()).to_string()
     }
 }

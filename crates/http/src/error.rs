@@ -297,6 +297,58 @@ impl From<plura_transparency::Error> for ApiError {
                 let answer = internal(status, ErrorCode::Unavailable, message);
                 Self { retry_after: Some(RETRY_AFTER), ..answer }
             }
+impl From<plura_governance::Error> for ApiError {
+    fn from(error: plura_governance::Error) -> Self {
+        use plura_governance::Error as E;
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match error {
+            E::ManifestUnknown { .. } | E::Place(_) => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            E::Channel(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Refused(refusal) => refusal.into(),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            error => {
+                let message = "the registry cannot do it now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
+impl From<plura_governance::ReportError> for ApiError {
+    fn from(error: plura_governance::ReportError) -> Self {
+        use plura_governance::ReportError as E;
+        match error {
+            E::NothingBefore { .. } => {
+                Self::new(StatusCode::NOT_FOUND, ErrorCode::NotFound, error.to_string())
+            }
+            E::TooLarge { .. } => {
+                Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
+            }
+            E::Image(error) => error.into(),
+            E::Governance(error) => error.into(),
+            E::Contents(error) => error.into(),
+            E::Vulnerabilities(error) => error.into(),
+            E::Evidence(error) => error.into(),
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            E::Signing(_) | E::Writing(_) => {
+                let message = "the registry cannot do it now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let cause = Some(Cause(Chain(&error).to_string()));
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<plura_governance::Refusal> for ApiError {
     fn from(refusal: plura_governance::Refusal) -> Self {
         use plura_governance::{KeyProblem, Refusal as R};

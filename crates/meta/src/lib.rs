@@ -23,6 +23,7 @@ pub mod digest_block;
 mod error;
 pub mod evidence;
 pub mod failed_login;
+pub mod figures;
 pub mod idempotency;
 pub mod lease;
 pub mod log;

@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 pub struct Timestamp(pub i64);
 
 impl Timestamp {
-    /// The system clock's now.
+    /// The system clock's now, which tests put forward.
     pub fn now() -> Self {
         let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(millis(since))
+        Self(millis(since)).after(plura_fault::clock_ahead())
     }
 
     /// The instant `duration` later; the end of time where that is not representable.

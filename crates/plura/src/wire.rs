@@ -12,10 +12,12 @@ use plura_access::{
 };
 use plura_contents::{Contents, SbomFormat};
 use plura_evidence::Evidence;
-use plura_governance::{Governance, Sources};
+use plura_governance::{Attestor, Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
 use plura_transparency::{KeyName, Transparency};
+use plura_rollout::Rollout;
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
 use tracing::{error, info};
@@ -70,6 +72,7 @@ impl Server {
             let prepared = knowledge.transparency.prepare().await;
             prepared.hint("`keys/log.key` in the data directory is the key of the log")?;
         }
+        let knowledge = knowledge(&registry, &settings)?;
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -290,7 +293,10 @@ fn tls(
 }
 
 /// What is known of the images of the registry, and what is decided from it.
-fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
+fn knowledge(registry: &Registry, settings: &Settings) -> anyhow::Result<Knowledge> {
+    let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
+    let attestor = Attestor::open(&settings.data.join("keys"), public_url.as_deref())
+        .hint("only the user that runs plura may read `keys` below the data directory")?;
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
     let vulnerabilities =
@@ -299,10 +305,28 @@ fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
         evidence: evidence.clone(),
         contents: contents.clone(),
         vulnerabilities: vulnerabilities.clone(),
+        rollout: Rollout::new(rollout_settings(settings)),
+        attestor,
     };
     let governance = Governance::new(registry.clone(), sources);
     let transparency = Transparency::new(registry.clone(), transparency_settings(settings));
     Knowledge { evidence, contents, vulnerabilities, governance, transparency }
+    let transparency = Transparency::new(registry.clone());
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency })
+}
+
+/// What canaries are measured by, and who moves traffic.
+fn rollout_settings(settings: &Settings) -> plura_rollout::Settings {
+    let settings::Rollout { timeout, prometheus, traffic } = &settings.rollout;
+    let server = prometheus.url.as_ref().map(|url| plura_rollout::Prometheus {
+        url: url.url().clone(),
+        token_file: prometheus.token_file.clone(),
+    });
+    let hook = traffic.hook().map(|(url, secret_file)| plura_rollout::Traffic {
+        url: url.url().clone(),
+        secret_file: secret_file.to_owned(),
+    });
+    plura_rollout::Settings { prometheus: server, traffic: hook, timeout: timeout.duration() }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.

@@ -34,14 +34,14 @@ impl Key {
 mod tests {
     use super::*;
 
-    /// The example of the specification.
+    /// The example that libraries for Standard Webhooks are tested with.
     #[test]
     fn messages_are_signed_as_the_specification_does() {
         let key = Key::new("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let body = br#"{"test": 2432232314}"#;
         assert_eq!(
             key.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, body),
-            "v1,g0hM9SsE+OTPJTGt/tmKtSyl22iSRE1ApzMUh4LhJhI="
+            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
         assert!(Key::new("whsec_*").is_err());
     }

@@ -15,6 +15,8 @@ pub(crate) struct Received {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) authorization: Option<String>,
     pub(crate) form: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What is answered.
@@ -53,6 +55,10 @@ impl Reply {
 
     pub(crate) fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
+    }
+
+    pub(crate) fn with_location(self, location: &str) -> Self {
+        Self { location: Some(location.to_owned()), ..self }
     }
 
     pub(crate) fn without_length(self) -> Self {
@@ -117,7 +123,9 @@ async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Received> {
     loop {
         let line = read_line(stream).await?;
         let Some((name, value)) = line.split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        received.headers.push((name.clone(), value.trim().to_owned()));
+        match name.as_str() {
             "authorization" => received.authorization = Some(value.trim().to_owned()),
             "content-length" => length = value.trim().parse().unwrap_or(0),
             _ => {}
@@ -126,6 +134,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Received> {
     let mut body = Vec::new();
     stream.take(length).read_to_end(&mut body).await?;
     received.form = pairs(&body);
+    received.body = body;
     Ok(received)
 }
 

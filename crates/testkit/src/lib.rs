@@ -32,6 +32,7 @@ mod s3;
 mod server;
 mod update_repository;
 mod upload;
+mod web_server;
 
 pub use answer::Answer;
 pub use client::{Client, Request};
@@ -49,3 +50,4 @@ pub use s3::{S3, S3Mishap, S3Request};
 pub use server::{Builder, Ended, Server};
 pub use update_repository::{Publication, UpdateMirror, UpdateRepository};
 pub use upload::Upload;
+pub use web_server::{WebReply, WebRequest, WebServer};

@@ -12,9 +12,9 @@ use plura_policy::{ChannelName, gate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{ChannelHead, Destination, subject_of};
+use super::{ChannelHead, Destination, name_of, subject_of};
 use crate::{
-    Error, Governance,
+    Error, Governance, InForce,
     leaf::{self, Leaf},
     promotion::{State, read},
     refusal::Refusal,
@@ -49,7 +49,7 @@ impl Hold {
     }
 
     /// What the hold says as a gate, so that whoever asks why sees it as one.
-    pub(crate) fn outcome(&self, channel: &ChannelName) -> gate::Outcome {
+    fn outcome(&self, channel: &ChannelName, service: &str) -> gate::Outcome {
         gate::Outcome {
             gate: "hold".to_owned(),
             rule: format!("hold of {channel}"),
@@ -58,13 +58,29 @@ impl Hold {
             platform: None,
             observed: format!("held by {} since {}: {}", self.by, self.at, self.reason),
             required: "not held".to_owned(),
-            fix: Some(format!("when it is clear what went wrong: plura reg release {channel}")),
+            fix: Some(format!("plura reg release {channel} {service}")),
             until: None,
         }
     }
 }
 
 impl Governance {
+    /// What a hold of the channel says, if there is one.
+    pub(crate) async fn held(
+        &self,
+        in_force: &InForce,
+        repository: &RepositoryName,
+        channel: &ChannelName,
+    ) -> Result<Option<gate::Outcome>, Error> {
+        let Some(service) = in_force.governance.layout.service_of(repository) else {
+            return Ok(None);
+        };
+        let mut connection = self.db().read().await?;
+        let pointer = channel::find(&mut connection, &name_of(channel, service)).await?;
+        let Some(held) = pointer.and_then(|pointer| pointer.held) else { return Ok(None) };
+        Ok(Some(Hold::read(&held)?.outcome(channel, service)))
+    }
+
     /// Lets images be promoted into a channel again after it went back.
     pub async fn release(
         &self,

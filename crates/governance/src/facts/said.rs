@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use plura_meta::{
     approval::{self, StoredApproval},
+    channel,
     posted_check::{self, PostedCheck},
 };
 use plura_oci::{Digest, RepositoryName};
@@ -32,10 +33,16 @@ impl Governance {
         let mut connection = self.db().read().await?;
         let approvals = approval::list(&mut connection, repository, digest, MOST).await?;
         let checks = posted_check::list(&mut connection, repository, digest, MOST).await?;
+        let stays = channel::stays(&mut connection, repository, digest).await?;
+        let channels = stays.into_iter().filter_map(|stay| {
+            let channel = format!("{}:{}", stay.environment, stay.tag).parse().ok()?;
+            Some(ChannelStay { channel, since: instant(stay.since) })
+        });
+        let channels = channels.collect();
         Ok(Said {
             approvals: approvals.iter().filter_map(counted).collect(),
             checks: checks.into_iter().filter_map(result).collect(),
-            channels: Vec::new(),
+            channels,
             blocked,
         })
     }

@@ -39,6 +39,8 @@ pub(super) enum Next {
     Begin(Box<stored::Promotion>),
     /// It ends otherwise than at its goal.
     End(State, String),
+    /// It may not be there.
+    Deny(Box<Decided>),
     /// The channel is moved.
     Settle(Box<Order>),
 }
@@ -89,6 +91,7 @@ impl Governance {
             // Something changed meanwhile: it is looked at again, as it is now.
             Ok(()) => return,
             Err(Error::Changed) => self.ask(),
+            Err(Error::Place(error)) => return self.give_up(&id, error.to_string()).await,
             Err(error) => warn!(%error, promotion = %id, "a promotion does not go on"),
         }
         let due_at = Timestamp::now().after(AGAIN);
@@ -96,6 +99,18 @@ impl Governance {
         let released = self.db().write(move |tx| Box::pin(async move { due_at(tx).await })).await;
         if let Err(error) = released {
             warn!(%error, "a promotion that does not go on is left for a minute");
+        }
+    }
+
+    /// Ends a promotion whose image cannot be put where the channel is pulled.
+    async fn give_up(&self, id: &str, problem: String) {
+        let found = async {
+            let found = stored::find(&mut self.db().read().await?, id).await?;
+            let Some(row) = found else { return Ok(()) };
+            self.take_step(row, Next::End(State::Failed, problem), Timestamp::now()).await
+        };
+        if let Err(error) = found.await {
+            warn!(%error, promotion = %id, "a promotion that failed is looked at again");
         }
     }
 
@@ -124,6 +139,11 @@ impl Governance {
         let canary = super::canary::tag(&row)?;
         let own = canary.clone();
         let governance = self.clone();
+        let decision = match &next {
+            Next::Settle(order) => Some(order.decision.clone()),
+            Next::Deny(decided) => Some(decided.decision.clone()),
+            _ => None,
+        };
         let work = async move |tx: &mut Tx| match next {
             Next::Stay(new) => {
                 let new = stored::Promotion { changed_at: later(&row, now), ..*new };
@@ -145,6 +165,16 @@ impl Governance {
                 let ended = Ending { state, problem, now }.end(tx, row).await?;
                 ended.map(|_| ()).ok_or(Error::Changed)
             }
+            Next::Deny(decided) => {
+                let row = stored::Promotion {
+                    version: decided.version,
+                    decision: serde_json::to_string(&decided.decision).ok(),
+                    ..row
+                };
+                let problem = settle::denied(&decided.decision);
+                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
             Next::Settle(order) => {
                 let mut row = row;
                 order.settle(&governance, tx, &mut row, now).await.map(|_| ())
@@ -152,12 +182,14 @@ impl Governance {
         };
         let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
         let registry = &self.shared.registry;
-        let done = registry.change_channel(&place, &tags, move |tx| {
-            Box::pin(async move { work(tx).await })
-        });
+        let done = registry
+            .change_channel(&place, &tags, move |tx| Box::pin(async move { work(tx).await }));
         done.await?;
         plura_fault::point("promotion.written").map_err(Error::fault)?;
         self.ask();
+        if let Some(decision) = decision {
+            self.attest_later(decision);
+        }
         Ok(())
     }
 
@@ -179,9 +211,7 @@ impl Governance {
             return Ok(wait(row, &decided, problem, now));
         }
         match decided.decision.effect {
-            Effect::Deny => {
-                Ok(Next::End(State::Denied, settle::denied(&decided.decision)))
-            }
+            Effect::Deny => Ok(Next::Deny(Box::new(decided))),
             Effect::Wait => self.watched(row, &decided, now).await,
             Effect::Allow => {
                 let channels = &decided.in_force.governance.channels;
@@ -258,4 +288,3 @@ pub(super) fn wait(
         ..row.clone()
     }))
 }
-

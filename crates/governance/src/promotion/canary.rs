@@ -169,7 +169,9 @@ impl Governance {
         let in_force = self.in_force().await?;
         let (destination, decided) = match self.decide_about(row).await {
             Ok(found) => found,
-            Err(error @ (Error::Channel(_) | Error::ManifestUnknown { .. } | Error::Refused(_))) => {
+            Err(
+                error @ (Error::Channel(_) | Error::ManifestUnknown { .. } | Error::Refused(_)),
+            ) => {
                 return Ok(back(row, error.to_string(), now));
             }
             Err(error) => return Err(error),
@@ -320,8 +322,7 @@ impl Governance {
         match shifted {
             // Nobody moved any of it.
             Ok(()) | Err(ShiftError::NotConfigured) => {
-                let state =
-                    if progress.cancelled { State::Cancelled } else { State::RolledBack };
+                let state = if progress.cancelled { State::Cancelled } else { State::RolledBack };
                 Ok(Next::End(state, problem))
             }
             Err(error) => {

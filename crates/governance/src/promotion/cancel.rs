@@ -2,11 +2,7 @@
 
 use plura_meta::{Timestamp, Tx, audit::Origin, promotion as stored};
 
-use super::{
-    Progress, Promotion, State,
-    ending::Ending,
-    settle::later,
-};
+use super::{Progress, Promotion, State, ending::Ending, settle::later};
 use crate::{Error, Governance, refusal::Refusal};
 
 impl Governance {

@@ -4,8 +4,8 @@
 //! is then, if nobody else did meanwhile. What is done outside of the database bears to be done twice.
 
 mod advance;
-mod cancel;
 mod canary;
+mod cancel;
 mod ending;
 mod list;
 mod request;
@@ -16,9 +16,10 @@ use plura_meta::{audit::Origin, promotion as stored};
 use plura_oci::{Digest, RepositoryName};
 use plura_policy::{ChannelName, gate::GateDecision};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tracing::warn;
 use utoipa::ToSchema;
 
-use crate::{Error, channels::channel_of, instant};
+use crate::{Error, Governance, channels::channel_of, instant};
 
 pub use canary::Progress;
 pub(crate) use cancel::returning;
@@ -146,7 +147,9 @@ impl State {
     /// Whether nothing comes of it any more.
     pub const fn is_end(self) -> bool {
         match self {
-            Self::Requested | Self::Waiting | Self::Canary | Self::Paused | Self::Returning => false,
+            Self::Requested | Self::Waiting | Self::Canary | Self::Paused | Self::Returning => {
+                false
+            }
             Self::Finished
             | Self::Denied
             | Self::Failed
@@ -195,6 +198,19 @@ impl Promotion {
             chain: row.chain.clone(),
             decision: decision.transpose()?,
         })
+    }
+}
+
+impl Governance {
+    /// Attaches what was decided to the image, signed. Nobody waits for it, and nothing depends on it: what
+    /// was decided is in the log.
+    fn attest_later(&self, decision: GateDecision) {
+        let governance = self.clone();
+        tokio::spawn(async move {
+            if let Err(error) = governance.attest(&decision).await {
+                warn!(%error, digest = %decision.digest, "a decision is not attached to its image");
+            }
+        });
     }
 }
 

@@ -123,7 +123,8 @@ impl Governance {
 
     /// Records the promotion and, where nothing is to be waited for, moves the channel with it.
     async fn carry_out(&self, asked: Asked, decision: GateDecision) -> Result<Promoted, Error> {
-        let (place, tag) = (asked.order.destination.place.clone(), asked.order.destination.tag.clone());
+        let (place, tag) =
+            (asked.order.destination.place.clone(), asked.order.destination.tag.clone());
         let (governance, order) = (self.clone(), asked);
         let work = async move |tx: &mut Tx| order.run(&governance, tx).await;
         let done = self
@@ -134,6 +135,9 @@ impl Governance {
         plura_fault::point("promotion.requested").map_err(Error::fault)?;
         self.ask();
         let Done { row, key, log_position } = done;
+        if log_position.is_some() {
+            self.attest_later(decision.clone());
+        }
         Ok(Promoted {
             promotion: Some(Promotion::of(&row)?),
             decision,

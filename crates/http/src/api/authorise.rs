@@ -47,6 +47,8 @@ pub enum Need {
     Figures,
     /// To have shown who one is, unless the log is everybody's.
     Log,
+    /// To pull from the repository in the query; without, to operate the installation.
+    RepositoryFigures,
 }
 
 /// Refuses a request that its sender may not make.
@@ -71,6 +73,10 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
         Need::Audit => match call.asked::<ProjectName>("project")? {
             Some(name) => project(call, Permission::ReadAudit, &name).await,
             None => installation(call, Permission::ReadAudit).await,
+        },
+        Need::RepositoryFigures => match call.asked::<RepositoryName>("repo")? {
+            Some(name) => repository(call, Permission::Pull, &name).await,
+            None => installation(call, Permission::Operate).await,
         },
         Need::Figures => installation(call, Permission::Operate).await,
     }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use plura_access::schema;
-use plura_governance::{ChannelFilter, ChannelHead, HistoryPage, Released};
+use plura_governance::{ChannelFilter, ChannelHead, Figures, HistoryPage, Released};
+use plura_oci::RepositoryName;
 use plura_policy::{ChannelName, Permission};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -23,25 +24,28 @@ const LARGEST: u32 = 1000;
 
 pub(super) fn routes() -> Vec<Route> {
     const NEED: Need = Need::NamedRepository(Permission::Promote);
+    const METRICS: &str = "/v1/registry/metrics";
     vec![
+        Route::new(Verb::Get, METRICS, Need::RepositoryFigures, "registry.metrics", metrics)
+            .described(
+                Description::new("Figures of one repository, or of the whole registry")
+                    .asks::<FiguresOf>()
+                    .gives::<Figures>(),
+            ),
         Route::new(Verb::Get, "/api/v1/channels", Need::Login, "channel.list", list).described(
             Description::new("Lists the channels that one may pull from, with what is there")
                 .asks::<Which>()
                 .gives::<Channels>(),
         ),
-        Route::new(
-            Verb::Get,
-            "/api/v1/channels/history",
-            Need::Login,
-            "channel.history",
-            history,
-        )
-        .described(
-            Description::new("Lists the moves of a channel, the last first, or what was there once")
+        Route::new(Verb::Get, "/api/v1/channels/history", Need::Login, "channel.history", history)
+            .described(
+                Description::new(
+                    "Lists the moves of a channel, the last first, or what was there once",
+                )
                 .asks::<Of>()
                 .gives::<HistoryPage>()
                 .refuses(&[http::StatusCode::NOT_FOUND]),
-        ),
+            ),
         Route::new(Verb::Post, "/api/v1/channels/release", NEED, "channel.release", release)
             .described(
                 Description::new("Lets images be promoted again into a channel that went back")
@@ -50,6 +54,14 @@ pub(super) fn routes() -> Vec<Route> {
                     .refuses(&[http::StatusCode::NOT_FOUND, http::StatusCode::CONFLICT]),
             ),
     ]
+}
+
+/// Figures of what.
+#[derive(Deserialize, IntoParams)]
+struct FiguresOf {
+    /// Of this repository, for those who may pull from it; without, of all.
+    #[param(value_type = Option<schema::RepositoryName>)]
+    repo: Option<RepositoryName>,
 }
 
 /// Which channels; what is not given does not narrow.
@@ -107,6 +119,11 @@ struct Release {
     repo: String,
     /// The channel: `prod:stable`.
     channel: String,
+}
+
+async fn metrics(call: Call) -> Answer {
+    let FiguresOf { repo } = call.query()?;
+    ok(&call.state.knowledge.governance.figures(repo.as_ref()).await?)
 }
 
 async fn list(call: Call) -> Answer {

@@ -322,6 +322,10 @@ fn describe_need(need: Need) -> Option<String> {
         Need::Oneself => format!("to be that user, or {administer}"),
         Need::Explain => format!("to ask about oneself, or {administer}"),
         Need::Audit => "`read-audit` in the project, or on the whole installation".to_owned(),
+        Need::RepositoryFigures => {
+            let operate = everywhere(plura_policy::Permission::Operate);
+            format!("`pull` in the repository; without a repository, {operate}")
+        }
         Need::Figures => everywhere(plura_policy::Permission::Operate),
     };
     Some(format!("Needs {text}."))

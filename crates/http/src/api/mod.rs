@@ -25,6 +25,7 @@ mod page;
 mod projects;
 mod promotions;
 mod refusals;
+mod reports;
 mod robots;
 mod route;
 mod site;
@@ -92,6 +93,7 @@ fn all() -> Vec<Route> {
         log::routes,
         channels::routes,
         promotions::routes,
+        reports::routes,
         audit::routes,
         openapi::routes,
     ]
@@ -156,6 +158,7 @@ mod tests {
                 "/auth/logout",
                 "/auth/oidc/login",
                 "/auth/oidc/callback",
+                "/api/v1/keys/attestation",
                 "/api/v1/openapi.json",
             ]
         );

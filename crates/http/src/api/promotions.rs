@@ -1,13 +1,14 @@
 //! Promotions: how images come into channels, and how channels go back.
 
-use plura_access::schema;
+use plura_access::{Event, Outcome, schema};
 use plura_governance::{
-    PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, RollbackRequest,
-    RolledBack,
+    KeyProblem, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, Refusal,
+    RollbackRequest, RolledBack,
 };
 use plura_oci::{Digest, RepositoryName};
 use plura_policy::{Asked, ChannelName, Permission, gate::GateDecision};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 
 use super::{
@@ -176,8 +177,9 @@ const EXPECTED_ROLLBACK: &str = r#"{"repo": "apps/search", "to": "prod:stable"}"
 async fn promote(call: Call) -> Answer {
     let new: NewPromotion = call.json(EXPECTED)?;
     let dry_run = new.dry_run;
-    let request = new.read(idempotency_key(&call)?)?;
-    authorise::repository(&call, Permission::Promote, &request.repository).await?;
+    let repository: RepositoryName = parsed("repo", &new.repo)?;
+    authorise::repository(&call, Permission::Promote, &repository).await?;
+    let request = new.read(repository, idempotency_key(&call)?)?;
     let governance = &call.state.knowledge.governance;
     let promoted = governance.promote(&call.caller.origin, &request).await?;
     let Promoted { promotion, decision, rollback_key, log_position, replayed } = promoted;
@@ -187,15 +189,38 @@ async fn promote(call: Call) -> Answer {
 
 async fn roll_back(call: Call) -> Answer {
     let new: NewRollback = call.json(EXPECTED_ROLLBACK)?;
-    let request = new.read(idempotency_key(&call)?)?;
-    if request.key.is_none() {
-        authorise::repository(&call, Permission::Promote, &request.repository).await?;
+    let repository: RepositoryName = parsed("repo", &new.repo)?;
+    if new.key.is_none() {
+        authorise::repository(&call, Permission::Promote, &repository).await?;
     }
+    let request = new.read(repository, idempotency_key(&call)?)?;
     if request.break_glass.is_some() {
         authorise::installation(&call, Permission::Administer).await?;
     }
     let governance = &call.state.knowledge.governance;
-    ok(&governance.roll_back(&call.caller.origin, &request).await?)
+    let done = governance.roll_back(&call.caller.origin, &request).await;
+    if let Err(plura_governance::Error::Refused(Refusal::Key(problem))) = &done {
+        note_wrong_key(&call, &request, *problem).await?;
+    }
+    ok(&done?)
+}
+
+/// A key that gives no right is a refusal like any other.
+async fn note_wrong_key(
+    call: &Call,
+    request: &RollbackRequest,
+    problem: KeyProblem,
+) -> Result<(), ApiError> {
+    let RollbackRequest { repository, channel, .. } = request;
+    let event = Event::done("channel.rollback", format!("channel:{channel} of {repository}"));
+    let project = repository.as_str().split('/').next().unwrap_or_default();
+    let event = Event {
+        outcome: Outcome::Denied,
+        rule: "rollback key".to_owned(),
+        detail: json!({ "reason": problem.to_string() }).to_string(),
+        ..event.of_project(project)
+    };
+    Ok(call.access().record(&call.caller.origin, event).await?)
 }
 
 async fn list(call: Call) -> Answer {
@@ -239,7 +264,7 @@ async fn found(call: &Call) -> Result<Promotion, ApiError> {
     if decision.is_allowed() {
         return Ok(promotion);
     }
-    Err(plura_governance::Error::from(plura_governance::Refusal::NoPromotion(promotion.id)).into())
+    Err(Refusal::NoPromotion(promotion.id).into())
 }
 
 /// What the request is called, if it says so.
@@ -269,10 +294,14 @@ where
 }
 
 impl NewPromotion {
-    fn read(self, idempotency: Option<String>) -> Result<PromoteRequest, ApiError> {
+    fn read(
+        self,
+        repository: RepositoryName,
+        idempotency: Option<String>,
+    ) -> Result<PromoteRequest, ApiError> {
         let from = self.from.as_deref().map(|from| parsed("from", from)).transpose()?;
         Ok(PromoteRequest {
-            repository: parsed::<RepositoryName>("repo", &self.repo)?,
+            repository,
             digest: parsed::<Digest>("digest", &self.digest)?,
             from,
             to: parsed("to", &self.to)?,
@@ -284,7 +313,11 @@ impl NewPromotion {
 }
 
 impl NewRollback {
-    fn read(self, idempotency: Option<String>) -> Result<RollbackRequest, ApiError> {
+    fn read(
+        self,
+        repository: RepositoryName,
+        idempotency: Option<String>,
+    ) -> Result<RollbackRequest, ApiError> {
         let (channel, digest) = match self.to.split_once('@') {
             Some((channel, digest)) => (channel, Some(parsed("to", digest)?)),
             None => (&*self.to, None),
@@ -296,7 +329,7 @@ impl NewRollback {
             return Err(bad_request("break_glass: expected a reason"));
         }
         Ok(RollbackRequest {
-            repository: parsed("repo", &self.repo)?,
+            repository,
             channel: parsed("to", channel)?,
             digest,
             key,

@@ -23,6 +23,7 @@ mod man;
 mod member;
 mod project;
 mod registry;
+mod reports;
 mod robot;
 mod signing;
 mod token;
@@ -67,6 +68,7 @@ pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
 pub(crate) use self::registry::{CollectArgs, RegistryCommand};
+pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };

@@ -7,6 +7,7 @@ use super::channels::{
     PROMOTE_HELP, PromoteArgs, RELEASE_HELP, ROLLBACK_HELP, ReleaseArgs, RollbackArgs, STATUS_HELP,
     StatusArgs,
 };
+use super::reports::{EVIDENCE_HELP, EvidenceArgs, NOTES_HELP, NotesArgs};
 use super::{OutputArgs, ServerArgs};
 
 /// What a running registry can be asked.
@@ -39,6 +40,14 @@ pub(crate) enum RegistryCommand {
     /// Show figures about images, promotions and rollbacks
     #[command(after_help = METRICS_HELP)]
     Metrics(FiguresArgs),
+
+    /// Tell what is different in an image from the one before it
+    #[command(after_help = NOTES_HELP)]
+    Notes(NotesArgs),
+
+    /// Write everything that is known of an image into one file, or check such a file
+    #[command(after_help = EVIDENCE_HELP)]
+    Evidence(EvidenceArgs),
 
     /// Collect what nothing needs any more
     #[command(name = "gc")]

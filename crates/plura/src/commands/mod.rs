@@ -26,6 +26,7 @@ mod man;
 mod member;
 mod policy_document;
 mod project;
+mod reports;
 mod robot;
 mod serve;
 mod sign;
@@ -93,6 +94,8 @@ fn registry(command: RegistryCommand, printer: &Printer) -> anyhow::Result<ExitS
         RegistryCommand::Cancel(args) => channels::cancel(&args, printer),
         RegistryCommand::Release(args) => channels::release(&args, printer),
         RegistryCommand::Metrics(args) => channels::metrics(&args, printer),
+        RegistryCommand::Notes(args) => reports::notes(&args, printer),
+        RegistryCommand::Evidence(args) => reports::evidence(&args, printer),
         RegistryCommand::Collect(args) => collect::run(&args, printer),
     }
 }

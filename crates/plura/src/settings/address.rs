@@ -78,9 +78,44 @@ impl Display for BaseUrl {
 
 text_serde!(BaseUrl);
 
+/// The address of a service that plura asks or tells: with a path, perhaps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServiceUrl(reqwest::Url);
+
+impl ServiceUrl {
+    /// The address.
+    pub(crate) fn url(&self) -> &reqwest::Url {
+        &self.0
+    }
+}
+
+impl Text for ServiceUrl {
+    const EXPECTED: &'static str =
+        r#"an http or https address without user, query and fragment, such as "https://a.example/b""#;
+}
+
+impl FromStr for ServiceUrl {
+    type Err = Rejected;
+
+    fn from_str(text: &str) -> Result<Self, Rejected> {
+        text.parse().ok().filter(is_plain).map(Self).ok_or_else(|| Self::reject(text))
+    }
+}
+
+impl Display for ServiceUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+text_serde!(ServiceUrl);
+
 fn is_base(url: &reqwest::Url) -> bool {
+    is_plain(url) && url.path() == "/"
+}
+
+fn is_plain(url: &reqwest::Url) -> bool {
     matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
@@ -109,6 +144,16 @@ mod tests {
             "http://u:p@a",
         ] {
             assert_eq!(text.parse::<BaseUrl>(), Err(BaseUrl::reject(text)));
+        }
+    }
+
+    #[test]
+    fn a_service_may_have_a_path_and_no_password() {
+        for text in ["http://127.0.0.1:9090/", "https://a.example/prometheus"] {
+            assert_eq!(text.parse::<ServiceUrl>().map(|url| url.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "a.example", "ftp://a", "http://u:p@a", "http://a/?b", "http://a/#b"] {
+            assert_eq!(text.parse::<ServiceUrl>(), Err(ServiceUrl::reject(text)));
         }
     }
 

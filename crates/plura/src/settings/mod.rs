@@ -15,6 +15,7 @@ mod keys;
 mod log_filter;
 mod origin;
 mod resolve;
+mod rollout;
 mod size;
 mod sources;
 mod span;
@@ -27,13 +28,14 @@ use plura_tlog::KeyName;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::access::{Access, Limits};
-pub(crate) use self::address::{BaseUrl, ListenAddress};
+pub(crate) use self::address::{BaseUrl, ListenAddress, ServiceUrl};
 pub(crate) use self::count::Count;
 pub(crate) use self::database::{Database, DatabaseUrl, Named};
 pub(crate) use self::keys::{Key, SECTIONS, Section};
 pub(crate) use self::log_filter::LogFilter;
 pub(crate) use self::origin::{Origin, Problem, Problems};
 pub(crate) use self::resolve::{Resolved, resolve};
+pub(crate) use self::rollout::Rollout;
 pub(crate) use self::size::{ByteSize, ManifestLimit};
 pub(crate) use self::sources::{Flag, Sources};
 pub(crate) use self::span::{Keep, PositiveSpan, Span};
@@ -55,6 +57,7 @@ pub(crate) struct Settings {
     pub(crate) contents: Contents,
     pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) transparency: Transparency,
+    pub(crate) rollout: Rollout,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }
@@ -247,6 +250,7 @@ impl Settings {
         found.extend(self.server.tls.client_contradiction());
         found.extend(self.storage.contradictions());
         found.extend(self.database.contradictions());
+        found.extend(self.rollout.contradictions());
         found
     }
 }

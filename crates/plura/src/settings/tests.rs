@@ -112,6 +112,9 @@ fn alone(key: &Key, value: &str, line: &str) -> String {
         ("access.oidc.issuer", _) => {
             "access.oidc.client_id = \"c\"\nserver.public_url = \"https://r.example\"\n"
         }
+        ("rollout.prometheus.token_file", _) => "rollout.prometheus.url = \"http://a\"\n",
+        ("rollout.traffic.url", _) => "rollout.traffic.secret_file = \"s\"\n",
+        ("rollout.traffic.secret_file", _) => "rollout.traffic.url = \"http://a\"\n",
         ("access.oidc.client_id", _) => {
             "access.oidc.issuer = \"https://i\"\nserver.public_url = \"https://r.example\"\n"
         }

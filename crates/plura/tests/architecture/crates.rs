@@ -90,6 +90,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-evidence",
             "plura-vulnerabilities",
             "plura-governance",
+            "plura-rollout",
             "plura-transparency",
             "plura-registry",
             "plura-adopt",
@@ -119,8 +120,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("object_store", &["plura-blob"]),
     ("clap", &["plura", "plura-bench"]),
     ("anyhow", &["plura", "plura-bench"]),
-    // Access asks issuers for their keys; nothing else below the commands speaks to other servers.
-    ("reqwest", &["plura", "plura-access", "plura-testkit"]),
+    // Access asks issuers for their keys, rollout asks for figures and has traffic moved; nothing else below
+    // the commands speaks to other servers.
+    ("reqwest", &["plura", "plura-access", "plura-rollout", "plura-testkit"]),
     ("jsonwebtoken", &["plura-access"]),
     ("argon2", &["plura-access"]),
 ];

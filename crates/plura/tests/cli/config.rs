@@ -118,6 +118,16 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     # origin is not set
     public = false  # default
     integrate = true  # default
+    [rollout]
+    timeout = "10s"  # default
+
+    [rollout.prometheus]
+    # url is not set
+    # token_file is not set
+
+    [rollout.traffic]
+    # url is not set
+    # secret_file is not set
 
     [health]
     interval = "10s"  # default

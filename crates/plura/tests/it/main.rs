@@ -2,6 +2,7 @@
 
 mod access;
 mod api;
+mod channels;
 mod distribution;
 mod identities;
 mod images;

@@ -141,8 +141,8 @@ pub(super) fn release(args: &ReleaseArgs, printer: &Printer) -> anyhow::Result<E
 /// `plura reg metrics`.
 pub(super) fn metrics(args: &FiguresArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let figures = runtime()?.block_on(async {
-        let ask = Ask::at(Method::GET, ["v1", "registry", "metrics"])
-            .query("repo", args.repo.as_ref());
+        let ask =
+            Ask::at(Method::GET, ["v1", "registry", "metrics"]).query("repo", args.repo.as_ref());
         ApiClient::of(&args.server).await?.ask(ask).await
     })?;
     if args.output.json {

@@ -45,7 +45,9 @@ pub(in crate::commands) fn run(
 async fn ask(args: &PromoteArgs, client: &ApiClient) -> anyhow::Result<Ask> {
     let repository = args.image.repository(args.server.server.url());
     let repository = repository.map_err(|error| match error {
-        BadName::OtherServer(host) => anyhow!("the image is on {host}, and another server is asked"),
+        BadName::OtherServer(host) => {
+            anyhow!("the image is on {host}, and another server is asked")
+        }
         error => error.into(),
     });
     let repository = repository.hint("`--server` names the server that is asked")?;
@@ -103,7 +105,10 @@ fn progress(promotion: &Value) -> String {
     if canary.is_object() && promotion["state"] == "canary" {
         line.push_str(&format!(
             ": step {} of {}, {}% of the traffic, {}",
-            canary["step"], canary["steps"], promotion["weight"], cell(&canary["phase"]),
+            canary["step"],
+            canary["steps"],
+            promotion["weight"],
+            cell(&canary["phase"]),
         ));
         if canary["waiting"].is_string() {
             line.push_str(&format!("; {}", cell(&canary["waiting"])));
@@ -137,7 +142,9 @@ fn tell(args: &PromoteArgs, answer: &Value, printer: &Printer) -> anyhow::Result
         }
         if !is_no && state != "finished" && !args.dry_run {
             let id = cell(&promotion["id"]);
-            printer.hint(format_args!("it goes on by itself: plura reg status; or plura reg cancel {id}"));
+            printer.hint(format_args!(
+                "it goes on by itself: plura reg status; or plura reg cancel {id}"
+            ));
         }
     }
     Ok(if is_no { ExitStatus::No } else { ExitStatus::Done })

@@ -127,7 +127,7 @@ pub(super) fn question(
         .query("platform", which.platform.as_ref()))
 }
 
-fn repository(image: &ImageName, server: &ServerArgs) -> anyhow::Result<RepositoryName> {
+pub(super) fn repository(image: &ImageName, server: &ServerArgs) -> anyhow::Result<RepositoryName> {
     let named = image.repository(server.server.url());
     let hint = match &named {
         Err(BadName::OtherServer(_)) => "name the server with `--server URL` or `PLURA_SERVER`",
