@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use plura_meta::{Timestamp, Tx, channel, promotion as stored};
+use plura_meta::{Timestamp, Tx, channel, idempotency, promotion as stored, rollback_key};
 use plura_oci::Reference;
 use plura_policy::gate::Effect;
 use plura_registry::Placement;
@@ -28,6 +28,10 @@ const AT_A_TIME: usize = 4;
 const CLAIM: Duration = Duration::from_mins(1);
 /// How soon is tried again what failed.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How often is forgotten what nobody needs any more.
+const TIDY: Duration = Duration::from_hours(1);
+/// For how long requests are known by their names, and keys that ended by what became of them.
+const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 /// How often is looked for what is due.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -51,7 +55,15 @@ impl Governance {
         if let Err(error) = self.let_go().await {
             error!(%error, "promotions that were begun are left for a minute");
         }
+        let mut tidied: Option<Timestamp> = None;
         loop {
+            let now = Timestamp::now();
+            if tidied.is_none_or(|tidied| tidied.after(TIDY) <= now) {
+                tidied = Some(now);
+                if let Err(error) = self.tidy(now).await {
+                    error!(%error, "what nobody needs any more of promotions is not forgotten");
+                }
+            }
             match self.advance().await {
                 Ok(true) => continue,
                 Ok(false) => {}
@@ -76,6 +88,16 @@ impl Governance {
         Ok(any)
     }
 
+    /// Forgets the names of requests and the keys that are too old to be of use.
+    async fn tidy(&self, now: Timestamp) -> Result<(), Error> {
+        let work = async move |tx: &mut Tx| {
+            idempotency::forget(tx, now.before(REMEMBERED)).await?;
+            rollback_key::forget(tx, now.before(REMEMBERED)).await
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        Ok(())
+    }
+
     /// The only process that there is goes on at once with what the one before it had taken.
     async fn let_go(&self) -> Result<(), Error> {
         if self.db().is_shared() {
@@ -87,14 +109,15 @@ impl Governance {
 
     async fn go_on(&self, row: stored::Promotion) {
         let id = row.id.clone();
+        let mut again = AGAIN;
         match self.step(row).await {
-            // Something changed meanwhile: it is looked at again, as it is now.
             Ok(()) => return,
-            Err(Error::Changed) => self.ask(),
+            // Something changed meanwhile: it is looked at again, as it is now.
+            Err(Error::Changed) => again = Duration::ZERO,
             Err(Error::Place(error)) => return self.give_up(&id, error.to_string()).await,
             Err(error) => warn!(%error, promotion = %id, "a promotion does not go on"),
         }
-        let due_at = Timestamp::now().after(AGAIN);
+        let due_at = Timestamp::now().after(again);
         let due_at = async move |tx: &mut Tx| stored::release(tx, &id, due_at).await;
         let released = self.db().write(move |tx| Box::pin(async move { due_at(tx).await })).await;
         if let Err(error) = released {
