@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use plura_meta::{Timestamp, Tx, channel, idempotency, promotion as stored, rollback_key};
-use plura_oci::Reference;
+use plura_oci::{Reference, Tag};
 use plura_policy::gate::Effect;
 use plura_registry::Placement;
 use tracing::{error, warn};
@@ -160,49 +160,14 @@ impl Governance {
     ) -> Result<(), Error> {
         let (place, tag) = (row.place.clone(), row.name.tag.parse().ok());
         let canary = super::canary::tag(&row)?;
-        let own = canary.clone();
         let governance = self.clone();
         let decision = match &next {
             Next::Settle(order) => Some(order.decision.clone()),
             Next::Deny(decided) => Some(decided.decision.clone()),
             _ => None,
         };
-        let work = async move |tx: &mut Tx| match next {
-            Next::Stay(new) => {
-                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
-                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
-            }
-            Next::Begin(new) => {
-                let placement = Placement {
-                    sources: &[&row.repository],
-                    place: &row.place,
-                    digest: &row.digest,
-                    tag: &own,
-                };
-                governance.shared.registry.place(tx, placement, now).await?;
-                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
-                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
-            }
-            Next::End(state, problem) => {
-                governance.shared.registry.displace(tx, &row.place, &own, now).await?;
-                let ended = Ending { state, problem, now }.end(tx, row).await?;
-                ended.map(|_| ()).ok_or(Error::Changed)
-            }
-            Next::Deny(decided) => {
-                let row = stored::Promotion {
-                    version: decided.version,
-                    decision: serde_json::to_string(&decided.decision).ok(),
-                    ..row
-                };
-                let problem = settle::denied(&decided.decision);
-                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
-                ended.map(|_| ()).ok_or(Error::Changed)
-            }
-            Next::Settle(order) => {
-                let mut row = row;
-                order.settle(&governance, tx, &mut row, now).await.map(|_| ())
-            }
-        };
+        let own = canary.clone();
+        let work = async move |tx: &mut Tx| next.write(&governance, tx, row, (&own, now)).await;
         let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
         let registry = &self.shared.registry;
         let done = registry
@@ -279,6 +244,69 @@ impl Governance {
             decision: decided.decision,
         })))
     }
+}
+
+impl Next {
+    /// Writes what becomes of a promotion; `canary` is the tag of what has some of the traffic.
+    async fn write(
+        self,
+        governance: &Governance,
+        tx: &mut Tx,
+        row: stored::Promotion,
+        (canary, now): (&Tag, Timestamp),
+    ) -> Result<(), Error> {
+        let registry = &governance.shared.registry;
+        match self {
+            Self::Stay(new) => stay(tx, &row, *new, now).await,
+            Self::Begin(new) => {
+                check_alone(tx, &row).await?;
+                let placement = Placement {
+                    sources: &[&row.repository],
+                    place: &row.place,
+                    digest: &row.digest,
+                    tag: canary,
+                };
+                registry.place(tx, placement, now).await?;
+                stay(tx, &row, *new, now).await
+            }
+            Self::End(state, problem) => {
+                registry.displace(tx, &row.place, canary, now).await?;
+                let ended = Ending { state, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
+            Self::Deny(decided) => {
+                let decision = serde_json::to_string(&decided.decision).ok();
+                let row = stored::Promotion { version: decided.version, decision, ..row };
+                let problem = settle::denied(&decided.decision);
+                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
+            Self::Settle(order) => {
+                let mut row = row;
+                order.settle(governance, tx, &mut row, now).await.map(|_| ())
+            }
+        }
+    }
+}
+
+async fn stay(
+    tx: &mut Tx,
+    row: &stored::Promotion,
+    new: stored::Promotion,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let new = stored::Promotion { changed_at: later(row, now), ..new };
+    if stored::update(tx, row, &new).await? { Ok(()) } else { Err(Error::Changed) }
+}
+
+/// One at a time has some of the traffic beside what the channel points at.
+async fn check_alone(tx: &mut Tx, row: &stored::Promotion) -> Result<(), Error> {
+    for other in stored::running(tx, &row.name).await? {
+        if other.id != row.id && State::of(&other)?.has_traffic() {
+            return Err(Error::Changed);
+        }
+    }
+    Ok(())
 }
 
 /// What nobody can wait for to change ends a promotion; what may pass is tried again.
