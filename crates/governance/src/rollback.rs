@@ -184,6 +184,9 @@ impl Governance {
             (None, true) => moves.first().and_then(|last| last.previous),
             (None, false) => None,
         };
+        if by_key && request.digest.is_none() && named.is_none() {
+            return Err(Refusal::NoTarget(channel.clone()).into());
+        }
         if by_key && named.is_none_or(|named| Some(named) != moves.first().and_then(|m| m.previous))
         {
             let problem = if request.digest.is_some() {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use plura_meta::{Timestamp, Tx, channel, promotion as stored};
-use plura_oci::Reference;
+use plura_meta::{Timestamp, Tx, channel, idempotency, promotion as stored, rollback_key};
+use plura_oci::{Reference, Tag};
 use plura_policy::gate::Effect;
 use plura_registry::Placement;
 use tracing::{error, warn};
@@ -28,6 +28,10 @@ const AT_A_TIME: usize = 4;
 const CLAIM: Duration = Duration::from_mins(1);
 /// How soon is tried again what failed.
 const AGAIN: Duration = Duration::from_secs(10);
+/// How often is forgotten what nobody needs any more.
+const TIDY: Duration = Duration::from_hours(1);
+/// For how long requests are known by their names, and keys that ended by what became of them.
+const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 /// How often is looked for what is due.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -51,7 +55,15 @@ impl Governance {
         if let Err(error) = self.let_go().await {
             error!(%error, "promotions that were begun are left for a minute");
         }
+        let mut tidied: Option<Timestamp> = None;
         loop {
+            let now = Timestamp::now();
+            if tidied.is_none_or(|tidied| tidied.after(TIDY) <= now) {
+                tidied = Some(now);
+                if let Err(error) = self.tidy(now).await {
+                    error!(%error, "what nobody needs any more of promotions is not forgotten");
+                }
+            }
             match self.advance().await {
                 Ok(true) => continue,
                 Ok(false) => {}
@@ -76,6 +88,16 @@ impl Governance {
         Ok(any)
     }
 
+    /// Forgets the names of requests and the keys that are too old to be of use.
+    async fn tidy(&self, now: Timestamp) -> Result<(), Error> {
+        let work = async move |tx: &mut Tx| {
+            idempotency::forget(tx, now.before(REMEMBERED)).await?;
+            rollback_key::forget(tx, now.before(REMEMBERED)).await
+        };
+        self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
+        Ok(())
+    }
+
     /// The only process that there is goes on at once with what the one before it had taken.
     async fn let_go(&self) -> Result<(), Error> {
         if self.db().is_shared() {
@@ -87,14 +109,15 @@ impl Governance {
 
     async fn go_on(&self, row: stored::Promotion) {
         let id = row.id.clone();
+        let mut again = AGAIN;
         match self.step(row).await {
-            // Something changed meanwhile: it is looked at again, as it is now.
             Ok(()) => return,
-            Err(Error::Changed) => self.ask(),
+            // Something changed meanwhile: it is looked at again, as it is now.
+            Err(Error::Changed) => again = Duration::ZERO,
             Err(Error::Place(error)) => return self.give_up(&id, error.to_string()).await,
             Err(error) => warn!(%error, promotion = %id, "a promotion does not go on"),
         }
-        let due_at = Timestamp::now().after(AGAIN);
+        let due_at = Timestamp::now().after(again);
         let due_at = async move |tx: &mut Tx| stored::release(tx, &id, due_at).await;
         let released = self.db().write(move |tx| Box::pin(async move { due_at(tx).await })).await;
         if let Err(error) = released {
@@ -137,49 +160,14 @@ impl Governance {
     ) -> Result<(), Error> {
         let (place, tag) = (row.place.clone(), row.name.tag.parse().ok());
         let canary = super::canary::tag(&row)?;
-        let own = canary.clone();
         let governance = self.clone();
         let decision = match &next {
             Next::Settle(order) => Some(order.decision.clone()),
             Next::Deny(decided) => Some(decided.decision.clone()),
             _ => None,
         };
-        let work = async move |tx: &mut Tx| match next {
-            Next::Stay(new) => {
-                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
-                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
-            }
-            Next::Begin(new) => {
-                let placement = Placement {
-                    sources: &[&row.repository],
-                    place: &row.place,
-                    digest: &row.digest,
-                    tag: &own,
-                };
-                governance.shared.registry.place(tx, placement, now).await?;
-                let new = stored::Promotion { changed_at: later(&row, now), ..*new };
-                if stored::update(tx, &row, &new).await? { Ok(()) } else { Err(Error::Changed) }
-            }
-            Next::End(state, problem) => {
-                governance.shared.registry.displace(tx, &row.place, &own, now).await?;
-                let ended = Ending { state, problem, now }.end(tx, row).await?;
-                ended.map(|_| ()).ok_or(Error::Changed)
-            }
-            Next::Deny(decided) => {
-                let row = stored::Promotion {
-                    version: decided.version,
-                    decision: serde_json::to_string(&decided.decision).ok(),
-                    ..row
-                };
-                let problem = settle::denied(&decided.decision);
-                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
-                ended.map(|_| ()).ok_or(Error::Changed)
-            }
-            Next::Settle(order) => {
-                let mut row = row;
-                order.settle(&governance, tx, &mut row, now).await.map(|_| ())
-            }
-        };
+        let own = canary.clone();
+        let work = async move |tx: &mut Tx| next.write(&governance, tx, row, (&own, now)).await;
         let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
         let registry = &self.shared.registry;
         let done = registry
@@ -256,6 +244,69 @@ impl Governance {
             decision: decided.decision,
         })))
     }
+}
+
+impl Next {
+    /// Writes what becomes of a promotion; `canary` is the tag of what has some of the traffic.
+    async fn write(
+        self,
+        governance: &Governance,
+        tx: &mut Tx,
+        row: stored::Promotion,
+        (canary, now): (&Tag, Timestamp),
+    ) -> Result<(), Error> {
+        let registry = &governance.shared.registry;
+        match self {
+            Self::Stay(new) => stay(tx, &row, *new, now).await,
+            Self::Begin(new) => {
+                check_alone(tx, &row).await?;
+                let placement = Placement {
+                    sources: &[&row.repository],
+                    place: &row.place,
+                    digest: &row.digest,
+                    tag: canary,
+                };
+                registry.place(tx, placement, now).await?;
+                stay(tx, &row, *new, now).await
+            }
+            Self::End(state, problem) => {
+                registry.displace(tx, &row.place, canary, now).await?;
+                let ended = Ending { state, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
+            Self::Deny(decided) => {
+                let decision = serde_json::to_string(&decided.decision).ok();
+                let row = stored::Promotion { version: decided.version, decision, ..row };
+                let problem = settle::denied(&decided.decision);
+                let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
+                ended.map(|_| ()).ok_or(Error::Changed)
+            }
+            Self::Settle(order) => {
+                let mut row = row;
+                order.settle(governance, tx, &mut row, now).await.map(|_| ())
+            }
+        }
+    }
+}
+
+async fn stay(
+    tx: &mut Tx,
+    row: &stored::Promotion,
+    new: stored::Promotion,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let new = stored::Promotion { changed_at: later(row, now), ..new };
+    if stored::update(tx, row, &new).await? { Ok(()) } else { Err(Error::Changed) }
+}
+
+/// One at a time has some of the traffic beside what the channel points at.
+async fn check_alone(tx: &mut Tx, row: &stored::Promotion) -> Result<(), Error> {
+    for other in stored::running(tx, &row.name).await? {
+        if other.id != row.id && State::of(&other)?.has_traffic() {
+            return Err(Error::Changed);
+        }
+    }
+    Ok(())
 }
 
 /// What nobody can wait for to change ends a promotion; what may pass is tried again.

@@ -10,7 +10,7 @@ use plura_policy::{
     analysis::{Measurement, Stage, Verdict},
     document::{Canary, CanaryFailure},
     facts::CheckResult,
-    gate::{Effect, GateDecision},
+    gate::{Effect, GateDecision, Outcome},
 };
 use plura_rollout::{About, Shift, ShiftError};
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     Decided, Error, Governance, InForce,
     channels::{channel_of, timestamp},
+    decide::add,
     instant,
 };
 
@@ -176,6 +177,7 @@ impl Governance {
             }
             Err(error) => return Err(error),
         };
+        let decided = Decided { decision: as_when_it_began(decided.decision), ..decided };
         if decided.decision.effect == Effect::Deny {
             return Ok(back(row, settle::denied(&decided.decision), now));
         }
@@ -399,6 +401,21 @@ impl Governance {
             other => Ok(other),
         }
     }
+}
+
+/// What is decided of an image that has some of the traffic. It came from where it must come from, and was
+/// approved, when it got that; that a newer one is there by now does not take it back.
+fn as_when_it_began(mut decision: GateDecision) -> GateDecision {
+    const ASKED_ONCE: [&str; 2] = ["origin", "approvals"];
+    let asked_once = |outcome: &&mut Outcome| ASKED_ONCE.contains(&outcome.gate.as_str());
+    for outcome in decision.outcomes.iter_mut().filter(asked_once) {
+        outcome.effect = Effect::Allow;
+        outcome.until = None;
+        outcome.fix = None;
+        outcome.observed.push_str("; it was as required when its canary began");
+    }
+    add(&mut decision, []);
+    decision
 }
 
 /// The traffic goes back to what had it before.

@@ -72,6 +72,24 @@ async fn a_canary_of_what_is_blocked_goes_back() {
 }
 
 #[tokio::test]
+async fn a_newer_image_where_it_came_from_does_not_take_a_canary_back() {
+    let document =
+        format!("{CANARY}\n from = [\"stg:stable\"]\n[[channels]]\nname = \"stg:stable\"\n");
+    let place = Place::start(&document).await;
+    let (one, two) = (place.push("one").await, place.push("two").await);
+    place.promoted(one, "stg").await;
+    let promoted = place.promote(one, "prod").await.unwrap();
+    place.go_on().await;
+    place.promoted(two, "stg").await;
+    for hold in [10, 10, 5] {
+        plura_fault::put_clock_forward(Duration::from_mins(hold) + Duration::from_secs(1));
+        place.go_on().await;
+    }
+    assert_eq!(place.promotion(&promoted).await.state, State::Finished);
+    assert_eq!(place.points_at("prod:stable").await, Some(one));
+}
+
+#[tokio::test]
 async fn a_canary_that_is_cancelled_gives_its_traffic_back() {
     let place = Place::start(CANARY).await;
     let (one, two) = (place.push("one").await, place.push("two").await);
