@@ -262,6 +262,8 @@ impl From<plura_vulnerabilities::Error> for ApiError {
             | E::Report(_)
             | E::Search(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Image(error) => error.into(),
+            E::Contents(error) => error.into(),
+            E::Evidence(error) => error.into(),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),
             E::Spool(_) | E::Stopped => {

@@ -43,6 +43,12 @@ pub enum Error {
     /// The image could not be looked at.
     #[error(transparent)]
     Image(#[from] plura_registry::ImageError),
+    /// Its contents could not be read.
+    #[error(transparent)]
+    Contents(#[from] plura_contents::Error),
+    /// What is said about it could not be found out.
+    #[error(transparent)]
+    Evidence(#[from] plura_evidence::Error),
     /// Bytes could not be read.
     #[error(transparent)]
     Registry(#[from] plura_registry::Error),
@@ -89,6 +95,8 @@ impl plura_meta::Failure for Error {
         match self {
             Self::Metadata(error) => Some(error),
             Self::Registry(error) => error.of_database(),
+            Self::Contents(error) => error.of_database(),
+            Self::Evidence(error) => error.of_database(),
             _ => None,
         }
     }

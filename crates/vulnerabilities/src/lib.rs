@@ -18,6 +18,7 @@ mod records;
 mod reports;
 mod search;
 mod set;
+mod signed;
 mod sources;
 mod vex;
 mod worker;
@@ -25,6 +26,8 @@ mod zip;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use plura_contents::Contents;
+use plura_evidence::Evidence;
 use plura_registry::Registry;
 use tokio::sync::{Notify, Semaphore};
 
@@ -54,6 +57,15 @@ pub struct Settings {
     pub expiry_warning: Duration,
 }
 
+/// What else is known of images.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// What is in them.
+    pub contents: Contents,
+    /// What is said about them, and by whom.
+    pub evidence: Evidence,
+}
+
 /// The vulnerabilities of what a registry holds. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Vulnerabilities {
@@ -63,6 +75,7 @@ pub struct Vulnerabilities {
 #[derive(Debug)]
 struct Shared {
     registry: Registry,
+    sources: Sources,
     settings: Settings,
     sets: set::Cache,
     /// Told when packages may be waiting.
@@ -73,9 +86,10 @@ struct Shared {
 
 impl Vulnerabilities {
     /// The vulnerabilities of what the registry holds.
-    pub fn new(registry: Registry, settings: Settings) -> Self {
+    pub fn new(registry: Registry, sources: Sources, settings: Settings) -> Self {
         let shared = Shared {
             registry,
+            sources,
             settings,
             sets: set::Cache::default(),
             asked: Notify::new(),

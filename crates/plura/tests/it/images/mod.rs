@@ -4,7 +4,7 @@ mod api;
 mod commands;
 mod content;
 mod contents;
-mod layers;
+pub(crate) mod layers;
 mod vulnerable;
 
 use std::collections::BTreeMap;
