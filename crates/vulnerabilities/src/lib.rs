@@ -6,6 +6,7 @@
 //! advisories in force: an answer is never older than they are. Exceptions and what vendors say are applied
 //! when asked, so that what expires does so by itself.
 
+mod adapter;
 mod answer;
 mod ask;
 mod block;
@@ -38,7 +39,10 @@ pub use answer::{
 pub use error::{Error, ImportError};
 pub use exceptions::{ExceptionState, ExceptionTerms, GrantedException, ImportedExceptions};
 pub use import::{ImportRequest, Imported};
-pub use plura_advisories::{Band, Glob, PackagePattern, Scope};
+pub use plura_advisories::{
+    Band, Glob, PackagePattern, Scope,
+    report::{Scanner, harbor},
+};
 pub use plura_meta::{Timestamp, audit::Origin};
 pub use records::Skipped;
 pub use reports::{ReceivedReport, SecondOpinion};

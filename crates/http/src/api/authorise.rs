@@ -27,6 +27,8 @@ pub enum Need {
     Project(Permission),
     /// A permission on each repository that the query names; what it names need not be there.
     Repository(Permission),
+    /// To pull from the repository that the body, or the name of a scan, names; it need not be there.
+    Scan,
     /// To manage the robots of the project that the robot's name or the query names. Robots of no
     /// project are the administrators'.
     Robots,
@@ -45,7 +47,8 @@ pub enum Need {
 /// Refuses a request that its sender may not make.
 pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     match need {
-        Need::Nothing => Ok(()),
+        // The handlers ask `repository` when they know which it is.
+        Need::Nothing | Need::Scan => Ok(()),
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
@@ -123,7 +126,7 @@ async fn repositories(call: &Call, permission: Permission) -> Result<(), ApiErro
 }
 
 /// As `/v2` decides: whether there is such a repository makes no difference.
-async fn repository(
+pub(super) async fn repository(
     call: &Call,
     permission: Permission,
     name: &RepositoryName,

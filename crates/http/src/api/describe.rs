@@ -313,6 +313,7 @@ fn describe_need(need: Need) -> Option<String> {
                 "`{permission}` in each repository that is named, or that its project is public"
             )
         }
+        Need::Scan => "`pull` in the repository, or that its project is public".to_owned(),
         Need::Robots | Need::NewRobot => {
             format!("`manage-robots` in the robot's project; without a project, {administer}")
         }

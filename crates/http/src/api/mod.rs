@@ -24,6 +24,7 @@ mod projects;
 mod refusals;
 mod robots;
 mod route;
+mod scanner;
 mod site;
 mod tokens;
 mod trust;
@@ -86,6 +87,7 @@ fn all() -> Vec<Route> {
         vulnerabilities::routes,
         advisories::routes,
         exceptions::routes,
+        scanner::routes,
         audit::routes,
         openapi::routes,
     ]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use plura_oci::image::Platform;
 
-use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs};
+use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs, ScanArgs};
 use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What can be asked about images.
@@ -58,6 +58,10 @@ pub(crate) enum ImageCommand {
     /// Keep what another scanner says about an image
     #[command(after_help = super::vulnerabilities::REPORT_HELP)]
     Report(ReportArgs),
+
+    /// Let a scanner look at an image, and keep what it says
+    #[command(after_help = super::vulnerabilities::SCAN_HELP)]
+    Scan(Box<ScanArgs>),
 }
 
 const INSPECT_HELP: &str = "\

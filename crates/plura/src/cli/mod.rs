@@ -75,7 +75,7 @@ pub(crate) use self::user::{
 pub(crate) use self::vulnerabilities::{
     AdvisoriesArgs, AdvisoriesCommand, AdvisoriesImportArgs, AdvisoriesRemoveArgs,
     ExceptionAddArgs, ExceptionCommand, ExceptionImportArgs, ExceptionRemoveArgs,
-    ImageVulnerabilitiesArgs, ReportArgs, ScopeArgs, SearchArgs, SeverityArg,
+    ImageVulnerabilitiesArgs, ReportArgs, ScanArgs, ScopeArgs, SearchArgs, SeverityArg,
 };
 
 const HELP: &str = "\

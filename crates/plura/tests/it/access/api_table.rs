@@ -118,6 +118,9 @@ GET    /api/v1/exceptions                                                -      
 POST   /api/v1/exceptions                                                {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
 POST   /api/v1/exceptions/import                                         {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
 DELETE /api/v1/exceptions/absent                                         -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /scanner/api/v1/metadata                                          -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /scanner/api/v1/scan {"registry":{"url":"http://x"},"artifact":{"repository":"PROJECT/web","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}} L+L       L+L    -+-      ++-    ++-       ++-      ++-        +++            +++       +++  ++-   +--          +--         ++- 422
+GET    /scanner/api/v1/scan/absent/report - + + + + + + + + + + + + + + 404
 "#;
 
 /// A row of the table.

@@ -287,6 +287,7 @@ async fn what_came_after_a_base_is_known_without_a_declaration() {
     let index = plura_testkit::Manifest::index(&[old.manifest.descriptor()]);
     base.put_manifest("12-multi", &index).await.expect(201);
     push(&place, "1.0.0", &image("web", &[debian(), npm("left-pad", "1.3.0")])).await;
+    read(&place, 2).await;
     let newer =
         async || place.ask("/base", "1.0.0", None).await.expect(200).json()["newer"].clone();
     assert_eq!(newer().await, Value::Null);
