@@ -28,6 +28,7 @@ pub mod project;
 pub mod removal;
 pub mod repository;
 pub mod review;
+pub mod scanner;
 pub mod signing_key;
 mod statement;
 pub mod tag;

@@ -34,6 +34,18 @@ pub enum Error {
     /// There is no such VEX document.
     #[error("there is no VEX document {0}")]
     VexUnknown(plura_oci::Digest),
+    /// The name of the scanner cannot be one.
+    #[error("a scanner is named by 1 to 64 letters, digits, `.`, `_` or `-`, not `{0}`")]
+    ScannerName(String),
+    /// The address of the scanner cannot be one.
+    #[error("a scanner is at an address of http or https, without user and query, not at `{0}`")]
+    ScannerUrl(String),
+    /// There is a scanner of that name.
+    #[error("there is a scanner `{0}` already")]
+    ScannerExists(String),
+    /// There is none.
+    #[error("there is no scanner `{0}`")]
+    ScannerUnknown(String),
     /// What was sent is no report.
     #[error(transparent)]
     Report(#[from] trivy::ReadTrivyError),

@@ -17,6 +17,7 @@ mod matching;
 mod package;
 mod records;
 mod reports;
+mod scanners;
 mod search;
 mod set;
 mod signed;
@@ -46,6 +47,7 @@ pub use plura_advisories::{
 pub use plura_meta::{Timestamp, audit::Origin};
 pub use records::Skipped;
 pub use reports::{ReceivedReport, SecondOpinion};
+pub use scanners::AddedScanner;
 pub use search::{FoundImage, FoundPlace, PackageQuery, Search, SearchAnswer};
 pub use sources::{AdvisoriesStatus, SourceStatus};
 pub use vex::ReceivedVex;

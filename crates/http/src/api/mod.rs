@@ -25,6 +25,7 @@ mod refusals;
 mod robots;
 mod route;
 mod scanner;
+mod scanners;
 mod site;
 mod tokens;
 mod trust;
@@ -88,6 +89,7 @@ fn all() -> Vec<Route> {
         advisories::routes,
         exceptions::routes,
         scanner::routes,
+        scanners::routes,
         audit::routes,
         openapi::routes,
     ]

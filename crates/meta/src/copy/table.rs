@@ -52,6 +52,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("vulnerability_exception", "id"),
     ("vex_document", "digest"),
     ("scanner_report", "repository_id, digest, scanner"),
+    ("scanner", "name"),
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use plura_oci::image::Platform;
 
-use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs, ScanArgs};
+use super::scanner::ScanArgs;
+use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs};
 use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What can be asked about images.
@@ -60,7 +61,7 @@ pub(crate) enum ImageCommand {
     Report(ReportArgs),
 
     /// Let a scanner look at an image, and keep what it says
-    #[command(after_help = super::vulnerabilities::SCAN_HELP)]
+    #[command(after_help = super::scanner::SCAN_HELP)]
     Scan(Box<ScanArgs>),
 }
 

@@ -22,6 +22,7 @@ mod member;
 mod project;
 mod registry;
 mod robot;
+mod scanner;
 mod signing;
 mod token;
 mod trust;
@@ -62,6 +63,9 @@ pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };
+pub(crate) use self::scanner::{
+    ScanArgs, ScannerAddArgs, ScannerCommand, ScannerRemoveArgs, WhichScanner,
+};
 pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArgs, VerifyArgs};
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
 pub(crate) use self::trust::{TrustAddArgs, TrustArgs, TrustCommand, TrustTerms};
@@ -75,7 +79,7 @@ pub(crate) use self::user::{
 pub(crate) use self::vulnerabilities::{
     AdvisoriesArgs, AdvisoriesCommand, AdvisoriesImportArgs, AdvisoriesRemoveArgs,
     ExceptionAddArgs, ExceptionCommand, ExceptionImportArgs, ExceptionRemoveArgs,
-    ImageVulnerabilitiesArgs, ReportArgs, ScanArgs, ScopeArgs, SearchArgs, SeverityArg,
+    ImageVulnerabilitiesArgs, ReportArgs, ScopeArgs, SearchArgs, SeverityArg,
 };
 
 const HELP: &str = "\
@@ -144,6 +148,10 @@ pub(crate) enum Command {
     /// Vulnerabilities to live with, for a time
     #[command(subcommand)]
     Exception(ExceptionCommand),
+
+    /// Other scanners that images may be shown to
+    #[command(subcommand)]
+    Scanner(ScannerCommand),
 
     /// Sign an image
     Sign(SignArgs),

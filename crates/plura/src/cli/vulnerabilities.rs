@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use plura_oci::Digest;
 
 use super::{ImageName, OutputArgs, ServerArgs, WhichArgs, audit::moment};
-use crate::settings::{BaseUrl, Span};
+use crate::settings::Span;
 
 /// How bad something is, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -96,44 +96,6 @@ pub(crate) struct ReportArgs {
     #[command(flatten)]
     pub(crate) server: ServerArgs,
 }
-
-/// Which image a scanner is to look at, and which scanner
-#[derive(Debug, Args)]
-pub(crate) struct ScanArgs {
-    /// The image; without a tag or digest, `latest`
-    #[arg(value_name = "NAME[:TAG|@DIGEST]")]
-    pub(crate) image: ImageName,
-
-    /// The scanner: what `/api/v1/metadata` follows
-    #[arg(long, value_name = "URL")]
-    pub(crate) adapter: reqwest::Url,
-
-    /// What the scanner is shown as `Authorization` is in this file
-    #[arg(long, value_name = "FILE")]
-    pub(crate) authorization_file: Option<PathBuf>,
-
-    /// Where the scanner reaches the registry, if that is another address than that of the server
-    #[arg(long, value_name = "URL")]
-    pub(crate) registry_url: Option<BaseUrl>,
-
-    /// How long the scanner may take
-    #[arg(long, value_name = "SPAN", default_value = "10m")]
-    pub(crate) timeout: Span,
-
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-pub(super) const SCAN_HELP: &str = "\
-The scanner speaks the open API of pluggable scanners, version 1, as those for Harbor do. It gets a token
-that is good for pulling from this repository for some minutes. What it says is kept beside what is found
-here, as with `plura image report`.
-
-Example:
-  plura image scan apps/web:1.0.0 --adapter http://scanner.example.com:8080";
 
 pub(super) const REPORT_HELP: &str = "\
 What another scanner says is shown beside what is found here, and changes nothing of it.

@@ -25,6 +25,7 @@ mod member;
 mod policy_document;
 mod project;
 mod robot;
+mod scanner;
 mod serve;
 mod sign;
 mod target;
@@ -57,6 +58,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
         Command::Exception(command) => exception::run(&command, printer),
+        Command::Scanner(command) => scanner::run(&command, printer),
         Command::Sign(args) => sign::run(&args, printer),
         Command::Attest(args) => attest::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),

@@ -10,8 +10,8 @@ use reqwest::{Client, Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::{Value, json};
 
 use super::super::{answers, target::Target};
-use crate::api_client::{ApiClient, Ask, body, http, unreachable};
-use crate::cli::ScanArgs;
+use crate::api_client::{ApiClient, Ask, body, http, listed, unreachable};
+use crate::cli::{ScanArgs, WhichScanner};
 use crate::exit::{ExitStatus, Hint};
 use crate::printer::Printer;
 use crate::secret::Secret;
@@ -49,7 +49,7 @@ pub(super) async fn run(args: &ScanArgs, printer: &Printer) -> anyhow::Result<Ex
     let target = Target::of(&args.image, &args.server)?;
     let client = ApiClient::of_repository(&target.server, &target.repository).await?;
     let image = image_of(&client, &target).await?;
-    let adapter = Adapter::of(args)?;
+    let adapter = Adapter::of(args, address_of(&client, &args.scanner).await?)?;
     let metadata = adapter.metadata().await?;
     let form = form_of(&metadata)?;
     let request = json!({
@@ -74,6 +74,20 @@ pub(super) async fn run(args: &ScanArgs, printer: &Printer) -> anyhow::Result<Ex
     let (scanner, count) = (cell(&kept["scanner"]), cell(&kept["findings"]));
     let note = format_args!("{scanner} found {count} in {}", cell(&kept["digest"]));
     answers::done(&args.output, &kept, note, printer)
+}
+
+/// Where the scanner is: as was said, or as the server has it.
+async fn address_of(client: &ApiClient, which: &WhichScanner) -> anyhow::Result<Url> {
+    let Some(name) = &which.scanner else {
+        return which.adapter.clone().context("no scanner was named");
+    };
+    let mut answer = client.ask(Ask::api(Method::GET, ["scanners"])).await?;
+    let scanners = listed(&mut answer, "scanners")?;
+    let found = scanners.iter().find(|scanner| scanner["name"] == name.as_str());
+    let url = found.and_then(|scanner| scanner["url"].as_str());
+    let url = url.with_context(|| format!("there is no scanner `{name}`"));
+    let url = url.hint("`plura scanner list` lists them, `plura scanner add` adds one")?;
+    url.parse().context("the scanner's address is none")
 }
 
 /// The digest that the reference stands for, so that scanner and report are about the same.
@@ -121,8 +135,7 @@ fn database_of(metadata: &Value) -> Option<String> {
 }
 
 impl Adapter {
-    fn of(args: &ScanArgs) -> anyhow::Result<Self> {
-        let base = args.adapter.clone();
+    fn of(args: &ScanArgs, base: Url) -> anyhow::Result<Self> {
         let plain = ["http", "https"].contains(&base.scheme()) && base.username().is_empty();
         ensure!(plain, "the scanner's address is one of http or https, without a user");
         let authorization = match &args.authorization_file {

@@ -32,7 +32,15 @@ async fn another_plura_is_a_scanner_of_what_it_has() {
     assert_eq!(push(&other, "4.17.20").await, digest);
     let import = other.client.post("/api/v1/advisories").query("source", "npm");
     import.json(&advisory("GHSA-1")).await.expect(200);
-    site.run(&scan).expect(0).expect_stderr(&format!("plura found 1 in {digest}"));
+    // The same by a name that the server has.
+    let scan = "image scan apps/web:1 --scanner other";
+    site.run(scan).expect(2).expect_stderr("there is no scanner `other`");
+    site.run(&format!("scanner add other {}/scanner", other.server.base())).expect(0);
+    site.run(&format!("scanner add other {}", other.server.base())).expect(2);
+    site.run("scanner list").expect(0).expect_stdout("other");
+    site.run(scan).expect(0).expect_stderr(&format!("plura found 1 in {digest}"));
+    site.run("scanner remove other").expect(0);
+    site.run("scanner remove other").expect(2).expect_stderr("there is no scanner `other`");
     let opinions = opinions(&site).await;
     assert_eq!(opinions[0]["scanner"], "plura");
     assert_eq!(opinions[0]["database"], "2026-07-01T00:00:00Z");
