@@ -101,7 +101,7 @@ async fn fill(location: &Location) {
         "insert into vex_document values ('sha256:1', 'v', 'a', 1, '{}')".to_owned(),
         "insert into scanner_report values (3, 'sha256:1', 's', '', 1, '{}')".to_owned(),
         "insert into scanner values ('s', 'https://scanner.example', 1)".to_owned(),
-        "insert into log_entry values (0, 1, 'k', 's', $blob)".to_owned(),
+        "insert into log_entry values (0, 1, 'k', 's', x'00ff')".to_owned(),
         "insert into log_head values (1, 1, 'r', 'c', 1)".to_owned(),
         "insert into log_key values ('v', 1)".to_owned(),
     ];
