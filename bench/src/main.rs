@@ -5,6 +5,7 @@ mod garage;
 mod host;
 mod http;
 mod image;
+mod layers;
 mod parallel;
 mod peer;
 mod physical;

@@ -16,6 +16,12 @@ pub(crate) const ONE_REPLICA: &str = "one replica";
 /// What is compared with, where evidence is not gathered as things arrive.
 pub(crate) const WITHOUT_EVIDENCE: &str = "plura without evidence";
 
+/// Another that reads images.
+pub(crate) const SYFT: &str = "syft";
+
+/// What is compared with, where one layer of an image is all that is new.
+pub(crate) const LAYER_ALONE: &str = "the layer alone";
+
 /// The measurements of one scenario.
 #[derive(Serialize)]
 pub(crate) struct Report {
@@ -47,6 +53,8 @@ pub(crate) enum Target {
     AtMost { peer: &'static str, factor: f64 },
     /// At most this value, whatever the peers do.
     Limit(f64),
+    /// At least this value, whatever the peers do.
+    AtLeastValue(f64),
 }
 
 /// A target held against the measurements.
@@ -112,6 +120,9 @@ impl Row {
         let (text, observed, spread, met) = match target {
             Target::Limit(limit) => {
                 (format!("<= {} {}", number(limit), self.unit), own, None, own <= limit)
+            }
+            Target::AtLeastValue(least) => {
+                (format!(">= {} {}", number(least), self.unit), own, None, own >= least)
             }
             Target::AtLeast { peer, factor } => {
                 let ratio = own / self.value(peer)?;

@@ -4,6 +4,7 @@ mod access;
 mod blob_get;
 mod blob_push;
 mod collect;
+mod contents;
 mod database;
 mod evidence;
 mod listing;
@@ -57,6 +58,8 @@ pub(crate) enum Scenario {
     Database,
     /// What is known of images, verified and asked
     Evidence,
+    /// What is in images, read and matched with advisories
+    Contents,
 }
 
 /// How much is moved and stored.
@@ -79,6 +82,11 @@ pub(crate) struct Scale {
     /// Live blobs in the two stores that are collected.
     pub(crate) live: [usize; 2],
     pub(crate) dead: usize,
+    /// Bytes of the layers of the image that is read.
+    pub(crate) image: u64,
+    /// Images whose packages are matched, and advisories that they are matched with.
+    pub(crate) images: usize,
+    pub(crate) advisories: usize,
 }
 
 /// What is shared by the scenarios of one run.
@@ -106,6 +114,9 @@ impl Scale {
             peer_stored: 2_000,
             live: [10_000, 100_000],
             dead: 1_000,
+            image: mib(1024),
+            images: 10_000,
+            advisories: 200_000,
         }
     }
 
@@ -121,6 +132,9 @@ impl Scale {
             peer_stored: 300,
             live: [500, 2_000],
             dead: 100,
+            image: mib(128),
+            images: 200,
+            advisories: 20_000,
             ..Self::full()
         }
     }
@@ -163,6 +177,7 @@ impl Scenario {
             Self::ObjectStore => "object-store",
             Self::Database => "database",
             Self::Evidence => "evidence",
+            Self::Contents => "contents",
         }
     }
 
@@ -180,6 +195,7 @@ impl Scenario {
             Self::ObjectStore => "Blobs in an object store (Garage)",
             Self::Database => "Manifest GET with the metadata in PostgreSQL, 32 connections",
             Self::Evidence => "What is known of images",
+            Self::Contents => "What is in images",
         }
     }
 
@@ -199,6 +215,7 @@ impl Scenario {
             Self::ObjectStore => object_store::run(bench, &mut report),
             Self::Database => database::run(bench, &mut report),
             Self::Evidence => evidence::run(bench, &mut report),
+            Self::Contents => contents::run(bench, &mut report),
         };
         report.failure = result.err().map(|error| format!("{error:#}"));
         report

@@ -16,6 +16,8 @@ pub struct VexDocument {
     /// The image that the document is attached to, which statements without a product are about.
     /// Not part of the document: whoever found it there knows.
     pub subject: Option<Digest>,
+    /// Who signed it, as far as that was verified. Not part of the document either.
+    pub signers: Vec<Box<str>>,
     /// What is said.
     pub statements: Vec<VexStatement>,
 }
@@ -119,6 +121,7 @@ impl VexDocument {
             id: document.id,
             author: document.author,
             subject: None,
+            signers: Vec::new(),
             statements: statements.collect::<Result<_, _>>()?,
         })
     }

@@ -295,7 +295,7 @@ fn vex_clears_what_the_image_does_not_have() {
         let applied = applied(&matches, &[], &documents);
         assert_eq!(applied.suppressed.len(), usize::from(clears), "{products}");
         if clears {
-            let SuppressedBy::Vex(by) = applied.suppressed[0].by else { panic!() };
+            let SuppressedBy::Vex(by, _) = applied.suppressed[0].by else { panic!() };
             assert_eq!(by.justification, Some(Justification::VulnerableCodeNotInExecutePath));
         }
     }
@@ -342,7 +342,7 @@ fn an_exception_for_what_vex_clears_is_not_unused() {
     let exceptions = [Exception::grant(terms("one"), RULES).unwrap()];
     let matches = matches();
     let applied = applied(&matches, &exceptions, &documents);
-    assert!(matches!(applied.suppressed[0].by, SuppressedBy::Vex(_)));
+    assert!(matches!(applied.suppressed[0].by, SuppressedBy::Vex(..)));
     assert!(applied.unused.is_empty());
 }
 

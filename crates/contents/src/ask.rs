@@ -8,7 +8,7 @@ use plura_meta::{
     },
     repository,
 };
-use plura_oci::{Digest, RepositoryName};
+use plura_oci::{Digest, Reference, RepositoryName};
 use plura_registry::{ImageError, ImageManifest, ImageQuery};
 
 use crate::{
@@ -89,6 +89,16 @@ impl Contents {
         self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
         self.registry().ask_for_contents();
         Ok(count)
+    }
+
+    /// Sees to it that a manifest's contents are known, if it is an image that can be read.
+    pub async fn see_to(&self, repository: &RepositoryName, digest: &Digest) -> Result<(), Error> {
+        let reference = Reference::Digest(*digest);
+        let query = ImageQuery { repository: repository.clone(), reference, platform: None };
+        match self.known(&query).await {
+            Err(Error::Image(error)) if is_no_image(&error) => Ok(()),
+            known => known.map(drop),
+        }
     }
 
     /// The one image that is meant.

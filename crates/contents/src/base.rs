@@ -6,11 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use plura_meta::{
-    contents::base::{self, Base, Place},
-    repository, tag,
-};
-use plura_oci::{Digest, RepositoryName, Tag};
+use plura_meta::contents::base::{self, Base, Place};
+use plura_oci::{Digest, RepositoryName};
 use plura_registry::{ImageQuery, Readable};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -36,7 +33,7 @@ pub struct BaseReport {
     pub declared: Option<DeclaredBase>,
     /// The image of this registry that it stands on.
     pub found: Option<FoundBase>,
-    /// What the base's name points at by now, where that is another image.
+    /// What came after it: what its name points at by now, or a later release of the same line.
     pub newer: Option<NewerBase>,
 }
 
@@ -69,14 +66,18 @@ pub struct FoundBase {
     pub age_days: Option<i64>,
 }
 
-/// What a base's name points at by now.
+/// What came after a base.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct NewerBase {
-    /// The name, `base/debian:12`.
+    /// The name, `base/debian:12`: the base's own, where it points at something else by now, or that of a
+    /// later release.
     pub name: String,
     /// What it points at.
     #[schema(value_type = String)]
     pub digest: Digest,
+    /// Since when there is one that is newer.
+    #[schema(value_type = String)]
+    pub since: Timestamp,
 }
 
 /// Images that stand on another.
@@ -112,9 +113,9 @@ impl Contents {
             Some(found) => Some(found),
             None => self.below(&known.manifest.digest, readable).await?,
         };
-        let newer = match (&name, digest.or(found.as_ref().map(|(base, _)| base.digest))) {
-            (Some(name), Some(base)) => self.newer(name, base, readable).await?,
-            _ => None,
+        let newer = match digest.or(found.as_ref().map(|(base, _)| base.digest)) {
+            Some(base) => self.newer(name.as_deref(), base, readable).await?,
+            None => None,
         };
         let declared =
             (name.is_some() || digest.is_some()).then_some(DeclaredBase { name, digest });
@@ -197,37 +198,15 @@ impl Contents {
         Ok(first)
     }
 
-    async fn places(&self, digest: Digest, readable: &Readable) -> Result<Vec<Place>, Error> {
+    pub(crate) async fn places(
+        &self,
+        digest: Digest,
+        readable: &Readable,
+    ) -> Result<Vec<Place>, Error> {
         let mut connection = self.db().read().await?;
         let mut places = base::places(&mut connection, &[digest], MAX_PLACES).await?;
         places.retain(|place| readable.contains(&place.repository));
         Ok(places)
-    }
-
-    /// What the declared name points at here, if that is another image than the base.
-    async fn newer(
-        &self,
-        name: &str,
-        base: Digest,
-        readable: &Readable,
-    ) -> Result<Option<NewerBase>, Error> {
-        let candidates = named(name);
-        for (repository, tag) in candidates {
-            if !readable.contains(&repository) {
-                continue;
-            }
-            let mut connection = self.db().read().await?;
-            let Some(id) = repository::find(&mut connection, &repository).await? else { continue };
-            let Some(digest) = tag::find(&mut connection, id, &tag).await? else { continue };
-            drop(connection);
-            let places = self.places(base, readable).await?;
-            let is_same = places.iter().any(|place| {
-                place.repository == repository && place.tag.as_deref() == Some(tag.as_str())
-            });
-            let name = format!("{repository}:{tag}");
-            return Ok((!is_same && digest != base).then_some(NewerBase { name, digest }));
-        }
-        Ok(None)
     }
 }
 
@@ -261,41 +240,4 @@ fn names(places: &[Place]) -> (Vec<String>, bool) {
         names.extend(tags.iter().map(|tag| format!("{repository}:{tag}")));
     }
     (names, by_repository.values().any(|tags| !tags.is_empty()))
-}
-
-/// What a reference may mean here: with the host of this registry in front, or without.
-fn named(name: &str) -> Vec<(RepositoryName, Tag)> {
-    let name = name.split('@').next().unwrap_or_default();
-    let (path, tag) = match name.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, tag),
-        _ => (name, "latest"),
-    };
-    let Ok(tag) = tag.parse::<Tag>() else { return Vec::new() };
-    let without_host =
-        path.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost");
-    let paths = [Some(path), without_host.map(|(_, path)| path)];
-    let repositories = paths.into_iter().flatten().filter_map(|path| path.parse().ok());
-    repositories.map(|repository| (repository, tag.clone())).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_means_a_repository_here_with_or_without_a_host() {
-        let check = |name: &str, expected: &[&str]| {
-            let found: Vec<_> =
-                named(name).iter().map(|(repository, tag)| format!("{repository}:{tag}")).collect();
-            assert_eq!(found, expected, "{name}");
-        };
-        check("base/debian:12", &["base/debian:12"]);
-        check("localhost:5000/base/debian", &["base/debian:latest"]);
-        check(
-            "registry.example/base/debian:12@sha256:00",
-            &["registry.example/base/debian:12", "base/debian:12"],
-        );
-        check("debian:", &[]);
-        check("", &[]);
-    }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, time::Duration};
 use plura_meta::{Timestamp, build::Build};
 use plura_oci::{Digest, RepositoryName};
 use plura_trust::{
-    Content, Fact, Identity, Presented, Provenance, Pushed, Question, Reason, Refusal, Statement,
-    Verdict, Who, cross_check, judge,
+    Content, Fact, Identity, PredicateKind, Presented, Provenance, Pushed, Question, Reason,
+    Refusal, Statement, Verdict, Who, cross_check, judge,
 };
 
 use crate::{
@@ -19,6 +19,8 @@ use crate::{
 const FUTURE: Duration = Duration::from_mins(1);
 /// The most bytes of what a build was told and made from; the rest is in the statement itself.
 const MAX_PROVENANCE: usize = 64 * 1024;
+/// The most bytes of a document about vulnerabilities; a larger one does not count.
+const MAX_VEX: usize = 256 * 1024;
 
 /// Decides what is known of a manifest, and until when that holds if it ends by itself.
 pub(crate) fn decide(
@@ -106,11 +108,12 @@ fn statements(digest: Digest, gathered: &Gathered, verdicts: &[Verdict]) -> Vec<
         }
         Said::Of(predicate_type) => FoundStatement {
             place: place.clone(),
-            kind: plura_trust::PredicateKind::of(predicate_type),
+            kind: PredicateKind::of(predicate_type),
             predicate_type: (*predicate_type).to_owned(),
             signed: false,
             signers: BTreeSet::new(),
             provenance: None,
+            open_vex: None,
             contradictions: Vec::new(),
         },
     });
@@ -147,8 +150,16 @@ fn found_statement(
         signed: true,
         signers: facts.iter().map(|fact| fact.signer.name().to_owned()).collect(),
         provenance: provenance.map(shortened),
+        open_vex: open_vex(statement).filter(|_| !facts.is_empty()),
         contradictions,
     }
+}
+
+/// Which vulnerabilities matter, if the statement says that.
+fn open_vex(statement: &Statement) -> Option<serde_json::Value> {
+    let predicate = statement.predicate.get();
+    let is_read = statement.kind() == PredicateKind::OpenVex && predicate.len() <= MAX_VEX;
+    is_read.then(|| serde_json::from_str(predicate).ok()).flatten()
 }
 
 /// Where provenance contradicts what is known. Of several builds that pushed the same, it is that of one.

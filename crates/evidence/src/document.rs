@@ -60,6 +60,11 @@ pub struct FoundStatement {
     /// How the manifest was built, if that is what it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provenance: Option<Provenance>,
+    /// Which vulnerabilities matter, if that is what it says and a policy trusts a signer of it: an OpenVEX
+    /// document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    pub open_vex: Option<serde_json::Value>,
     /// Where it contradicts what is known otherwise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub contradictions: Vec<Refusal>,

@@ -251,17 +251,24 @@ impl From<plura_vulnerabilities::Error> for ApiError {
             E::ManifestUnknown(_)
             | E::SourceUnknown(_)
             | E::ExceptionUnknown(_)
+            | E::ScannerUnknown(_)
             | E::VexUnknown(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
-            E::ExceptionExists(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::ExceptionExists(_) | E::ScannerExists(_) => {
+                caused(StatusCode::CONFLICT, ErrorCode::Conflict)
+            }
             E::Import(I::TooLarge) => caused(StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid),
             E::Import(_)
             | E::Refused(_)
             | E::ExceptionName(_)
+            | E::ScannerName(_)
+            | E::ScannerUrl(_)
             | E::Ignore(_)
             | E::Vex(_)
             | E::Report(_)
             | E::Search(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Image(error) => error.into(),
+            E::Contents(error) => error.into(),
+            E::Evidence(error) => error.into(),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),
             E::Spool(_) | E::Stopped => {

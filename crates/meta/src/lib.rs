@@ -41,6 +41,7 @@ pub mod removal;
 pub mod repository;
 pub mod review;
 pub mod rollback_key;
+pub mod scanner;
 pub mod signing_key;
 mod statement;
 pub mod tag;

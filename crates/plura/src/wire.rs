@@ -299,8 +299,10 @@ fn knowledge(registry: &Registry, settings: &Settings) -> anyhow::Result<Knowled
         .hint("only the user that runs plura may read `keys` below the data directory")?;
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
+    let known =
+        plura_vulnerabilities::Sources { contents: contents.clone(), evidence: evidence.clone() };
     let vulnerabilities =
-        Vulnerabilities::new(registry.clone(), vulnerability_settings(settings));
+        Vulnerabilities::new(registry.clone(), known, vulnerability_settings(settings));
     let sources = Sources {
         evidence: evidence.clone(),
         contents: contents.clone(),

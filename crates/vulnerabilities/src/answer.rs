@@ -147,6 +147,10 @@ pub struct Suppression {
     /// Until when, if it ends.
     #[schema(value_type = Option<String>)]
     pub until: Option<Timestamp>,
+    /// Who signed the VEX statement, of those whom a trust policy trusts; nobody where an administrator
+    /// took it over.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signers: Vec<String>,
 }
 
 /// Who says that a vulnerability does not count.

@@ -71,6 +71,7 @@ impl Vulnerabilities {
         let found = self.shared.registry.image_manifest(&query).await?;
         let digest = found.digest;
         let images = images_of(&found.bytes, digest);
+        self.read_first(repository, &images).await?;
         let in_force = self.match_images(&images).await?;
         let said = self.said().await?;
         let mut notes = Notes::default();
@@ -102,6 +103,20 @@ impl Vulnerabilities {
             advisories: in_force.basis,
             at: said.at,
         })
+    }
+
+    /// Lets images be read that nobody has read yet: that they were not is no answer.
+    async fn read_first(
+        &self,
+        repository: &RepositoryName,
+        images: &[Digest],
+    ) -> Result<(), Error> {
+        let read = vulnerability::read_images(&mut self.db().read().await?, images).await?;
+        let unread = images.iter().filter(|image| read.iter().all(|read| read.digest != **image));
+        for image in unread {
+            self.shared.sources.contents.see_to(repository, image).await?;
+        }
+        Ok(())
     }
 
     /// Matches what of the images was not matched with the advisories in force; those that were in force.
@@ -142,8 +157,8 @@ impl Vulnerabilities {
         let project = asked.repository.as_str().split('/').next().unwrap_or_default();
         let repository = asked.repository.as_str();
         let names = ImageNames { digests: &digests, repository, project };
-        let applied =
-            apply(&matches, &said.exceptions, &said.documents, &names, said.at, said.warning);
+        let documents = self.documents(asked.repository, &digests, said).await?;
+        let applied = apply(&matches, &said.exceptions, &documents, &names, said.at, said.warning);
         mark(&matches, &applied, &mut found);
         notes.add(&applied);
         Ok(found)
@@ -298,9 +313,10 @@ fn suppression(by: SuppressedBy<'_>) -> Suppression {
                 name: terms.id.to_string(),
                 reason: terms.reason.to_string(),
                 until: Some(terms.expires_at),
+                signers: Vec::new(),
             }
         }
-        SuppressedBy::Vex(statement) => {
+        SuppressedBy::Vex(statement, document) => {
             let justification = statement.justification.as_ref().map(name_of);
             let words = statement.impact_statement.as_deref().map(ToOwned::to_owned);
             Suppression {
@@ -308,6 +324,7 @@ fn suppression(by: SuppressedBy<'_>) -> Suppression {
                 name: name_of(&statement.status),
                 reason: words.or(justification).unwrap_or_default(),
                 until: None,
+                signers: document.signers.iter().map(ToString::to_string).collect(),
             }
         }
     }

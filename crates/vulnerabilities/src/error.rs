@@ -34,6 +34,18 @@ pub enum Error {
     /// There is no such VEX document.
     #[error("there is no VEX document {0}")]
     VexUnknown(plura_oci::Digest),
+    /// The name of the scanner cannot be one.
+    #[error("a scanner is named by 1 to 64 letters, digits, `.`, `_` or `-`, not `{0}`")]
+    ScannerName(String),
+    /// The address of the scanner cannot be one.
+    #[error("a scanner is at an address of http or https, without user and query, not at `{0}`")]
+    ScannerUrl(String),
+    /// There is a scanner of that name.
+    #[error("there is a scanner `{0}` already")]
+    ScannerExists(String),
+    /// There is none.
+    #[error("there is no scanner `{0}`")]
+    ScannerUnknown(String),
     /// What was sent is no report.
     #[error(transparent)]
     Report(#[from] trivy::ReadTrivyError),
@@ -43,6 +55,12 @@ pub enum Error {
     /// The image could not be looked at.
     #[error(transparent)]
     Image(#[from] plura_registry::ImageError),
+    /// Its contents could not be read.
+    #[error(transparent)]
+    Contents(#[from] plura_contents::Error),
+    /// What is said about it could not be found out.
+    #[error(transparent)]
+    Evidence(#[from] plura_evidence::Error),
     /// Bytes could not be read.
     #[error(transparent)]
     Registry(#[from] plura_registry::Error),
@@ -89,6 +107,8 @@ impl plura_meta::Failure for Error {
         match self {
             Self::Metadata(error) => Some(error),
             Self::Registry(error) => error.of_database(),
+            Self::Contents(error) => error.of_database(),
+            Self::Evidence(error) => error.of_database(),
             _ => None,
         }
     }

@@ -6,6 +6,7 @@
 //! advisories in force: an answer is never older than they are. Exceptions and what vendors say are applied
 //! when asked, so that what expires does so by itself.
 
+mod adapter;
 mod answer;
 mod ask;
 mod block;
@@ -16,8 +17,10 @@ mod matching;
 mod package;
 mod records;
 mod reports;
+mod scanners;
 mod search;
 mod set;
+mod signed;
 mod sources;
 mod vex;
 mod worker;
@@ -25,6 +28,8 @@ mod zip;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use plura_contents::Contents;
+use plura_evidence::Evidence;
 use plura_registry::Registry;
 use tokio::sync::{Notify, Semaphore};
 
@@ -35,10 +40,14 @@ pub use answer::{
 pub use error::{Error, ImportError};
 pub use exceptions::{ExceptionState, ExceptionTerms, GrantedException, ImportedExceptions};
 pub use import::{ImportRequest, Imported};
-pub use plura_advisories::{Band, Glob, PackagePattern, Scope};
+pub use plura_advisories::{
+    Band, Glob, PackagePattern, Scope,
+    report::{Scanner, harbor},
+};
 pub use plura_meta::{Timestamp, audit::Origin};
 pub use records::Skipped;
 pub use reports::{ReceivedReport, SecondOpinion};
+pub use scanners::AddedScanner;
 pub use search::{FoundImage, FoundPlace, PackageQuery, Search, SearchAnswer};
 pub use sources::{AdvisoriesStatus, SourceStatus};
 pub use vex::ReceivedVex;
@@ -54,6 +63,15 @@ pub struct Settings {
     pub expiry_warning: Duration,
 }
 
+/// What else is known of images.
+#[derive(Clone, Debug)]
+pub struct Sources {
+    /// What is in them.
+    pub contents: Contents,
+    /// What is said about them, and by whom.
+    pub evidence: Evidence,
+}
+
 /// The vulnerabilities of what a registry holds. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Vulnerabilities {
@@ -63,6 +81,7 @@ pub struct Vulnerabilities {
 #[derive(Debug)]
 struct Shared {
     registry: Registry,
+    sources: Sources,
     settings: Settings,
     sets: set::Cache,
     /// Told when packages may be waiting.
@@ -73,9 +92,10 @@ struct Shared {
 
 impl Vulnerabilities {
     /// The vulnerabilities of what the registry holds.
-    pub fn new(registry: Registry, settings: Settings) -> Self {
+    pub fn new(registry: Registry, sources: Sources, settings: Settings) -> Self {
         let shared = Shared {
             registry,
+            sources,
             settings,
             sets: set::Cache::default(),
             asked: Notify::new(),

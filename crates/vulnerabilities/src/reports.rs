@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashSet};
 use bytes::Bytes;
 use futures_util::Stream;
 use jiff::Timestamp;
-use plura_advisories::report::{ScannerReport, trivy};
+use plura_advisories::report::{Database, ScannerReport, harbor::VulnerabilityReport, trivy};
 use plura_meta::{
     audit::{self, Event, Origin},
     vulnerability_statement::{self, StoredReport},
@@ -54,12 +54,14 @@ pub struct SecondOpinion {
 }
 
 impl Vulnerabilities {
-    /// Keeps a report of Trivy (`--format json`) about an image.
+    /// Keeps a report of Trivy (`--format json`) about an image, or one of a scanner that speaks the open
+    /// API of pluggable scanners. Such a report does not say which data the scanner had: `database` does.
     pub async fn add_report(
         &self,
         origin: &Origin,
         repository: &RepositoryName,
         reference: &Reference,
+        database: Option<&str>,
         sent: impl Stream<Item = std::io::Result<Bytes>> + Send + Unpin,
     ) -> Result<ReceivedReport, Error> {
         let query = ImageQuery {
@@ -69,7 +71,8 @@ impl Vulnerabilities {
         };
         let digest = self.shared.registry.image_manifest(&query).await?.digest;
         let bytes = self.whole(sent, MOST_BYTES).await?;
-        let report = crate::blocking(move || Ok(trivy::parse(&bytes)?)).await?;
+        let database = database.map(ToOwned::to_owned);
+        let report = crate::blocking(move || read(&bytes, database)).await?;
         let received = ReceivedReport {
             digest,
             scanner: report.scanner.name.to_string(),
@@ -103,6 +106,34 @@ impl Vulnerabilities {
         let mut connection = self.db().read().await?;
         let stored = vulnerability_statement::reports(&mut connection, repository, digest).await?;
         stored.iter().map(|stored| compared(stored, found)).collect()
+    }
+}
+
+/// A report of the one form, or of the other.
+fn read(bytes: &[u8], database: Option<String>) -> Result<ScannerReport, Error> {
+    let given = database.map(|version| Database { version: version.into(), updated_at: None });
+    let mut report = match serde_json::from_slice::<VulnerabilityReport>(bytes) {
+        Ok(report) if !report.scanner.name.is_empty() => of_adapter(&report),
+        _ => trivy::parse(bytes)?,
+    };
+    report.database = report.database.or(given);
+    Ok(report)
+}
+
+fn of_adapter(report: &VulnerabilityReport) -> ScannerReport {
+    let digest = report.artifact.digest.as_str();
+    ScannerReport {
+        scanner: report.scanner.clone(),
+        database: None,
+        created_at: Some(report.generated_at),
+        artifact: report.artifact.repository.as_str().into(),
+        digests: Some(digest)
+            .filter(|digest| !digest.is_empty())
+            .map(Into::into)
+            .into_iter()
+            .collect(),
+        system: None,
+        findings: report.findings(),
     }
 }
 

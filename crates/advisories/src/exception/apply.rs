@@ -58,8 +58,8 @@ pub struct Noted<'a> {
 pub enum SuppressedBy<'a> {
     /// It was decided to live with it.
     Exception(&'a Exception),
-    /// The image does not have it, says the VEX statement.
-    Vex(&'a VexStatement),
+    /// The image does not have it, says the VEX statement of that document.
+    Vex(&'a VexStatement, &'a VexDocument),
 }
 
 /// Sorts the matches of an image by what is said about them at a time. Documents must be such as
@@ -86,15 +86,16 @@ pub fn apply<'a>(
         for index in &covering {
             used[*index] = true;
         }
-        let statement = newest_statement(documents, found, image, at);
-        if let Some(statement) = statement.filter(|statement| statement.status.clears()) {
-            applied.suppressed.push(Suppressed { found, by: SuppressedBy::Vex(statement) });
+        let newest = newest_statement(documents, found, image, at);
+        if let Some((statement, document)) = newest.filter(|(newest, _)| newest.status.clears()) {
+            let by = SuppressedBy::Vex(statement, document);
+            applied.suppressed.push(Suppressed { found, by });
         } else if let Some(index) = covering.first() {
             let by = SuppressedBy::Exception(holding[*index]);
             applied.suppressed.push(Suppressed { found, by });
         } else {
             applied.open.push(found);
-            applied.noted.extend(statement.map(|statement| Noted { found, statement }));
+            applied.noted.extend(newest.map(|(statement, _)| Noted { found, statement }));
         }
     }
     let soon = at.saturating_add(warning).unwrap_or(Timestamp::MAX);
@@ -110,14 +111,15 @@ fn newest_statement<'a>(
     found: &Match,
     image: &ImageNames<'_>,
     at: Timestamp,
-) -> Option<&'a VexStatement> {
+) -> Option<(&'a VexStatement, &'a VexDocument)> {
     let statements = documents.iter().flat_map(|document| {
-        document.statements.iter().filter(move |statement| {
-            statement.timestamp <= at && statement.is_about(found, image, document.subject.as_ref())
-        })
+        document.statements.iter().map(move |statement| (statement, document))
+    });
+    let about = statements.filter(|(statement, document)| {
+        statement.timestamp <= at && statement.is_about(found, image, document.subject.as_ref())
     });
     // Of two that are equally old, the one that suppresses nothing.
-    statements.max_by_key(|statement| (statement.timestamp, !statement.status.clears()))
+    about.max_by_key(|(statement, _)| (statement.timestamp, !statement.status.clears()))
 }
 
 impl VexStatus {

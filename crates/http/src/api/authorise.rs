@@ -32,6 +32,8 @@ pub enum Need {
     NamedRepository(Permission),
     /// To promote in the repository that the body names, or a rollback key in the body.
     Rollback,
+    /// To pull from the repository that the body, or the name of a scan, names; it need not be there.
+    Scan,
     /// To manage the robots of the project that the robot's name or the query names. Robots of no
     /// project are the administrators'.
     Robots,
@@ -56,6 +58,8 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     match need {
         // The handler asks for the one or looks at the other.
         Need::Nothing | Need::Rollback => Ok(()),
+        // The handlers ask `repository` when they know which it is.
+        Need::Nothing | Need::Scan => Ok(()),
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),

@@ -178,7 +178,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     media_type(headers).is_some_and(|given| given.eq_ignore_ascii_case("application/json"))
 }
 
-fn media_type(headers: &HeaderMap) -> Option<&str> {
+pub(super) fn media_type(headers: &HeaderMap) -> Option<&str> {
     let given = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     given.map(|value| value.split(';').next().unwrap_or_default().trim())
 }

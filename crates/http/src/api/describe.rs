@@ -250,6 +250,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "trust_policy" => ("The trust policy", schema::TrustName::name()),
         "source" => ("The source", schema::SourceName::name()),
         "exception" => ("The exception", schema::ExceptionName::name()),
+        "scanner" => ("The scanner", schema::SourceName::name()),
         "digest" => ("The digest", schema::DigestText::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
@@ -316,6 +317,7 @@ fn describe_need(need: Need) -> Option<String> {
         }
         Need::NamedRepository(permission) => format!("`{permission}` in the repository"),
         Need::Rollback => "`promote` in the repository, or a rollback key".to_owned(),
+        Need::Scan => "`pull` in the repository, or that its project is public".to_owned(),
         Need::Robots | Need::NewRobot => {
             format!("`manage-robots` in the robot's project; without a project, {administer}")
         }

@@ -28,6 +28,8 @@ mod refusals;
 mod reports;
 mod robots;
 mod route;
+mod scanner;
+mod scanners;
 mod site;
 mod tokens;
 mod trust;
@@ -94,6 +96,8 @@ fn all() -> Vec<Route> {
         channels::routes,
         promotions::routes,
         reports::routes,
+        scanner::routes,
+        scanners::routes,
         audit::routes,
         openapi::routes,
     ]

@@ -46,7 +46,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(Verb::Post, REPORTS, Need::Repository(Permission::Push), "report.add", report)
             .streamed()
             .described(
-                Description::new("Keeps what Trivy says about an image (`--format json`)")
+                Description::new(
+                    "Keeps what Trivy says about an image (`--format json`), or a scanner of Harbor's API",
+                )
                     .asks::<Reported>()
                     .takes_content(&["application/json"])
                     .gives::<ReceivedReport>(),
@@ -94,6 +96,9 @@ struct Reported {
     /// A tag, or a digest.
     #[param(max_length = 200)]
     reference: String,
+    /// Which data the scanner had, if its report does not say.
+    #[param(value_type = Option<String>, max_length = 255)]
+    database: Option<Bounded<255>>,
 }
 
 /// What to look for: one of `cve`, `package` and `since`.
@@ -141,12 +146,14 @@ async fn show(call: Call) -> Answer {
 }
 
 async fn report(call: Call) -> Answer {
-    let Reported { repository, reference } = call.query()?;
+    let Reported { repository, reference, database } = call.query()?;
+    let database = database.map(Bounded::into_text);
     let reference = parse(&reference)?;
     let sent = call.sent(&["application/json"])?;
     let vulnerabilities = &call.state.knowledge.vulnerabilities;
     let origin = &call.caller.origin;
-    ok(&vulnerabilities.add_report(origin, &repository, &reference, sent).await?)
+    let database = database.as_deref();
+    ok(&vulnerabilities.add_report(origin, &repository, &reference, database, sent).await?)
 }
 
 async fn search(call: Call) -> Answer {

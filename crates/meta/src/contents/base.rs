@@ -1,6 +1,6 @@
 //! Which images stand on which: those whose first layers are all layers of another.
 
-use plura_oci::{Digest, RepositoryName};
+use plura_oci::{Digest, RepositoryName, Tag};
 
 use crate::{
     Connection, Error, Timestamp,
@@ -27,6 +27,19 @@ pub struct Place {
     pub digest: Digest,
     /// A tag that points at it, or at an index of it.
     pub tag: Option<String>,
+}
+
+/// A tag that pointed at a manifest and points at another one now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MovedTag {
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag.
+    pub tag: Tag,
+    /// What it points at now.
+    pub digest: Digest,
+    /// When it left.
+    pub since: Timestamp,
 }
 
 /// The images whose layers are those of one of the chains, at most `limit`. Of those with the same layers,
@@ -151,4 +164,74 @@ pub async fn places(
         Ok(Place { repository, digest: parse("manifest.digest", &digest)?, tag })
     };
     rows.into_iter().map(place).collect()
+}
+
+/// The indexes that have the manifest, at most `limit`.
+pub async fn parents(
+    connection: &mut Connection,
+    child: &Digest,
+    limit: u32,
+) -> Result<Vec<Digest>, Error> {
+    const SQL: &str = "
+        select distinct parent.digest from manifest as child
+        join manifest_reference on manifest_reference.repository_id = child.repository_id
+            and manifest_reference.digest = child.digest
+        join manifest as parent on parent.id = manifest_reference.manifest_id
+        where child.digest = $1 limit $2";
+    let query = connection.query_scalar(SQL).bind(child.to_string()).bind(i64::from(limit));
+    let found: Vec<String> = query.fetch_all().await?;
+    found.iter().map(|digest| parse("manifest.digest", digest)).collect()
+}
+
+/// Tags that once pointed at one of the manifests, as the audit has it, and point at none of them now: in
+/// the repositories that have one of them, of the tags that moved last; at most `limit`.
+pub async fn moved_on(
+    connection: &mut Connection,
+    digests: &[Digest],
+    limit: u32,
+) -> Result<Vec<MovedTag>, Error> {
+    const SQL: &str = "
+        with moved as (
+            select repository.name as repository, tag.name as tag, tag.digest as digest,
+                   repository.name || ':' || tag.name as target
+            from tag
+            join repository on repository.id = tag.repository_id
+            where tag.repository_id in (
+                    select manifest.repository_id from manifest
+                    where manifest.digest in (select wanted.value from json_each($1) as wanted)
+                )
+                and tag.digest not in (select wanted.value from json_each($1) as wanted)
+            order by tag.moved_at desc limit 5000
+        ), pointed as (
+            select moved.repository, moved.tag, moved.digest, moved.target, max(audit.id) as last_id
+            from moved
+            join audit on audit.target = moved.target
+            where audit.action = 'tag.set'
+              and audit.detail in (select said.value from json_each($2) as said)
+            group by moved.repository, moved.tag, moved.digest, moved.target
+        )
+        select pointed.repository, pointed.tag, pointed.digest, min(audit.at) from pointed
+        join audit on audit.target = pointed.target
+        where audit.id > pointed.last_id and audit.action = 'tag.set'
+        group by pointed.repository, pointed.tag, pointed.digest
+        order by 4 desc limit $3";
+    // As a push writes it down.
+    let said: Vec<String> =
+        digests.iter().map(|digest| serde_json::json!({ "digest": digest }).to_string()).collect();
+    let rows: Vec<(String, String, String, Timestamp)> = connection
+        .query_as(SQL)
+        .bind(json_array(digests))
+        .bind(serde_json::json!(said).to_string())
+        .bind(i64::from(limit))
+        .fetch_all()
+        .await?;
+    let moved = |(repository, tag, digest, since): (String, String, String, Timestamp)| {
+        Ok(MovedTag {
+            repository: parse("repository.name", &repository)?,
+            tag: parse("tag.name", &tag)?,
+            digest: parse("tag.digest", &digest)?,
+            since,
+        })
+    };
+    rows.into_iter().map(moved).collect()
 }

@@ -57,6 +57,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("promotion", "id"),
     ("rollback_key", "hash"),
     ("idempotency_key", "actor, name"),
+    ("scanner", "name"),
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use plura_oci::image::Platform;
 
+use super::scanner::ScanArgs;
 use super::vulnerabilities::{ImageVulnerabilitiesArgs, ReportArgs};
 use super::{ImageName, OutputArgs, ServerArgs};
 
@@ -58,6 +59,10 @@ pub(crate) enum ImageCommand {
     /// Keep what another scanner says about an image
     #[command(after_help = super::vulnerabilities::REPORT_HELP)]
     Report(ReportArgs),
+
+    /// Let a scanner look at an image, and keep what it says
+    #[command(after_help = super::scanner::SCAN_HELP)]
+    Scan(Box<ScanArgs>),
 }
 
 const INSPECT_HELP: &str = "\

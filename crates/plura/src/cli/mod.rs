@@ -25,6 +25,7 @@ mod project;
 mod registry;
 mod reports;
 mod robot;
+mod scanner;
 mod signing;
 mod token;
 mod trust;
@@ -71,6 +72,9 @@ pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
+};
+pub(crate) use self::scanner::{
+    ScanArgs, ScannerAddArgs, ScannerCommand, ScannerRemoveArgs, WhichScanner,
 };
 pub(crate) use self::signing::{AttestArgs, Form, KeyArgs, SignArgs, StatementArgs, VerifyArgs};
 pub(crate) use self::token::{TokenCommand, TokenCreateArgs, TokenListArgs, TokenRevokeArgs};
@@ -154,6 +158,10 @@ pub(crate) enum Command {
     /// Vulnerabilities to live with, for a time
     #[command(subcommand)]
     Exception(ExceptionCommand),
+
+    /// Other scanners that images may be shown to
+    #[command(subcommand)]
+    Scanner(ScannerCommand),
 
     /// Sign an image
     Sign(SignArgs),

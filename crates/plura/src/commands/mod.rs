@@ -28,6 +28,7 @@ mod policy_document;
 mod project;
 mod reports;
 mod robot;
+mod scanner;
 mod serve;
 mod sign;
 mod target;
@@ -60,6 +61,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
         Command::Exception(command) => exception::run(&command, printer),
+        Command::Scanner(command) => scanner::run(&command, printer),
         Command::Sign(args) => sign::run(&args, printer),
         Command::Attest(args) => attest::run(&args, printer),
         Command::Verify(args) => verify::run(&args, printer),

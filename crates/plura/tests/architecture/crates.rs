@@ -30,7 +30,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("plura-contents", &["plura-registry", "plura-meta", "plura-inventory", "plura-oci"]),
     (
         "plura-vulnerabilities",
-        &["plura-registry", "plura-meta", "plura-advisories", "plura-inventory", "plura-oci"],
+        &[
+            "plura-registry",
+            "plura-contents",
+            "plura-evidence",
+            "plura-meta",
+            "plura-advisories",
+            "plura-inventory",
+            "plura-oci",
+        ],
     ),
     // `plura-blob` only for where tiles are written.
     (

@@ -909,6 +909,7 @@ fn images() {
       facts     Show what is in an image: operating system, user, ports, secrets
       vulns     Show which vulnerabilities an image has, now
       report    Keep what another scanner says about an image
+      scan      Let a scanner look at an image, and keep what it says
       help      Print this message or the help of the given subcommand(s)
 
     Options:

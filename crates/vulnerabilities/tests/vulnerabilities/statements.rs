@@ -183,7 +183,8 @@ async fn another_scanner_is_a_second_opinion() {
         let (vulnerabilities, origin) = (&installation.vulnerabilities, Origin::system());
         let (repository, reference) = ("apps/web".parse().unwrap(), "1".parse().unwrap());
         let sent_report = sent(report.to_string().as_bytes());
-        let received = vulnerabilities.add_report(&origin, &repository, &reference, sent_report);
+        let received =
+            vulnerabilities.add_report(&origin, &repository, &reference, None, sent_report);
         assert_eq!(received.await.unwrap().findings, 1);
         let answer = installation.of("apps/web:1").await;
         assert_eq!(answer.counts.critical, 1);

@@ -4,11 +4,14 @@ use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use bytes::Bytes;
 use flate2::{Compression, write::DeflateEncoder};
+use plura_contents::Contents;
+use plura_evidence::Evidence;
 use plura_oci::{Digest, RepositoryName};
 use plura_registry::{Chunk, DatabaseServer, PutManifest, Registry};
 use plura_testkit::postgres::{Database, Postgres};
 use plura_vulnerabilities::{
-    Error, ImageVulnerabilities, ImportRequest, Imported, Origin, Settings, Vulnerabilities,
+    Error, ImageVulnerabilities, ImportRequest, Imported, Origin, Settings, Sources,
+    Vulnerabilities,
 };
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
@@ -48,7 +51,9 @@ impl Installation {
             longest_exception: Duration::from_hours(24 * 90),
             expiry_warning: Duration::from_hours(24 * 14),
         };
-        let vulnerabilities = Vulnerabilities::new(registry.clone(), settings);
+        let contents = Contents::new(registry.clone(), plura_contents::Settings::default());
+        let sources = Sources { contents, evidence: Evidence::new(registry.clone()) };
+        let vulnerabilities = Vulnerabilities::new(registry.clone(), sources, settings);
         Self { registry, vulnerabilities, directory, database }
     }
 

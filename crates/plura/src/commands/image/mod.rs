@@ -3,6 +3,7 @@
 mod contents;
 mod diff;
 mod inspect;
+mod scan;
 mod tree;
 
 use anyhow::anyhow;
@@ -54,6 +55,7 @@ pub(super) fn run(command: &ImageCommand, printer: &Printer) -> anyhow::Result<E
             ImageCommand::Facts(args) => contents::facts(args, printer).await,
             ImageCommand::Vulns(args) => vulnerabilities::of_image(args, printer).await,
             ImageCommand::Report(args) => vulnerabilities::report(args, printer).await,
+            ImageCommand::Scan(args) => scan::run(args, printer).await,
         }
     })
 }

@@ -137,6 +137,12 @@ POST   /api/v1/channels/release                                          {"repo"
 GET    /api/v1/promotions                                                -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
 GET    /api/v1/promotions/absent                                         -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   400
 POST   /api/v1/promotions/absent/cancel                                  {}                                 L         L      +        +      +         +        +          +              +         +    +     +            +           +   400
+GET    /api/v1/scanners                                                  -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /api/v1/scanners                                                  {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/scanners/absent                                           -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /scanner/api/v1/metadata                                          -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
+POST   /scanner/api/v1/scan {"registry":{"url":"http://x"},"artifact":{"repository":"PROJECT/web","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000"}} L+L       L+L    -+-      ++-    ++-       ++-      ++-        +++            +++       +++  ++-   +--          +--         ++- 422
+GET    /scanner/api/v1/scan/absent/report - + + + + + + + + + + + + + + 404
 "#;
 
 /// A row of the table.

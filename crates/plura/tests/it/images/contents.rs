@@ -269,8 +269,47 @@ async fn a_declared_base_is_known_to_be_old_when_its_tag_has_moved() {
     let new = image("debian, patched", &[debian()]);
     base.push_image_as("12", &new).await.expect(201);
     let report = place.ask("/base", "1.0.0", None).await.expect(200).json();
-    assert_eq!(report["newer"], json!({"name": "base/debian:12", "digest": new.digest()}));
+    let newer = &report["newer"];
+    assert_eq!(
+        (&newer["name"], &newer["digest"]),
+        (&json!("base/debian:12"), &json!(new.digest()))
+    );
+    assert!(newer["since"].is_string());
     assert_eq!(report["found"]["tagged"], false);
+}
+
+#[tokio::test]
+async fn what_came_after_a_base_is_known_without_a_declaration() {
+    let place = Place::start();
+    let base = place.server.client().repository("base/debian");
+    let old = image("debian", &[debian()]);
+    base.push_image_as("12.5", &old).await.expect(201);
+    let index = plura_testkit::Manifest::index(&[old.manifest.descriptor()]);
+    base.put_manifest("12-multi", &index).await.expect(201);
+    push(&place, "1.0.0", &image("web", &[debian(), npm("left-pad", "1.3.0")])).await;
+    read(&place, 2).await;
+    let newer =
+        async || place.ask("/base", "1.0.0", None).await.expect(200).json()["newer"].clone();
+    assert_eq!(newer().await, Value::Null);
+
+    // A later release of the same line, and since when there is one.
+    let [next, last] = ["1", "2"].map(|version| image(version, &[debian(), npm("apt", version)]));
+    for (tag, later) in [("13.0", &last), ("12.6", &next), ("12.10", &last)] {
+        base.push_image_as(tag, later).await.expect(201);
+    }
+    let found = newer().await;
+    assert_eq!(found["name"], "base/debian:12.10");
+    assert_eq!(found["digest"], last.digest());
+
+    // A tag that was its name says more than what is named alike; the narrowest says most.
+    base.put_manifest("12-multi", &last.manifest).await.expect(201);
+    assert_eq!(newer().await["name"], "base/debian:12-multi");
+    base.put_manifest("12.5", &next.manifest).await.expect(201);
+    let found = newer().await;
+    assert_eq!(
+        (&found["name"], &found["digest"]),
+        (&json!("base/debian:12.5"), &json!(next.digest()))
+    );
 }
 
 #[tokio::test]

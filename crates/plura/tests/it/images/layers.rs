@@ -6,7 +6,7 @@ use serde_json::json;
 use super::content::{config_of, image_of};
 
 /// A layer that holds these files, and nothing else.
-pub(super) fn layer_of(files: &[(&str, &str)]) -> Blob {
+pub(crate) fn layer_of(files: &[(&str, &str)]) -> Blob {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, text) in files {
         let mut header = tar::Header::new_ustar();
@@ -19,7 +19,7 @@ pub(super) fn layer_of(files: &[(&str, &str)]) -> Blob {
 }
 
 /// What a base image of Debian has: an operating system, and two packages in its database.
-pub(super) fn debian() -> Blob {
+pub(crate) fn debian() -> Blob {
     layer_of(&[
         ("etc/os-release", "ID=debian\nVERSION_ID=12\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
         (
@@ -33,19 +33,19 @@ pub(super) fn debian() -> Blob {
 }
 
 /// A package of npm in a directory of that name.
-pub(super) fn npm(name: &str, version: &str) -> Blob {
+pub(crate) fn npm(name: &str, version: &str) -> Blob {
     let manifest = json!({ "name": name, "version": version, "license": "MIT" }).to_string();
     layer_of(&[(&format!("srv/node_modules/{name}/package.json"), &manifest)])
 }
 
 /// A layer that cannot be unpacked by anybody: it claims to be compressed, and breaks off.
-pub(super) fn truncated() -> Blob {
+pub(crate) fn truncated() -> Blob {
     let bytes: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xed\xc1";
     Blob { media_type: media_type::LAYER, bytes: bytes::Bytes::from_static(bytes) }
 }
 
 /// An image of these layers.
-pub(super) fn image(name: &str, layers: &[Blob]) -> Image {
+pub(crate) fn image(name: &str, layers: &[Blob]) -> Image {
     let config = json!({
         "created": "2026-01-02T03:04:05Z",
         "os": "linux",

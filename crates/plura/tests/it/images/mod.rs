@@ -6,6 +6,7 @@ mod content;
 mod contents;
 mod layers;
 mod released;
+pub(crate) mod layers;
 mod vulnerable;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{REPOSITORY, Workbench};
+use crate::images::layers;
 
 const PROVENANCE: &str = r#"{
     "buildDefinition": {
@@ -76,4 +77,52 @@ async fn a_verdict_becomes_a_summary() {
     bench.run(&format!("{attest} --policy release")).expect(0);
     let said = bench.run(&format!("verify {REPOSITORY}:1 --explain --key bob.pub")).expect(1);
     said.expect_stdout("(verification-summary, ").expect_stdout("signed by bob");
+}
+
+#[tokio::test]
+async fn what_a_trusted_signer_says_of_vulnerabilities_counts() {
+    let bench = Workbench::start();
+    let pushed = layers::image("web", &[layers::npm("left-pad", "1.3.0")]);
+    let repository = bench.server.client().repository(REPOSITORY);
+    repository.push_image_as("1", &pushed).await.expect(201);
+    let advisory = json!({
+        "id": "CVE-2026-1", "modified": "2026-07-01T00:00:00Z",
+        "affected": [{
+            "package": { "ecosystem": "npm", "name": "left-pad" },
+            "ranges": [{ "type": "SEMVER", "events": [{ "introduced": "0" }] }],
+        }],
+    });
+    let import = bench.server.client().post("/api/v1/advisories").query("source", "npm");
+    import.json(&advisory).await.expect(200);
+    let vex = json!({
+        "@context": "https://openvex.dev/ns/v0.2.0", "@id": "vex-1", "author": "alice",
+        "timestamp": "2026-07-02T00:00:00Z",
+        "statements": [{
+            "vulnerability": { "name": "CVE-2026-1" }, "status": "not_affected",
+            "justification": "vulnerable_code_not_present",
+        }],
+    });
+    bench.write("vex.json", &vex.to_string());
+    let found = async || {
+        let get = bench.server.client().get("/api/v1/images/vulnerabilities");
+        let answer = get.query("repository", REPOSITORY).query("reference", "1").await.expect(200);
+        answer.json()["vulnerabilities"][0].clone()
+    };
+    // Nobody has read the image before it is asked about.
+    assert_eq!(found().await["id"], "CVE-2026-1");
+    let attest = |key: &str| {
+        format!("attest {REPOSITORY}:1 --predicate vex.json --key {key} --type openvex")
+    };
+    bench.trust("release", &["alice"]);
+    bench.run(&attest("bob.key")).expect(0);
+    assert_eq!(found().await["suppressed"], json!(null));
+    bench.run(&attest("alice.key")).expect(0);
+    let suppressed = &found().await["suppressed"];
+    assert_eq!(suppressed["by"], "vex");
+    assert_eq!(suppressed["name"], "not_affected");
+    assert_eq!(suppressed["reason"], "vulnerable_code_not_present");
+    assert_eq!(suppressed["signers"], json!(["alice"]));
+    // Who is trusted is asked as of now.
+    bench.trust("release", &["bob"]);
+    assert_eq!(found().await["suppressed"]["signers"], json!(["bob"]));
 }

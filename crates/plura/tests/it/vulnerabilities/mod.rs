@@ -1,5 +1,7 @@
 //! Vulnerabilities, by the commands that people type and the API behind them.
 
+mod scanner;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
