@@ -55,6 +55,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),
+    ("webhook", "id"),
+    ("webhook_delivery", "webhook_id, audit_id"),
+    ("event_cursor", "id"),
+    ("job", "name"),
 ];
 
 /// Rows that are written with one statement, and their bytes.
