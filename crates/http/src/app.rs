@@ -10,6 +10,7 @@ use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
 use plura_access::{Access, Event};
 use plura_contents::Contents;
+use plura_events::Events;
 use plura_evidence::Evidence;
 use plura_governance::Governance;
 use plura_registry::{CollectReport, Registry};
@@ -128,6 +129,8 @@ pub struct Knowledge {
     pub governance: Governance,
     /// What was decided, for everybody to verify.
     pub transparency: Transparency,
+    /// What happens, told to others.
+    pub events: Events,
 }
 
 impl App {

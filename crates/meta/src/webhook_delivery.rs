@@ -103,6 +103,7 @@ pub async fn next(
             address, action, target, project, outcome, rule, detail
         from webhook_delivery join audit on audit.id = webhook_delivery.audit_id
         where state = 'waiting' and webhook_id = $1
+          and exists (select 1 from webhook where id = $1 and enabled)
         order by audit_id limit 1";
     connection.query_as(SQL).bind(webhook).fetch_optional().await
 }
@@ -202,6 +203,25 @@ pub async fn forget(
         )";
     let delete = tx.query(SQL).bind(webhook).bind(state.as_str()).bind(i64::from(limit));
     delete.bind(i64::from(kept)).execute().await
+}
+
+/// Gives up what waits beside the newest `kept` of a webhook; at most `limit` at a time.
+pub async fn give_up(
+    tx: &mut Tx,
+    webhook: i64,
+    (kept, limit): (u32, u32),
+    now: Timestamp,
+) -> Result<u64, Error> {
+    const SQL: &str = "
+        update webhook_delivery
+        set state = 'dead', ended_at = $2, error = 'too many waited'
+        where webhook_id = $1 and audit_id in (
+            select audit_id from webhook_delivery
+            where webhook_id = $1 and state = 'waiting'
+            order by audit_id desc limit $3 offset $4
+        )";
+    let update = tx.query(SQL).bind(webhook).bind(now).bind(i64::from(limit));
+    update.bind(i64::from(kept)).execute().await
 }
 
 fn list_text(ids: &[i64]) -> String {

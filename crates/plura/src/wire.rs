@@ -11,6 +11,7 @@ use plura_access::{
     rate::Rate,
 };
 use plura_contents::{Contents, SbomFormat};
+use plura_events::Events;
 use plura_evidence::Evidence;
 use plura_governance::{Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
@@ -64,7 +65,7 @@ impl Server {
             connections: Arc::clone(&options.metrics),
             redirect: storage::redirect(&settings),
         };
-        let knowledge = knowledge(&registry, &settings);
+        let knowledge = knowledge(&registry, &settings, listener.local_addr()?)?;
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -93,7 +94,7 @@ impl Server {
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
-        let Knowledge { evidence, contents, vulnerabilities, .. } = knowledge;
+        let Knowledge { evidence, contents, vulnerabilities, events, .. } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
         let collecting =
             collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
@@ -102,6 +103,8 @@ impl Server {
         let gathering = gather(evidence, settings.evidence.clone());
         let reading = read(contents, settings.contents.clone());
         let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
+        let sending = send_events(events.clone(), settings.events.clone());
+        let followed = events.clone();
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -110,7 +113,14 @@ impl Server {
             tokio::spawn(gathering),
             tokio::spawn(reading),
             tokio::spawn(matching),
+            tokio::spawn(sending),
+            tokio::spawn(async move { followed.watch_followed().await }),
         ];
+        // Who follows would stay for ever: they come back to whoever is there then.
+        let shutdown = async move {
+            shutdown.await;
+            events.close();
+        };
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
             task.abort();
@@ -279,7 +289,11 @@ fn tls(
 }
 
 /// What is known of the images of the registry, and what is decided from it.
-fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
+fn knowledge(
+    registry: &Registry,
+    settings: &Settings,
+    address: SocketAddr,
+) -> anyhow::Result<Knowledge> {
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
     let vulnerabilities =
@@ -291,7 +305,31 @@ fn knowledge(registry: &Registry, settings: &Settings) -> Knowledge {
     };
     let governance = Governance::new(registry.clone(), sources);
     let transparency = Transparency::new(registry.clone());
-    Knowledge { evidence, contents, vulnerabilities, governance, transparency }
+    let events = Events::new(registry.clone(), event_settings(settings, address))?;
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events })
+}
+
+fn event_settings(settings: &Settings, address: SocketAddr) -> plura_events::Settings {
+    let allowed = networks(&settings.events.allow_private_targets);
+    let scheme = if settings.server.tls.files().is_some() { "https" } else { "http" };
+    let public = settings.server.public_url.as_ref().map(|url| url.url().as_str());
+    let source = public.map_or_else(|| format!("{scheme}://{address}"), str::to_owned);
+    let source = source.trim_end_matches('/').to_owned();
+    plura_events::Settings {
+        host: source.split_once("://").map_or(source.as_str(), |(_, host)| host).to_owned(),
+        source,
+        is_allowed: Arc::new(move |address| {
+            allowed.iter().any(|network| network.contains(address))
+        }),
+        secrets: settings.events.secrets.clone(),
+    }
+}
+
+/// Sends events to webhooks, for ever.
+async fn send_events(events: Events, settings: settings::Events) {
+    if settings.send {
+        events.watch().await;
+    }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.

@@ -250,6 +250,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "trust_policy" => ("The trust policy", schema::TrustName::name()),
         "source" => ("The source", schema::SourceName::name()),
         "exception" => ("The exception", schema::ExceptionName::name()),
+        "webhook" => ("The webhook", schema::TrustName::name()),
         "digest" => ("The digest", schema::DigestText::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),

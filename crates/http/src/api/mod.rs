@@ -12,6 +12,7 @@ mod bounded;
 mod call;
 mod contents;
 mod describe;
+mod events;
 mod evidence;
 mod exceptions;
 mod images;
@@ -30,6 +31,7 @@ mod trust;
 mod trust_policies;
 mod users;
 mod vulnerabilities;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -87,6 +89,8 @@ fn all() -> Vec<Route> {
         advisories::routes,
         exceptions::routes,
         audit::routes,
+        events::routes,
+        webhooks::routes,
         openapi::routes,
     ]
     .into_iter()

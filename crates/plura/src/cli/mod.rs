@@ -9,6 +9,7 @@ mod audit;
 mod completion;
 mod config;
 mod db;
+mod events;
 mod export;
 mod groups;
 mod health;
@@ -39,6 +40,10 @@ pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
+pub(crate) use self::events::{
+    DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
+    WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
+};
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
@@ -180,6 +185,13 @@ pub(crate) enum Command {
 
     /// Show who did what
     Audit(AuditArgs),
+
+    /// Show what happens, as it happens
+    Events(EventsArgs),
+
+    /// Where events are sent
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
 
     /// Ask what is allowed, and why
     #[command(subcommand)]

@@ -13,6 +13,7 @@ mod completion;
 mod config;
 mod db;
 mod demo;
+mod events;
 mod exception;
 mod export;
 mod health;
@@ -37,6 +38,7 @@ mod user;
 mod verify;
 mod version;
 mod vulnerabilities;
+mod webhook;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
@@ -67,6 +69,8 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Member(command) => member::run(&command, printer),
         Command::Trust(command) => trust::run(&command, printer),
         Command::Audit(args) => audit::run(&args, printer),
+        Command::Events(args) => events::run(&args, printer),
+        Command::Webhook(command) => webhook::run(&command, printer),
         Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),

@@ -3,7 +3,7 @@
 //! The defaults are read from here, `plura config reference` is printed from here, and a name that
 //! is not here is an error; there is no second list to keep in step.
 
-use super::{access, database, storage};
+use super::{access, database, events, storage};
 
 /// A group of keys: a table of the file.
 pub(crate) struct Section {
@@ -358,6 +358,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             },
         ],
     },
+    events::EVENTS,
     Section {
         name: "health",
         about: "When the server calls itself unhealthy.",

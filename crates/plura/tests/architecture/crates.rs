@@ -51,6 +51,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-oci",
         ],
     ),
+    ("plura-events", &["plura-registry", "plura-meta", "plura-oci"]),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
@@ -58,6 +59,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &[
             "plura-access",
             "plura-contents",
+            "plura-events",
             "plura-evidence",
             "plura-vulnerabilities",
             "plura-governance",
@@ -74,6 +76,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-http",
             "plura-access",
             "plura-contents",
+            "plura-events",
             "plura-evidence",
             "plura-vulnerabilities",
             "plura-governance",
@@ -105,8 +108,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("object_store", &["plura-blob"]),
     ("clap", &["plura", "plura-bench"]),
     ("anyhow", &["plura", "plura-bench"]),
-    // Access asks issuers for their keys; nothing else below the commands speaks to other servers.
-    ("reqwest", &["plura", "plura-access", "plura-testkit"]),
+    // Access asks issuers for their keys, events are sent to webhooks; nothing else below the commands
+    // speaks to other servers.
+    ("reqwest", &["plura", "plura-access", "plura-events", "plura-testkit"]),
     ("jsonwebtoken", &["plura-access"]),
     ("argon2", &["plura-access"]),
 ];

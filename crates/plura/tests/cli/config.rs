@@ -114,6 +114,11 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     longest_exception = "90d"  # default
     exception_warning = "14d"  # default
 
+    [events]
+    send = true  # default
+    allow_private_targets = []  # default
+    # secrets is not set
+
     [health]
     interval = "10s"  # default
     failures = 5  # PLURA_HEALTH__FAILURES
