@@ -1,4 +1,4 @@
-//! As much of an HTTP server as an issuer or a mirror needs: one request for each connection.
+//! As much of an HTTP server as an issuer, a mirror or a receiver needs: one request for each connection.
 
 use std::sync::Arc;
 
@@ -15,6 +15,8 @@ pub(crate) struct Received {
     pub(crate) query: Vec<(String, String)>,
     pub(crate) authorization: Option<String>,
     pub(crate) form: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What is answered.
@@ -117,7 +119,9 @@ async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Received> {
     loop {
         let line = read_line(stream).await?;
         let Some((name, value)) = line.split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
+        let name = name.to_ascii_lowercase();
+        received.headers.push((name.clone(), value.trim().to_owned()));
+        match name.as_str() {
             "authorization" => received.authorization = Some(value.trim().to_owned()),
             "content-length" => length = value.trim().parse().unwrap_or(0),
             _ => {}
@@ -126,6 +130,7 @@ async fn read(stream: &mut BufReader<TcpStream>) -> std::io::Result<Received> {
     let mut body = Vec::new();
     stream.take(length).read_to_end(&mut body).await?;
     received.form = pairs(&body);
+    received.body = body;
     Ok(received)
 }
 
