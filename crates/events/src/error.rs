@@ -7,6 +7,9 @@ pub enum Error {
     /// There is one of that name.
     #[error("there is a webhook `{0}` already")]
     WebhookExists(String),
+    /// There is no such job.
+    #[error("there is no job `{0}`; `plura jobs list` names all")]
+    JobUnknown(String),
     /// There is no such project.
     #[error("there is no project `{0}`")]
     ProjectUnknown(String),

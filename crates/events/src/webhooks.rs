@@ -200,7 +200,7 @@ impl Events {
             let (action, detail) = change.recorded();
             let record = recorded(action, &name, project.as_deref(), &detail);
             audit::record(tx, &origin, &record, Timestamp::now()).await?;
-            Ok((found, count))
+            Ok::<_, Error>((found, count))
         };
         let found = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
         self.ask();

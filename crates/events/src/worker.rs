@@ -16,6 +16,7 @@ use plura_meta::{
     webhook::{self, StoredWebhook},
     webhook_delivery::{self, Attempt, NextDelivery, State},
 };
+use plura_registry::{Progress, tell};
 use tracing::{debug, error};
 
 use crate::{
@@ -77,6 +78,7 @@ impl Events {
             let mut pause = PAUSE;
             match self.look(&mut work).await {
                 Ok(Some(webhooks)) => {
+                    tell(if webhooks.is_empty() { Progress::Rests } else { Progress::Works });
                     for webhook in webhooks {
                         let id = webhook.id;
                         if busy.len() < AT_A_TIME && !resting.contains(&id) && busy.insert(id) {
@@ -84,8 +86,12 @@ impl Events {
                         }
                     }
                 }
-                Ok(None) => pause = LONG_PAUSE,
+                Ok(None) => {
+                    tell(Progress::Rests);
+                    pause = LONG_PAUSE;
+                }
                 Err(error) => {
+                    tell(Progress::Failed(error.to_string()));
                     error!(%error, "events cannot be sent; trying again");
                     pause = LONG_PAUSE;
                 }

@@ -10,7 +10,7 @@ use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
 use plura_access::{Access, Event};
 use plura_contents::Contents;
-use plura_events::Events;
+use plura_events::{Events, Jobs};
 use plura_evidence::Evidence;
 use plura_governance::Governance;
 use plura_registry::{CollectReport, Registry};
@@ -131,6 +131,8 @@ pub struct Knowledge {
     pub transparency: Transparency,
     /// What happens, told to others.
     pub events: Events,
+    /// What goes on in the background.
+    pub jobs: Jobs,
 }
 
 impl App {

@@ -281,7 +281,7 @@ impl From<plura_events::Error> for ApiError {
         let text = error.to_string();
         let caused = |status, code| Self::new(status, code, text.clone());
         match error {
-            E::WebhookUnknown(_) | E::ProjectUnknown(_) => {
+            E::WebhookUnknown(_) | E::ProjectUnknown(_) | E::JobUnknown(_) => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
             E::WebhookExists(_) | E::TooMany(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),

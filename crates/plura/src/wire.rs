@@ -11,11 +11,13 @@ use plura_access::{
     rate::Rate,
 };
 use plura_contents::{Contents, SbomFormat};
-use plura_events::Events;
+use plura_events::{Events, Jobs};
 use plura_evidence::Evidence;
 use plura_governance::{Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
-use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
+use plura_registry::{
+    CollectRequest, DatabaseServer, KeepUntagged, Progress, Registry, Timestamp, tell,
+};
 use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
@@ -94,17 +96,26 @@ impl Server {
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
-        let Knowledge { evidence, contents, vulnerabilities, events, .. } = knowledge;
+        let Knowledge { evidence, contents, vulnerabilities, events, jobs, .. } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
-        let collecting =
-            collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
+        let collecting = {
+            let (registry, access, app) = (registry.clone(), access.clone(), app.clone());
+            let settings = settings.collection.clone();
+            job(&jobs, COLLECTION, move || {
+                collect(registry.clone(), access.clone(), app.clone(), settings.clone())
+            })
+        };
         let denials = access.clone();
         let counting = async move { denials.watch_denials().await };
-        let gathering = gather(evidence, settings.evidence.clone());
-        let reading = read(contents, settings.contents.clone());
-        let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
-        let sending = send_events(events.clone(), settings.events.clone());
-        let followed = events.clone();
+        let (gathered, read_now) = (settings.evidence.clone(), settings.contents.clone());
+        let gathering = job(&jobs, EVIDENCE, move || gather(evidence.clone(), gathered.clone()));
+        let reading = job(&jobs, CONTENTS, move || read(contents.clone(), read_now.clone()));
+        let matched = settings.vulnerabilities.clone();
+        let matching = job(&jobs, VULNERABILITIES, move || {
+            match_packages(vulnerabilities.clone(), matched.clone())
+        });
+        let (followed, sent, send) = (events.clone(), events.clone(), settings.events.clone());
+        let sending = job(&jobs, WEBHOOKS, move || send_events(sent.clone(), send.clone()));
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -115,6 +126,7 @@ impl Server {
             tokio::spawn(matching),
             tokio::spawn(sending),
             tokio::spawn(async move { followed.watch_followed().await }),
+            tokio::spawn(async move { jobs.watch().await }),
         ];
         // Who follows would stay for ever: they come back to whoever is there then.
         let shutdown = async move {
@@ -306,7 +318,50 @@ fn knowledge(
     let governance = Governance::new(registry.clone(), sources);
     let transparency = Transparency::new(registry.clone());
     let events = Events::new(registry.clone(), event_settings(settings, address))?;
-    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events })
+    let jobs = Jobs::new(registry.clone());
+    jobs.add(COLLECTION, "removes what nothing reaches any more");
+    let counted = evidence.clone();
+    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
+        let evidence = counted.clone();
+        async move { evidence.waiting().await.ok() }
+    });
+    let counted = contents.clone();
+    jobs.add_counted(CONTENTS, "reads what is in images", move || {
+        let contents = counted.clone();
+        async move { contents.waiting().await.ok() }
+    });
+    let counted = vulnerabilities.clone();
+    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
+        let vulnerabilities = counted.clone();
+        async move { vulnerabilities.waiting().await.ok() }
+    });
+    let counted = events.clone();
+    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
+        let events = counted.clone();
+        async move { events.waiting().await.ok() }
+    });
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs })
+}
+
+/// What jobs are called.
+const COLLECTION: &str = "collection";
+const EVIDENCE: &str = "evidence";
+const CONTENTS: &str = "contents";
+const VULNERABILITIES: &str = "vulnerabilities";
+const WEBHOOKS: &str = "webhooks";
+
+/// A job that goes on as long as nobody pauses it.
+fn job<Work, Working>(
+    jobs: &Jobs,
+    name: &'static str,
+    work: Work,
+) -> impl Future<Output = ()> + Send + use<Work, Working>
+where
+    Work: Fn() -> Working + Send + Sync + 'static,
+    Working: Future<Output = ()> + Send,
+{
+    let jobs = jobs.clone();
+    async move { jobs.run(name, work).await }
 }
 
 fn event_settings(settings: &Settings, address: SocketAddr) -> plura_events::Settings {
@@ -398,7 +453,12 @@ async fn collect(registry: Registry, access: Access, app: App, settings: setting
         ticks.tick().await;
         let now = Timestamp::now();
         let request = CollectRequest { repository: None, dry_run: false, now };
+        tell(Progress::Works);
         let collected = registry.collect(request).await;
+        tell(match &collected {
+            Ok(_) | Err(plura_registry::Error::CollectingElsewhere) => Progress::Rests,
+            Err(error) => Progress::Failed(error.to_string()),
+        });
         app.metrics().collection(collected.as_ref().ok(), now);
         match collected {
             Ok(report) if report.items.is_empty() && report.uploads == 0 => {}

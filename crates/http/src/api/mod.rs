@@ -16,6 +16,7 @@ mod events;
 mod evidence;
 mod exceptions;
 mod images;
+mod jobs;
 mod key;
 mod keys;
 mod members;
@@ -91,6 +92,7 @@ fn all() -> Vec<Route> {
         audit::routes,
         events::routes,
         webhooks::routes,
+        jobs::routes,
         openapi::routes,
     ]
     .into_iter()

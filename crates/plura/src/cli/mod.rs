@@ -17,6 +17,7 @@ mod image;
 mod image_name;
 mod init;
 mod installation;
+mod jobs;
 mod login;
 mod man;
 mod member;
@@ -57,6 +58,7 @@ pub(crate) use self::image::{
 pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
+pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
@@ -192,6 +194,10 @@ pub(crate) enum Command {
     /// Where events are sent
     #[command(subcommand)]
     Webhook(WebhookCommand),
+
+    /// What goes on in the background
+    #[command(subcommand)]
+    Jobs(JobsCommand),
 
     /// Ask what is allowed, and why
     #[command(subcommand)]

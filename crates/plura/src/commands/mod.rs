@@ -20,6 +20,7 @@ mod health;
 mod image;
 mod import;
 mod init;
+mod jobs;
 mod login;
 mod man;
 mod member;
@@ -71,6 +72,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Audit(args) => audit::run(&args, printer),
         Command::Events(args) => events::run(&args, printer),
         Command::Webhook(command) => webhook::run(&command, printer),
+        Command::Jobs(command) => jobs::run(&command, printer),
         Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),

@@ -134,6 +134,10 @@ GET    /api/v1/projects/PROJECT/webhooks/absent/deliveries                -     
 POST   /api/v1/projects/PROJECT/webhooks/absent/replay                    []                                 LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 400
 GET    /api/v1/events                                                     -                                  L         L      -        -      -         -        -          +              +         +    -     -            -           -   200
 GET    /api/v1/events?project=PROJECT                                     -                                  LLL       LLL    ?-?      --?    --?       --?      +-?        +++            +++       +++  --?   ?-?          ?-?         +-? 200
+GET    /api/v1/jobs                                                       -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/jobs/absent/pause                                          -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+POST   /api/v1/jobs/absent/resume                                         -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+POST   /api/v1/jobs/absent/retry                                          -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
 "#;
 
 /// A row of the table.

@@ -1,6 +1,7 @@
 //! What happens, told to others: webhooks, and the stream of events.
 
 mod follow;
+mod jobs;
 mod targets;
 mod webhooks;
 
