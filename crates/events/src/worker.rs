@@ -11,8 +11,7 @@ use std::{
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use plura_meta::{
     Timestamp, Tx,
-    audit::{self, Entry},
-    event, lease, project,
+    audit, event, lease, project,
     webhook::{self, StoredWebhook},
     webhook_delivery::{self, Attempt, NextDelivery, State},
 };
@@ -165,13 +164,14 @@ impl Events {
         work.position = work.position.max(written);
         let entries = audit::after(&mut connection, work.position, ENTRIES).await?;
         let Some(last) = entries.last().map(|last| last.id) else { return Ok(false) };
+        let events: Vec<Event> = entries.iter().filter_map(Event::of).collect();
         // After the entries: a webhook that is made in between does not miss one behind its beginning.
         let webhooks = webhook::all(&mut connection).await?;
         drop(connection);
         let wanted: Vec<(i64, Vec<i64>)> = webhooks
             .iter()
             .filter(|webhook| webhook.enabled)
-            .map(|webhook| (webhook.id, wanted(webhook, &entries)))
+            .map(|webhook| (webhook.id, wanted(webhook, &events)))
             .filter(|(_, wanted)| !wanted.is_empty())
             .collect();
         if !wanted.is_empty() || last - written >= FAR {
@@ -281,18 +281,16 @@ impl Work {
     }
 }
 
-/// Those of the entries that a webhook gets.
-fn wanted(webhook: &StoredWebhook, entries: &[Entry]) -> Vec<i64> {
+/// Those of the events that a webhook gets.
+fn wanted(webhook: &StoredWebhook, events: &[Event]) -> Vec<i64> {
     let patterns: Vec<String> = serde_json::from_str(&webhook.events).unwrap_or_default();
     let patterns: Vec<EventPattern> =
         patterns.iter().filter_map(|pattern| pattern.parse().ok()).collect();
     let Ok(form) = webhook.form.parse::<Form>() else { return Vec::new() };
-    let is_wanted = |entry: &&Entry| {
-        let here = webhook.project.as_ref().is_none_or(|project| *project == entry.project);
-        let kind = crate::catalogue::event_type(entry);
-        let asked = |kind: &str| patterns.iter().any(|pattern| pattern.matches(kind));
-        let written = kind.is_some_and(|kind| asked(kind) && form.has(kind));
-        entry.id > webhook.starts_after && here && written
+    let is_wanted = |event: &&Event| {
+        let here = webhook.project.is_none() || webhook.project == event.project;
+        let asked = patterns.iter().any(|pattern| pattern.matches(&event.r#type));
+        event.id > webhook.starts_after && here && asked && form.has(event)
     };
-    entries.iter().filter(is_wanted).map(|entry| entry.id).collect()
+    events.iter().filter(is_wanted).map(|event| event.id).collect()
 }

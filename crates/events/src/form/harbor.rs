@@ -1,5 +1,6 @@
 //! The payload of Harbor's webhooks (v2, `Default`).
 
+use plura_oci::Tag;
 use serde_json::{Map, Value, json};
 
 use super::Surroundings;
@@ -8,7 +9,7 @@ use crate::{Event, catalogue::QUOTA_EXCEEDED};
 /// Harbor's name for an event, where it has one. A push is told once, when a tag is set: receivers take
 /// tags only, and manifests that are pushed by digest are mostly parts of others. A pull is no change and
 /// not in the audit, so there is no `PULL_ARTIFACT`.
-pub(super) fn event_type(kind: &str) -> Option<&'static str> {
+fn event_type(kind: &str) -> Option<&'static str> {
     match kind {
         "tag.set" => Some("PUSH_ARTIFACT"),
         "tag.delete" | "manifest.delete" => Some("DELETE_ARTIFACT"),
@@ -19,8 +20,20 @@ pub(super) fn event_type(kind: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether Harbor would tell of the event: that has a name there, and is about an image. What belongs to
+/// an image under a tag of its own, such as a signature, is none.
+pub(super) fn has(event: &Event) -> bool {
+    let tag = event.tag.as_deref().and_then(|tag| tag.parse::<Tag>().ok());
+    let belongs = tag.is_some_and(|tag| tag.attachment().is_some());
+    match event_type(&event.r#type) {
+        None => false,
+        Some("TAG_RETENTION") => true,
+        Some(_) => event.repository.is_some() && !belongs,
+    }
+}
+
 pub(super) fn payload(event: &Event, surroundings: &Surroundings<'_>) -> Option<Value> {
-    let kind = event_type(&event.r#type)?;
+    let kind = event_type(&event.r#type).filter(|_| has(event))?;
     let data = match kind {
         "TAG_RETENTION" => retention(event, surroundings.host),
         _ => about_image(event, kind, surroundings)?,

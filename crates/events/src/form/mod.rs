@@ -50,9 +50,9 @@ impl Form {
         }
     }
 
-    /// Whether the form has events of that type.
-    pub(crate) fn has(self, kind: &str) -> bool {
-        self != Self::Harbor || harbor::event_type(kind).is_some()
+    /// Whether the form has the event.
+    pub(crate) fn has(self, event: &Event) -> bool {
+        self != Self::Harbor || harbor::has(event)
     }
 
     /// An event in this form, if the form has it.
@@ -136,11 +136,13 @@ mod tests {
     #[test]
     fn harbor_has_no_word_for_most_events() {
         for action in ["manifest.push", "evidence.change", "promotion.finished", "collect"] {
-            assert!(!Form::Harbor.has(action), "{action}");
             assert_eq!(write(Form::Harbor, action, "apps/web:1.0", ""), None, "{action}");
         }
-        // Nor for what names no image.
-        assert_eq!(write(Form::Harbor, "tag.set", "", ""), None);
+        // Nor for what names no image, nor for signatures, which are accessories to it.
+        let signature = format!("apps/web:sha256-{}.sig", "a".repeat(64));
+        for target in ["", "user:alice", &signature] {
+            assert_eq!(write(Form::Harbor, "tag.set", target, ""), None, "{target}");
+        }
     }
 
     #[test]
