@@ -5,6 +5,7 @@
 mod alone;
 mod contents;
 mod copies;
+mod events;
 mod outage;
 mod promises;
 mod schema;
