@@ -71,11 +71,13 @@ impl Guard {
     }
 
     fn check(&self, address: IpAddr) -> Result<(), &'static str> {
-        match (self.is_allowed)(address) {
-            true => Ok(()),
-            false if !self.encrypted => Err(NOT_ENCRYPTED),
-            false if is_public(address) => Ok(()),
-            false => Err(NOT_ALLOWED),
+        if (self.is_allowed)(address) {
+            return Ok(());
+        }
+        match (self.encrypted, is_public(address)) {
+            (true, true) => Ok(()),
+            (true, false) => Err(NOT_ALLOWED),
+            (false, _) => Err(NOT_ENCRYPTED),
         }
     }
 

@@ -53,7 +53,7 @@ pub struct NewWebhook {
 #[serde(deny_unknown_fields)]
 pub struct DeliveryQuery {
     /// Those in this state.
-    #[param(inline)]
+    #[param(value_type = Option<String>, pattern = "^(waiting|delivered|dead)$")]
     pub state: Option<DeliveryState>,
     /// Older than that of the event of this id.
     pub before: Option<i64>,

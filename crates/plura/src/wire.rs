@@ -358,7 +358,7 @@ fn job<Work, Working>(
 ) -> impl Future<Output = ()> + Send + use<Work, Working>
 where
     Work: Fn() -> Working + Send + Sync + 'static,
-    Working: Future<Output = ()> + Send,
+    Working: Future<Output = ()> + Send + 'static,
 {
     let jobs = jobs.clone();
     async move { jobs.run(name, work).await }

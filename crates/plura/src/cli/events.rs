@@ -247,7 +247,7 @@ pub(crate) struct WebhookReplayArgs {
     pub(crate) server: ServerArgs,
 }
 
-pub(super) const EVENTS_HELP: &str = "\
+const EVENTS_HELP: &str = "\
 The oldest come first. Without `--project`, whoever may read the audit of everything sees the events of \
 everything. Times are like `2026-07-01`, `2026-07-01T12:00:00Z`, or how long ago: `24h`, `7d`.
 

@@ -32,9 +32,10 @@ const COLUMNS: &[Column] = &[
 pub(super) fn run(args: &EventsArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     runtime()?.block_on(async {
         let client = ApiClient::of(&args.server).await?;
-        match args.follow {
-            true => follow(&client, args, printer).await,
-            false => list(&client, args, printer).await,
+        if args.follow {
+            follow(&client, args, printer).await
+        } else {
+            list(&client, args, printer).await
         }
     })
 }

@@ -82,21 +82,21 @@ async fn enable(
     enabled: bool,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::PATCH, &[&args.name]).field("enabled", Some(enabled));
+    let ask = ask(&args.realm, Method::PATCH, &[args.name.as_str()]).field("enabled", Some(enabled));
     let changed = ApiClient::of(&args.server).await?.ask(ask).await?;
     let what = if enabled { "what happens from now on" } else { "nothing more" };
     answers::done(&args.output, &changed, format_args!("{what} is sent to {}", args.name), printer)
 }
 
 async fn remove(args: &WebhookArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::DELETE, &[&args.name]);
+    let ask = ask(&args.realm, Method::DELETE, &[args.name.as_str()]);
     ApiClient::of(&args.server).await?.ask(ask).await?;
     let note = format_args!("removed the webhook {}", args.name);
     answers::done(&args.output, &answers::deleted(&args.name), note, printer)
 }
 
 async fn test(args: &WebhookArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::POST, &[&args.name, "test"]);
+    let ask = ask(&args.realm, Method::POST, &[args.name.as_str(), "test"]);
     let answer = ApiClient::of(&args.server).await?.ask(ask).await?;
     if answer["accepted"] == true {
         let (status, took) = (cell(&answer["status"]), cell(&answer["milliseconds"]));
@@ -113,7 +113,7 @@ async fn deliveries(
     args: &WebhookDeliveriesArgs,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::GET, &[&args.name, "deliveries"])
+    let ask = ask(&args.realm, Method::GET, &[args.name.as_str(), "deliveries"])
         .query("state", args.state.map(DeliveryStateArg::name))
         .query("limit", Some(args.limit));
     let mut answer = ApiClient::of(&args.server).await?.ask(ask).await?;
@@ -122,7 +122,7 @@ async fn deliveries(
 }
 
 async fn replay(args: &WebhookReplayArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::POST, &[&args.name, "replay"]).field("event", args.event);
+    let ask = ask(&args.realm, Method::POST, &[args.name.as_str(), "replay"]).field("event", args.event);
     let answer = ApiClient::of(&args.server).await?.ask(ask).await?;
     if answer["deliveries"] == 0 {
         return Err(SaidNo("there is nothing that was given up".to_owned()).into());
