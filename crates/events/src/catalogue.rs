@@ -4,11 +4,12 @@ use plura_meta::audit::Entry;
 
 /// What is told of: all actions whose names begin so. Who logs in and who may do what is for auditors, who
 /// read the audit; blobs are parts of images.
-const FAMILIES: [&str; 24] = [
+const FAMILIES: [&str; 25] = [
     "advisories",
     "approval",
     "block",
     "channel",
+    "check",
     "contents",
     "decision",
     "evidence",

@@ -51,13 +51,17 @@ impl Event {
     /// The event that an entry of the audit is, if it is one.
     pub(crate) fn of(entry: &Entry) -> Option<Self> {
         let kind = catalogue::event_type(entry)?.to_owned();
-        let mut event = Self::named(entry, kind);
+        let event = Self::named(entry, kind);
         let place = Place::of(&entry.target, &entry.project);
-        event.repository = place.as_ref().map(|place| place.repository.clone());
-        event.tag = place.as_ref().and_then(|place| place.tag.clone());
-        let told = || event.detail.get("digest").and_then(Value::as_str).map(str::to_owned);
-        event.digest = place.and_then(|place| place.digest).or_else(told);
-        Some(event)
+        let place = place.unwrap_or_default();
+        let told = |name: &str| event.detail.get(name).and_then(Value::as_str).map(str::to_owned);
+        // What names no image by its target, such as a channel, may name one in its detail.
+        let (repository, tag) = match place.repository {
+            None => (told("repository"), told("tag")),
+            named => (named, place.tag),
+        };
+        let digest = place.digest.or_else(|| told("digest"));
+        Some(Self { repository, tag, digest, ..event })
     }
 
     fn named(entry: &Entry, kind: String) -> Self {
@@ -77,8 +81,9 @@ impl Event {
 }
 
 /// Something in a repository.
+#[derive(Default)]
 struct Place {
-    repository: String,
+    repository: Option<String>,
     tag: Option<String>,
     digest: Option<String>,
 }
@@ -93,16 +98,17 @@ impl Place {
         if let Some((repository, digest)) = target.split_once('@') {
             let known = is_here(repository) && digest.parse::<Digest>().is_ok();
             let digest = Some(digest.to_owned());
-            return known.then(|| Self { repository: repository.to_owned(), tag: None, digest });
+            let repository = Some(repository.to_owned());
+            return known.then_some(Self { repository, tag: None, digest });
         }
         match target.rsplit_once(':') {
             Some((repository, tag)) if is_here(repository) && tag.parse::<Tag>().is_ok() => {
                 let tag = Some(tag.to_owned());
-                Some(Self { repository: repository.to_owned(), tag, digest: None })
+                Some(Self { repository: Some(repository.to_owned()), tag, digest: None })
             }
             Some(_) => None,
             None if is_here(target) && target.contains('/') => {
-                Some(Self { repository: target.to_owned(), tag: None, digest: None })
+                Some(Self { repository: Some(target.to_owned()), tag: None, digest: None })
             }
             None => None,
         }

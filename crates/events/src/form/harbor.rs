@@ -11,7 +11,8 @@ use crate::{Event, catalogue::QUOTA_EXCEEDED};
 /// not in the audit, so there is no `PULL_ARTIFACT`.
 fn event_type(kind: &str) -> Option<&'static str> {
     match kind {
-        "tag.set" => Some("PUSH_ARTIFACT"),
+        // A channel that moved is a tag that was pushed, for those who pull it.
+        "tag.set" | "channel.move" | "channel.rollback" => Some("PUSH_ARTIFACT"),
         "tag.delete" | "manifest.delete" => Some("DELETE_ARTIFACT"),
         "contents.read" | "report.add" => Some("SCANNING_COMPLETED"),
         "retention.run" => Some("TAG_RETENTION"),
@@ -28,6 +29,7 @@ pub(super) fn has(event: &Event) -> bool {
     match event_type(&event.r#type) {
         None => false,
         Some("TAG_RETENTION") => true,
+        Some("PUSH_ARTIFACT") => event.repository.is_some() && event.tag.is_some() && !belongs,
         Some(_) => event.repository.is_some() && !belongs,
     }
 }
