@@ -65,7 +65,8 @@ pub async fn record(
 ) -> Result<(), Error> {
     const SQL: &str = "
         insert into job (name, paused, changed_at, changed_by, woken, failed_at, error)
-        values ($1, false, $3, '', 0, case when cast($2 as text) is not null then $3 end, $2)
+        values ($1, false, cast($3 as bigint), '', 0,
+            case when cast($2 as text) is not null then cast($3 as bigint) end, cast($2 as text))
         on conflict (name) do update set failed_at = excluded.failed_at, error = excluded.error";
     tx.query(SQL).bind(name).bind(error).bind(now).execute().await?;
     Ok(())
