@@ -32,11 +32,12 @@ impl Contents {
         read: &ReadImage,
         review: Option<Review>,
     ) -> Result<(), Error> {
-        let event = secrets(repository, read);
+        let events = [Some(told(repository, read)), secrets(repository, read)];
+        let events: Vec<Event> = events.into_iter().flatten().collect();
         for _ in 0..TRIES {
             let packages = self.intern(&read.packages).await?;
-            let (new, event) = (read.new.clone(), event.clone());
-            let work = async move |tx: &mut Tx| keep(tx, &new, &packages, review, event).await;
+            let (new, events) = (read.new.clone(), events.clone());
+            let work = async move |tx: &mut Tx| keep(tx, &new, &packages, review, &events).await;
             let kept = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
             if kept != Kept::PackagesGone {
                 break;
@@ -95,7 +96,7 @@ async fn keep(
     new: &NewImage,
     packages: &[PackageId],
     review: Option<Review>,
-    event: Option<Event>,
+    events: &[Event],
 ) -> Result<Kept, Error> {
     let kept = image::keep(tx, new, packages).await?;
     if kept == Kept::PackagesGone {
@@ -104,10 +105,21 @@ async fn keep(
     if let Some(review) = review {
         review::finish(tx, &review).await?;
     }
-    if let (Kept::First, Some(event)) = (kept, event) {
-        audit::record(tx, &Origin::system(), &event, new.read_at).await?;
+    if kept == Kept::First {
+        for event in events {
+            audit::record(tx, &Origin::system(), event, new.read_at).await?;
+        }
     }
     Ok(kept)
+}
+
+/// What is told when an image was read for the first time.
+fn told(repository: &RepositoryName, read: &ReadImage) -> Event {
+    let digest = read.new.digest.to_string();
+    let mut event = Event::in_repository("contents.read", repository.as_str(), &digest);
+    let (packages, complete) = (read.packages.len(), read.new.problem.is_none());
+    event.detail = serde_json::json!({ "packages": packages, "complete": complete }).to_string();
+    event
 }
 
 /// What is told when an image turns out to hold secrets: how many of which kind, and no more.

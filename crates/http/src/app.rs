@@ -10,6 +10,7 @@ use http::{HeaderValue, Request, Response, header, request::Parts};
 use hyper::service::Service;
 use plura_access::{Access, Event};
 use plura_contents::Contents;
+use plura_events::{Events, Jobs};
 use plura_evidence::Evidence;
 use plura_governance::Governance;
 use plura_registry::{CollectReport, Registry};
@@ -130,6 +131,10 @@ pub struct Knowledge {
     pub governance: Governance,
     /// What was decided, for everybody to verify.
     pub transparency: Transparency,
+    /// What happens, told to others.
+    pub events: Events,
+    /// What goes on in the background.
+    pub jobs: Jobs,
 }
 
 impl App {

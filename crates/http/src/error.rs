@@ -323,6 +323,23 @@ impl From<plura_governance::Error> for ApiError {
                 let cause = Some(Cause(Chain(&error).to_string()));
                 let answer = Self::new(status, ErrorCode::Unavailable, message);
                 Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+impl From<plura_events::Error> for ApiError {
+    fn from(error: plura_events::Error) -> Self {
+        use plura_events::Error as E;
+        let text = error.to_string();
+        let caused = |status, code| Self::new(status, code, text.clone());
+        match error {
+            E::WebhookUnknown(_) | E::ProjectUnknown(_) | E::JobUnknown(_) => {
+                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            }
+            E::WebhookExists(_) | E::TooMany(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::Invalid { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Metadata(error) => Error::Metadata(error).into(),
+            E::Connections(_) => {
+                let message = "the server cannot do it now; try again later";
+                let status = StatusCode::SERVICE_UNAVAILABLE;
+                let answer = Self::new(status, ErrorCode::Unavailable, message);
+                Self { cause: Some(Cause(text)), retry_after: Some(RETRY_AFTER), ..answer }
             }
         }
     }

@@ -227,3 +227,59 @@ pub async fn list(
         .fetch_all()
         .await
 }
+
+/// Entries behind the one of this id, in their order; at most `limit`.
+pub async fn after(
+    connection: &mut Connection,
+    id: i64,
+    limit: u32,
+) -> Result<Vec<Entry>, Error> {
+    const SQL: &str = "
+        select id, at, request_id, actor_kind, actor, method, address,
+               action, target, project, outcome, rule, detail
+        from audit
+        where id > $1
+        order by id
+        limit $2";
+    connection.query_as(SQL).bind(id).bind(i64::from(limit)).fetch_all().await
+}
+
+/// The same of one project.
+pub async fn after_in_project(
+    connection: &mut Connection,
+    project: &str,
+    id: i64,
+    limit: u32,
+) -> Result<Vec<Entry>, Error> {
+    const SQL: &str = "
+        select id, at, request_id, actor_kind, actor, method, address,
+               action, target, project, outcome, rule, detail
+        from audit
+        where project = $1 and id > $2
+        order by id
+        limit $3";
+    connection.query_as(SQL).bind(project).bind(id).bind(i64::from(limit)).fetch_all().await
+}
+
+/// The id of the newest entry; 0 if there is none.
+pub async fn newest(connection: &mut Connection) -> Result<i64, Error> {
+    const SQL: &str = "select coalesce(max(id), 0) from audit";
+    connection.query_scalar(SQL).fetch_one().await
+}
+
+/// The id behind which all entries are that are not older than `since`.
+pub async fn position_before(connection: &mut Connection, since: Timestamp) -> Result<i64, Error> {
+    // Ids are given in the order of time, and there is no index of times: halving finds the place.
+    const SQL: &str = "select at from audit where id > $1 order by id limit 1";
+    let (mut before, mut end) = (0, newest(connection).await?);
+    while before < end {
+        let middle = before + (end - before) / 2;
+        let at: Option<Timestamp> = connection.query_scalar(SQL).bind(middle).fetch_optional().await?;
+        if at.is_none_or(|at| at >= since) {
+            end = middle;
+        } else {
+            before = middle + 1;
+        }
+    }
+    Ok(before)
+}

@@ -11,12 +11,16 @@ use plura_access::{
     rate::Rate,
 };
 use plura_contents::{Contents, SbomFormat};
+use plura_events::{Events, Jobs};
 use plura_evidence::Evidence;
 use plura_governance::{Attestor, Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
 use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
 use plura_transparency::{KeyName, Transparency};
 use plura_rollout::Rollout;
+use plura_registry::{
+    CollectRequest, DatabaseServer, KeepUntagged, Progress, Registry, Timestamp, tell,
+};
 use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::net::TcpListener;
@@ -73,6 +77,7 @@ impl Server {
             prepared.hint("`keys/log.key` in the data directory is the key of the log")?;
         }
         let knowledge = knowledge(&registry, &settings)?;
+        let knowledge = knowledge(&registry, &settings, listener.local_addr()?)?;
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -104,15 +109,30 @@ impl Server {
         let Knowledge { evidence, contents, vulnerabilities, transparency, .. } = knowledge;
         let Knowledge { evidence, contents, vulnerabilities, governance, .. } = knowledge;
         let deciding = governance.clone();
+        let Knowledge { evidence, contents, vulnerabilities, events, jobs, .. } = knowledge;
         let probing = watch_health(health, registry.clone(), settings.health.clone());
-        let collecting =
-            collect(registry.clone(), access.clone(), app.clone(), settings.collection.clone());
+        let collecting = {
+            let (registry, access, app) = (registry.clone(), access.clone(), app.clone());
+            let settings = settings.collection.clone();
+            job(&jobs, COLLECTION, move || {
+                collect(registry.clone(), access.clone(), app.clone(), settings.clone())
+            })
+        };
         let denials = access.clone();
         let counting = async move { denials.watch_denials().await };
         let gathering = gather(evidence, settings.evidence.clone());
         let reading = read(contents, settings.contents.clone());
         let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
         let integrating = integrate(transparency, settings.transparency.clone());
+        let (gathered, read_now) = (settings.evidence.clone(), settings.contents.clone());
+        let gathering = job(&jobs, EVIDENCE, move || gather(evidence.clone(), gathered.clone()));
+        let reading = job(&jobs, CONTENTS, move || read(contents.clone(), read_now.clone()));
+        let matched = settings.vulnerabilities.clone();
+        let matching = job(&jobs, VULNERABILITIES, move || {
+            match_packages(vulnerabilities.clone(), matched.clone())
+        });
+        let (followed, sent, send) = (events.clone(), events.clone(), settings.events.clone());
+        let sending = job(&jobs, WEBHOOKS, move || send_events(sent.clone(), send.clone()));
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -124,7 +144,15 @@ impl Server {
             tokio::spawn(integrating),
             tokio::spawn(async move { governance.watch_promotions().await }),
             tokio::spawn(async move { deciding.watch_heads().await }),
+            tokio::spawn(sending),
+            tokio::spawn(async move { followed.watch_followed().await }),
+            tokio::spawn(async move { jobs.watch().await }),
         ];
+        // Who follows would stay for ever: they come back to whoever is there then.
+        let shutdown = async move {
+            shutdown.await;
+            events.close();
+        };
         let drained = listen::serve(listener, options, app, shutdown).await;
         for task in background {
             task.abort();
@@ -297,6 +325,11 @@ fn knowledge(registry: &Registry, settings: &Settings) -> anyhow::Result<Knowled
     let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
     let attestor = Attestor::open(&settings.data.join("keys"), public_url.as_deref())
         .hint("only the user that runs plura may read `keys` below the data directory")?;
+fn knowledge(
+    registry: &Registry,
+    settings: &Settings,
+    address: SocketAddr,
+) -> anyhow::Result<Knowledge> {
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
     let known =
@@ -329,6 +362,75 @@ fn rollout_settings(settings: &Settings) -> plura_rollout::Settings {
         secret_file: secret_file.to_owned(),
     });
     plura_rollout::Settings { prometheus: server, traffic: hook, timeout: timeout.duration() }
+    let transparency = Transparency::new(registry.clone());
+    let events = Events::new(registry.clone(), event_settings(settings, address))?;
+    let jobs = Jobs::new(registry.clone());
+    jobs.add(COLLECTION, "removes what nothing reaches any more");
+    let counted = evidence.clone();
+    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
+        let evidence = counted.clone();
+        async move { evidence.waiting().await.ok() }
+    });
+    let counted = contents.clone();
+    jobs.add_counted(CONTENTS, "reads what is in images", move || {
+        let contents = counted.clone();
+        async move { contents.waiting().await.ok() }
+    });
+    let counted = vulnerabilities.clone();
+    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
+        let vulnerabilities = counted.clone();
+        async move { vulnerabilities.waiting().await.ok() }
+    });
+    let counted = events.clone();
+    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
+        let events = counted.clone();
+        async move { events.waiting().await.ok() }
+    });
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs })
+}
+
+/// What jobs are called.
+const COLLECTION: &str = "collection";
+const EVIDENCE: &str = "evidence";
+const CONTENTS: &str = "contents";
+const VULNERABILITIES: &str = "vulnerabilities";
+const WEBHOOKS: &str = "webhooks";
+
+/// A job that goes on as long as nobody pauses it.
+fn job<Work, Working>(
+    jobs: &Jobs,
+    name: &'static str,
+    work: Work,
+) -> impl Future<Output = ()> + Send + use<Work, Working>
+where
+    Work: Fn() -> Working + Send + Sync + 'static,
+    Working: Future<Output = ()> + Send + 'static,
+{
+    let jobs = jobs.clone();
+    async move { jobs.run(name, work).await }
+}
+
+fn event_settings(settings: &Settings, address: SocketAddr) -> plura_events::Settings {
+    let allowed = networks(&settings.events.allow_private_targets);
+    let scheme = if settings.server.tls.files().is_some() { "https" } else { "http" };
+    let public = settings.server.public_url.as_ref().map(|url| url.url().as_str());
+    let source = public.map_or_else(|| format!("{scheme}://{address}"), str::to_owned);
+    let source = source.trim_end_matches('/').to_owned();
+    plura_events::Settings {
+        host: source.split_once("://").map_or(source.as_str(), |(_, host)| host).to_owned(),
+        source,
+        is_allowed: Arc::new(move |address| {
+            allowed.iter().any(|network| network.contains(address))
+        }),
+        secrets: settings.events.secrets.clone(),
+    }
+}
+
+/// Sends events to webhooks, for ever.
+async fn send_events(events: Events, settings: settings::Events) {
+    if settings.send {
+        events.watch().await;
+    }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.
@@ -416,7 +518,12 @@ async fn collect(registry: Registry, access: Access, app: App, settings: setting
         ticks.tick().await;
         let now = Timestamp::now();
         let request = CollectRequest { repository: None, dry_run: false, now };
+        tell(Progress::Works);
         let collected = registry.collect(request).await;
+        tell(match &collected {
+            Ok(_) | Err(plura_registry::Error::CollectingElsewhere) => Progress::Rests,
+            Err(error) => Progress::Failed(error.to_string()),
+        });
         app.metrics().collection(collected.as_ref().ok(), now);
         match collected {
             Ok(report) if report.items.is_empty() && report.uploads == 0 => {}

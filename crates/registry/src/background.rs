@@ -1,6 +1,8 @@
 //! Work that goes on beside requests.
 
-use std::time::Duration;
+use std::{fmt::Display, time::Duration};
+
+use crate::progress::{Progress, tell, tell_failure};
 
 /// Things come in numbers; what comes together is worked on together.
 const TOGETHER: Duration = Duration::from_millis(250);
@@ -14,6 +16,7 @@ pub async fn work_when_asked<E, Working, Asking>(
     asked: impl Fn() -> Asking,
     failed: impl Fn(E),
 ) where
+    E: Display,
     Working: Future<Output = Result<bool, E>>,
     Asking: Future<Output = ()>,
 {
@@ -31,10 +34,14 @@ pub async fn work_at_least_every<E, Working, Asking>(
     Asking: Future<Output = ()>,
 {
     loop {
+        tell(Progress::Works);
         match work().await {
             Ok(true) => continue,
-            Ok(false) => {}
-            Err(error) => failed(error),
+            Ok(false) => tell(Progress::Rests),
+            Err(error) => {
+                tell_failure(&error);
+                failed(error);
+            }
         }
         let soon = async {
             asked().await;

@@ -23,6 +23,7 @@ mod limit;
 mod lists;
 mod manifests;
 mod mount;
+mod progress;
 mod push;
 mod quota;
 mod recover;
@@ -66,6 +67,7 @@ pub use plura_meta::{
     project::OverQuota,
     total::Totals,
 };
+pub use progress::{Progress, Told, tell, telling};
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use settings::{KeepUntagged, Settings, Sparse};

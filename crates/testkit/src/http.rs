@@ -1,4 +1,4 @@
-//! As much of an HTTP server as an issuer or a mirror needs: one request for each connection.
+//! As much of an HTTP server as an issuer, a mirror or a receiver needs: one request for each connection.
 
 use std::sync::Arc;
 

@@ -251,6 +251,8 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "source" => ("The source", schema::SourceName::name()),
         "exception" => ("The exception", schema::ExceptionName::name()),
         "scanner" => ("The scanner", schema::SourceName::name()),
+        "webhook" => ("The webhook", schema::TrustName::name()),
+        "job" => ("The job", schema::TrustName::name()),
         "digest" => ("The digest", schema::DigestText::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),

@@ -13,9 +13,11 @@ mod call;
 mod channels;
 mod contents;
 mod describe;
+mod events;
 mod evidence;
 mod exceptions;
 mod images;
+mod jobs;
 mod key;
 mod keys;
 mod log;
@@ -36,6 +38,7 @@ mod trust;
 mod trust_policies;
 mod users;
 mod vulnerabilities;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -99,6 +102,9 @@ fn all() -> Vec<Route> {
         scanner::routes,
         scanners::routes,
         audit::routes,
+        events::routes,
+        webhooks::routes,
+        jobs::routes,
         openapi::routes,
     ]
     .into_iter()

@@ -70,6 +70,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("channel_freeze", "id"),
     ("decision_facts", "digest"),
     ("decision", "id"),
+    ("webhook", "id"),
+    ("webhook_delivery", "webhook_id, audit_id"),
+    ("event_cursor", "id"),
+    ("job", "name"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -139,6 +139,15 @@ async fn fill(location: &Location) {
         "insert into decision values (1, 'a/b', 'sha256:1', 'prod:stable', 'allow', 'promotion',
             'sha256:3', 'sha256:2', 1, '{}')"
             .to_owned(),
+        "insert into webhook values
+            (5, 7, 'ci', 'https://example.com', 'harbor', '[]', 'file:app/ci', null, 1, 0, 1, 'alice'),
+            (6, null, 'all', 'file:all', 'slack', '[\"tag.*\"]', null, null, 0, 3, 1, 'alice')"
+            .to_owned(),
+        "insert into webhook_delivery values (5, 1, 'waiting', 0, 1, 1, null, null, null),
+            (5, 2, 'dead', 9, 1, 1, 2, 500, 'refused')"
+            .to_owned(),
+        "insert into event_cursor values (1, 2)".to_owned(),
+        "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no')".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

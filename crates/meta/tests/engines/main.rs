@@ -6,6 +6,7 @@ mod alone;
 mod contents;
 mod copies;
 mod log;
+mod events;
 mod outage;
 mod promises;
 mod schema;

@@ -10,6 +10,7 @@ mod channels;
 mod completion;
 mod config;
 mod db;
+mod events;
 mod export;
 mod groups;
 mod health;
@@ -18,6 +19,7 @@ mod image_name;
 mod init;
 mod installation;
 mod log;
+mod jobs;
 mod login;
 mod man;
 mod member;
@@ -46,6 +48,10 @@ pub(crate) use self::channels::{
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
+pub(crate) use self::events::{
+    DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
+    WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
+};
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
@@ -62,6 +68,7 @@ pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::log::{
     LogCommand, LogListArgs, LogProveArgs, LogStatusArgs, LogVerifyArgs,
 };
+pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
@@ -202,6 +209,16 @@ pub(crate) enum Command {
     /// The log of what was decided, for everybody to verify
     #[command(subcommand)]
     Log(LogCommand),
+    /// Show what happens, as it happens
+    Events(EventsArgs),
+
+    /// Where events are sent
+    #[command(subcommand)]
+    Webhook(WebhookCommand),
+
+    /// What goes on in the background
+    #[command(subcommand)]
+    Jobs(JobsCommand),
 
     /// Ask what is allowed, and why
     #[command(subcommand)]

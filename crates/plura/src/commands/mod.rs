@@ -14,6 +14,7 @@ mod completion;
 mod config;
 mod db;
 mod demo;
+mod events;
 mod exception;
 mod export;
 mod health;
@@ -21,6 +22,7 @@ mod image;
 mod import;
 mod init;
 mod log;
+mod jobs;
 mod login;
 mod man;
 mod member;
@@ -41,6 +43,7 @@ mod user;
 mod verify;
 mod version;
 mod vulnerabilities;
+mod webhook;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
@@ -73,6 +76,9 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Trust(command) => trust::run(&command, printer),
         Command::Audit(args) => audit::run(&args, printer),
         Command::Log(command) => log::run(&command, printer),
+        Command::Events(args) => events::run(&args, printer),
+        Command::Webhook(command) => webhook::run(&command, printer),
+        Command::Jobs(command) => jobs::run(&command, printer),
         Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
         Command::Backup(args) => backup::run(&args, printer),

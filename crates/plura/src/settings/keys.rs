@@ -4,6 +4,7 @@
 //! is not here is an error; there is no second list to keep in step.
 
 use super::{access, database, rollout, storage};
+use super::{access, database, events, storage};
 
 /// A group of keys: a table of the file.
 pub(crate) struct Section {
@@ -391,6 +392,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             },
         ],
     },
+    events::EVENTS,
     Section {
         name: "health",
         about: "When the server calls itself unhealthy.",

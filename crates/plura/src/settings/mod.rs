@@ -10,6 +10,7 @@ mod address;
 mod count;
 mod database;
 mod environment;
+mod events;
 mod file;
 mod keys;
 mod log_filter;
@@ -31,6 +32,7 @@ pub(crate) use self::access::{Access, Limits};
 pub(crate) use self::address::{BaseUrl, ListenAddress, ServiceUrl};
 pub(crate) use self::count::Count;
 pub(crate) use self::database::{Database, DatabaseUrl, Named};
+pub(crate) use self::events::Events;
 pub(crate) use self::keys::{Key, SECTIONS, Section};
 pub(crate) use self::log_filter::LogFilter;
 pub(crate) use self::origin::{Origin, Problem, Problems};
@@ -58,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) vulnerabilities: Vulnerabilities,
     pub(crate) transparency: Transparency,
     pub(crate) rollout: Rollout,
+    pub(crate) events: Events,
     pub(crate) health: Health,
     pub(crate) log: Log,
 }

@@ -73,12 +73,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-fault",
         ],
     ),
+    ("plura-events", &["plura-registry", "plura-meta", "plura-oci"]),
+    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
         "plura-http",
         &[
             "plura-access",
             "plura-contents",
+            "plura-events",
             "plura-evidence",
             "plura-vulnerabilities",
             "plura-governance",
@@ -95,6 +98,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-http",
             "plura-access",
             "plura-contents",
+            "plura-events",
             "plura-evidence",
             "plura-vulnerabilities",
             "plura-governance",
@@ -131,6 +135,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     // Access asks issuers for their keys, rollout asks for figures and has traffic moved; nothing else below
     // the commands speaks to other servers.
     ("reqwest", &["plura", "plura-access", "plura-rollout", "plura-testkit"]),
+    // Access asks issuers for their keys, events are sent to webhooks; nothing else below the commands
+    // speaks to other servers.
+    ("reqwest", &["plura", "plura-access", "plura-events", "plura-testkit"]),
     ("jsonwebtoken", &["plura-access"]),
     ("argon2", &["plura-access"]),
 ];

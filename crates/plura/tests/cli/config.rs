@@ -128,6 +128,10 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [rollout.traffic]
     # url is not set
     # secret_file is not set
+    [events]
+    send = true  # default
+    allow_private_targets = []  # default
+    # secrets is not set
 
     [health]
     interval = "10s"  # default

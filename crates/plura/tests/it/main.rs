@@ -4,6 +4,7 @@ mod access;
 mod api;
 mod channels;
 mod distribution;
+mod events;
 mod identities;
 mod images;
 mod log;
