@@ -19,6 +19,7 @@ mod installation;
 mod login;
 mod man;
 mod member;
+mod policy;
 mod project;
 mod registry;
 mod robot;
@@ -55,6 +56,9 @@ pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
+pub(crate) use self::policy::{
+    DocumentArgs, DocumentDiffArgs, PolicyCommand, PolicyInitArgs, PolicyTestArgs,
+};
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
@@ -177,6 +181,10 @@ pub(crate) enum Command {
     /// Whom to trust: whose signatures count, and which tokens of CI jobs and workloads are accepted
     #[command(subcommand)]
     Trust(TrustCommand),
+
+    /// The document that governs: what may be pushed, promoted and pulled
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 
     /// Show who did what
     Audit(AuditArgs),

@@ -22,6 +22,7 @@ mod init;
 mod login;
 mod man;
 mod member;
+mod policy;
 mod policy_document;
 mod project;
 mod robot;
@@ -66,6 +67,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Project(command) => project::run(&command, printer),
         Command::Member(command) => member::run(&command, printer),
         Command::Trust(command) => trust::run(&command, printer),
+        Command::Policy(command) => policy::run(&command, printer),
         Command::Audit(args) => audit::run(&args, printer),
         Command::Access(command) => access::run(&command, printer),
         Command::Check(args) => check::run(&args, printer),
