@@ -30,6 +30,12 @@ impl Contents {
         Ok(ImageContents::of(manifest.digest, manifest.index, document, read_at))
     }
 
+    /// What is kept of an image, where somebody read it. Nothing is read for it.
+    pub async fn kept(&self, digest: &Digest) -> Result<Option<ImageContents>, Error> {
+        let known = self.current(digest).await?;
+        Ok(known.map(|(document, read_at)| ImageContents::of(*digest, None, document, read_at)))
+    }
+
     /// What is in each image that is meant: of an index without a platform, in those for each platform
     /// that the repository has.
     pub async fn all_of(&self, query: &ImageQuery) -> Result<Vec<ImageContents>, Error> {

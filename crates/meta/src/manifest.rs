@@ -6,7 +6,7 @@ use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx, build,
     contents::{self, image, review as image_review},
     db::{json_array, parse},
-    evidence, vulnerability_statement,
+    evidence, manifest_author, vulnerability_statement,
 };
 
 /// A manifest as it is answered.
@@ -211,6 +211,7 @@ pub async fn delete(
     evidence::forget(tx, repository, digest).await?;
     vulnerability_statement::forget(tx, repository, digest).await?;
     build::forget(tx, repository, digest).await?;
+    manifest_author::forget(tx, repository, digest).await?;
     let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
     tx.query("delete from manifest where id = $1").bind(id).execute().await?;
     image::forget_unless_anywhere(tx, digest).await?;

@@ -55,6 +55,15 @@ pub const TABLES: &[(&str, &str)] = &[
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),
+    ("policy_version", "id"),
+    ("governance_state", "id"),
+    ("manifest_author", "repository_id, digest"),
+    ("approval", "id"),
+    ("posted_check", "repository, digest, name, poster"),
+    ("digest_block", "id"),
+    ("channel_freeze", "id"),
+    ("decision_facts", "digest"),
+    ("decision", "id"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

@@ -103,6 +103,24 @@ async fn fill(location: &Location) {
         "insert into log_entry values (0, 1, 'k', 's', $blob)".to_owned(),
         "insert into log_head values (1, 1, 'r', 'c', 1)".to_owned(),
         "insert into log_key values ('v', 1)".to_owned(),
+        "insert into policy_version values (1, 'sha256:1', 'format = 1', 'a', 'r', 1)".to_owned(),
+        "insert into governance_state values (1, 3)".to_owned(),
+        "insert into manifest_author values (3, 'sha256:1', 'alice')".to_owned(),
+        "insert into approval values ('1', 'a/b', 'sha256:1', 'prod:stable', 'bob', '[]', '', 1,
+            null, 2, 'bob'), ('2', 'a/b', 'sha256:1', 'prod:stable', 'bob', '[]', '', 1, 2, null,
+            null)"
+            .to_owned(),
+        "insert into posted_check values ('a/b', 'sha256:1', 'smoke', 'ci', 'success', '', 1)"
+            .to_owned(),
+        "insert into digest_block values ('1', 'sha256:1', '', 'manual', 'r', 'bob', 1, null, null,
+            null)"
+            .to_owned(),
+        "insert into channel_freeze values ('1', 'prod:*', 'r', 'bob', 1, 2, null, null)"
+            .to_owned(),
+        "insert into decision_facts values ('sha256:2', x'28b5')".to_owned(),
+        "insert into decision values (1, 'a/b', 'sha256:1', 'prod:stable', 'allow', 'promotion',
+            'sha256:3', 'sha256:2', 1, '{}')"
+            .to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
