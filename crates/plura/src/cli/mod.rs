@@ -62,7 +62,7 @@ pub(crate) use self::policy::{
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
-pub(crate) use self::registry::{CollectArgs, RegistryCommand};
+pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };

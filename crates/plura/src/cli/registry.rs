@@ -1,8 +1,12 @@
 //! `plura reg`: questions to a running registry.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
-use super::{OutputArgs, ServerArgs};
+use clap::{Args, Subcommand};
+use plura_oci::Reference;
+use plura_policy::ChannelName;
+
+use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What a running registry can be asked.
 #[derive(Debug, Subcommand)]
@@ -10,6 +14,10 @@ pub(crate) enum RegistryCommand {
     /// Collect what nothing needs any more
     #[command(name = "gc")]
     Collect(CollectArgs),
+
+    /// Ask what the policy would say of an image before it is pushed, without a server
+    #[command(after_help = CHECK_HELP)]
+    Check(LayoutCheckArgs),
 }
 
 const COLLECT_HELP: &str = "\
@@ -38,4 +46,44 @@ pub(crate) struct CollectArgs {
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+const CHECK_HELP: &str = "\
+The image is in an OCI image layout, a directory or a tar archive that is not compressed, as builders write \
+it. The same gates as at the registry are asked what it can be known by now: configuration, labels, \
+annotations, secrets in layers, the declared base; and whether it may be pushed under its tag. Signatures, \
+attestations and vulnerabilities are known at the registry only: gates about them are waited for.
+
+Exit status: 0 nothing stands in the way, 1 something does, 2 it could not be asked, 3 nothing does as far \
+as it is known, and the registry decides the rest.
+
+Examples:
+  docker buildx build --output type=oci,dest=web.tar .
+  plura reg check web.tar --as apps/web:1.0.0 --to prod:stable --policy policy.toml";
+
+/// What to check
+#[derive(Debug, Args)]
+pub(crate) struct LayoutCheckArgs {
+    /// The image layout
+    #[arg(value_name = "LAYOUT")]
+    pub(crate) layout: PathBuf,
+
+    /// As what it will be pushed
+    #[arg(long = "as", value_name = "NAME[:TAG]")]
+    pub(crate) image: ImageName,
+
+    /// The channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) to: ChannelName,
+
+    /// The document that governs, in TOML or JSON
+    #[arg(long, value_name = "FILE", default_value = "policy.toml")]
+    pub(crate) policy: PathBuf,
+
+    /// Which image of the layout, if there are several
+    #[arg(long, value_name = "TAG|DIGEST")]
+    pub(crate) reference: Option<Reference>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }

@@ -12,6 +12,7 @@ mod collect;
 mod completion;
 mod config;
 mod db;
+mod decision;
 mod demo;
 mod exception;
 mod export;
@@ -19,6 +20,7 @@ mod health;
 mod image;
 mod import;
 mod init;
+mod layout_check;
 mod login;
 mod man;
 mod member;
@@ -54,6 +56,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
+        Command::Registry(RegistryCommand::Check(args)) => layout_check::run(&args, printer),
         Command::Image(command) => image::run(&command, printer),
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
