@@ -9,6 +9,7 @@ mod audit;
 mod completion;
 mod config;
 mod db;
+mod decisions;
 mod export;
 mod groups;
 mod health;
@@ -40,6 +41,10 @@ pub(crate) use self::audit::{AuditArgs, AuditOutputArgs, Outcome};
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
+pub(crate) use self::decisions::{
+    ApproveArgs, BlockArgs, BlockedDigest, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs,
+    RulesArgs, UnfreezeArgs, WhyArgs,
+};
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
     AuthorityArgs, InstallationArgs, OutputArgs, PasswordArgs, RealmArgs, Role, ServeArgs,
@@ -57,7 +62,8 @@ pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, i
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
 pub(crate) use self::policy::{
-    DocumentArgs, DocumentDiffArgs, PolicyCommand, PolicyInitArgs, PolicyTestArgs,
+    DocumentArgs, DocumentDiffArgs, PolicyApplyArgs, PolicyCommand, PolicyHistoryArgs,
+    PolicyInitArgs, PolicyShowArgs, PolicySimulateArgs, PolicyTestArgs,
 };
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,

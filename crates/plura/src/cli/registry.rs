@@ -6,6 +6,11 @@ use clap::{Args, Subcommand};
 use plura_oci::Reference;
 use plura_policy::ChannelName;
 
+use super::decisions::{
+    ABOUT_HELP, APPROVE_HELP, ApproveArgs, BLOCK_HELP, BlockArgs, FREEZE_HELP, FreezeArgs,
+    ImageAboutArgs, LIST_HELP, POST_HELP, PostCheckArgs, REVOKE_HELP, RevokeArgs, RulesArgs,
+    UNFREEZE_HELP, UnfreezeArgs, WHY_HELP, WhyArgs,
+};
 use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What a running registry can be asked.
@@ -18,6 +23,54 @@ pub(crate) enum RegistryCommand {
     /// Ask what the policy would say of an image before it is pushed, without a server
     #[command(after_help = CHECK_HELP)]
     Check(LayoutCheckArgs),
+
+    /// Say whether an image may be in a channel, and why
+    #[command(after_help = WHY_HELP)]
+    Why(WhyArgs),
+
+    /// Stand for an image being in a channel
+    #[command(after_help = APPROVE_HELP)]
+    Approve(ApproveArgs),
+
+    /// List who approved an image
+    #[command(after_help = ABOUT_HELP)]
+    Approvals(ImageAboutArgs),
+
+    /// Take an approval back
+    #[command(after_help = REVOKE_HELP)]
+    Revoke(RevokeArgs),
+
+    /// Post the result of a check of an image
+    #[command(after_help = POST_HELP)]
+    PostCheck(PostCheckArgs),
+
+    /// List the results of checks of an image
+    #[command(after_help = ABOUT_HELP)]
+    Checks(ImageAboutArgs),
+
+    /// Let nobody run a digest any more
+    #[command(after_help = BLOCK_HELP)]
+    Block(BlockArgs),
+
+    /// Lift the block of a digest
+    #[command(after_help = BLOCK_HELP)]
+    Unblock(BlockArgs),
+
+    /// List the digests that must not be run
+    #[command(after_help = LIST_HELP)]
+    Blocks(RulesArgs),
+
+    /// Let nothing move into some channels for a time
+    #[command(after_help = FREEZE_HELP)]
+    Freeze(FreezeArgs),
+
+    /// End a freeze before its time
+    #[command(after_help = UNFREEZE_HELP)]
+    Unfreeze(UnfreezeArgs),
+
+    /// List the freezes beside those of the policy
+    #[command(after_help = LIST_HELP)]
+    Freezes(RulesArgs),
 }
 
 const COLLECT_HELP: &str = "\

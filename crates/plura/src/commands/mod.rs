@@ -4,9 +4,11 @@ mod access;
 mod adopt;
 mod advisories;
 mod answers;
+mod approval;
 mod attest;
 mod audit;
 mod backup;
+mod block;
 mod check;
 mod collect;
 mod completion;
@@ -16,6 +18,7 @@ mod decision;
 mod demo;
 mod exception;
 mod export;
+mod freeze;
 mod health;
 mod image;
 mod import;
@@ -26,6 +29,7 @@ mod man;
 mod member;
 mod policy;
 mod policy_document;
+mod posted_check;
 mod project;
 mod robot;
 mod serve;
@@ -40,6 +44,7 @@ mod user;
 mod verify;
 mod version;
 mod vulnerabilities;
+mod why;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
@@ -55,8 +60,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Health(args) => health::run(&args, printer),
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
-        Command::Registry(RegistryCommand::Collect(args)) => collect::run(&args, printer),
-        Command::Registry(RegistryCommand::Check(args)) => layout_check::run(&args, printer),
+        Command::Registry(command) => registry(&command, printer),
         Command::Image(command) => image::run(&command, printer),
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
@@ -83,6 +87,25 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Completion(args) => completion::run(&args, printer),
         Command::Man(args) => man::run(&args, printer),
         Command::Version(args) => version::run(&args, printer),
+    }
+}
+
+fn registry(command: &RegistryCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match command {
+        RegistryCommand::Collect(args) => collect::run(args, printer),
+        RegistryCommand::Check(args) => layout_check::run(args, printer),
+        RegistryCommand::Why(args) => why::run(args, printer),
+        RegistryCommand::Approve(args) => approval::approve(args, printer),
+        RegistryCommand::Approvals(args) => approval::list(args, printer),
+        RegistryCommand::Revoke(args) => approval::revoke(args, printer),
+        RegistryCommand::PostCheck(args) => posted_check::post(args, printer),
+        RegistryCommand::Checks(args) => posted_check::list(args, printer),
+        RegistryCommand::Block(args) => block::block(args, printer),
+        RegistryCommand::Unblock(args) => block::unblock(args, printer),
+        RegistryCommand::Blocks(args) => block::list(args, printer),
+        RegistryCommand::Freeze(args) => freeze::freeze(args, printer),
+        RegistryCommand::Unfreeze(args) => freeze::unfreeze(args, printer),
+        RegistryCommand::Freezes(args) => freeze::list(args, printer),
     }
 }
 

@@ -3,7 +3,9 @@
 use plura_policy::change::{Direction, DocumentChange, compare};
 use serde_json::json;
 
+use super::applied::in_force;
 use super::document::{governance, read, refused};
+use crate::api_client::ApiClient;
 use crate::cli::{DocumentArgs, DocumentDiffArgs};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
@@ -25,14 +27,18 @@ pub(super) fn check(args: &DocumentArgs, printer: &Printer) -> anyhow::Result<Ex
     Ok(ExitStatus::Done)
 }
 
-pub(super) fn diff(args: &DocumentDiffArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let (old, new) = (governance(&args.old)?, governance(&args.new)?);
-    print(&compare(&old.document, &new.document), args.output.json, printer)?;
+pub(super) async fn diff(args: &DocumentDiffArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    let file = governance(&args.file)?.document;
+    let (old, new) = match &args.new {
+        Some(new) => (file, governance(new)?.document),
+        None => (in_force(&ApiClient::of(&args.server).await?).await?.document, file),
+    };
+    print(&compare(&old, &new), args.output.json, printer)?;
     Ok(ExitStatus::Done)
 }
 
 /// Prints what changes, what becomes laxer last, where it is seen.
-fn print(change: &DocumentChange, json: bool, printer: &Printer) -> anyhow::Result<()> {
+pub(super) fn print(change: &DocumentChange, json: bool, printer: &Printer) -> anyhow::Result<()> {
     if json {
         return printer.json(change);
     }

@@ -11,10 +11,17 @@ use crate::text_file;
 
 /// A document as somebody wrote it.
 pub(super) struct Written {
-    /// The text.
-    pub(super) text: String,
+    text: String,
     /// What it says, or what is wrong with it.
     pub(super) checked: Result<Governance, DocumentError>,
+}
+
+/// A document that is valid, as it is sent to a server.
+pub(super) struct Valid {
+    /// What it says.
+    pub(super) governance: Governance,
+    /// The same in TOML, with its comments if it was written so.
+    pub(super) toml: String,
 }
 
 /// Reads a document and checks it.
@@ -26,17 +33,25 @@ pub(super) fn read(path: &Path) -> anyhow::Result<Written> {
 }
 
 /// No TOML begins with a brace.
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with('{')
+}
+
 fn parsed(text: &str) -> Result<Governance, DocumentError> {
-    if text.trim_start().starts_with('{') {
-        Governance::from_json(text.as_bytes())
-    } else {
-        Governance::from_toml(text)
-    }
+    if is_json(text) { Governance::from_json(text.as_bytes()) } else { Governance::from_toml(text) }
 }
 
 /// Reads a document that must be valid.
 pub(in crate::commands) fn governance(path: &Path) -> anyhow::Result<Governance> {
-    read(path)?.checked.map_err(|error| refused(path, &error))
+    Ok(valid(path)?.governance)
+}
+
+/// Reads a document that must be valid, to be sent.
+pub(super) fn valid(path: &Path) -> anyhow::Result<Valid> {
+    let Written { text, checked } = read(path)?;
+    let governance = checked.map_err(|error| refused(path, &error))?;
+    let toml = if is_json(&text) { governance.document.to_toml() } else { text };
+    Ok(Valid { governance, toml })
 }
 
 /// Everything that is wrong with a document.
