@@ -90,7 +90,7 @@ pub(crate) use self::vulnerabilities::{
 
 const HELP: &str = "\
 Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
-be asked (usage, settings, network).
+be asked (usage, settings, network), 3 not yet (the policy waits for something).
 
 Examples:
   plura demo                        See what it does, in seconds
@@ -99,6 +99,7 @@ Examples:
   plura image inspect apps/web:1.0  What an image is, and what is about it
   plura image vulns apps/web:1.0    Which vulnerabilities it has, now
   plura verify apps/web:1.0         Is it signed by those whom you trust?
+  plura reg why apps/web:1.0 --to prod  May it be in production, and why not?
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
