@@ -13,6 +13,8 @@ pub(crate) enum ExitStatus {
     No,
     /// The question could not be asked: usage, settings, network, a defect of ours.
     CouldNotAsk,
+    /// The answer is no as long as something is awaited: time to pass, or what is not known yet.
+    NotYet,
 }
 
 impl From<ExitStatus> for ExitCode {
@@ -21,6 +23,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Done => Self::SUCCESS,
             ExitStatus::No => Self::from(1),
             ExitStatus::CouldNotAsk => Self::from(2),
+            ExitStatus::NotYet => Self::from(3),
         }
     }
 }

@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod docker_config;
 mod exit;
+mod layout;
 mod predicate;
 mod printer;
 mod prompt;

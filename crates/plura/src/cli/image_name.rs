@@ -29,6 +29,14 @@ impl ImageName {
         (first.contains(['.', ':']) || first == "localhost").then_some(first)
     }
 
+    /// The repository, whatever registry stands in front.
+    pub(crate) fn path(&self) -> &str {
+        match self.host() {
+            Some(host) => self.name.get(host.len() + 1..).unwrap_or_default(),
+            None => &self.name,
+        }
+    }
+
     /// The repository, on the server at this address.
     pub(crate) fn repository(&self, server: &reqwest::Url) -> Result<RepositoryName, BadName> {
         let own = format!("{}/", host_of(server));

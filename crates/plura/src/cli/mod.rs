@@ -11,6 +11,7 @@ mod completion;
 mod config;
 mod db;
 mod events;
+mod decisions;
 mod export;
 mod groups;
 mod health;
@@ -23,6 +24,7 @@ mod jobs;
 mod login;
 mod man;
 mod member;
+mod policy;
 mod project;
 mod registry;
 mod reports;
@@ -51,6 +53,9 @@ pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::events::{
     DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
     WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
+pub(crate) use self::decisions::{
+    ApproveArgs, BlockArgs, BlockedDigest, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs,
+    RulesArgs, UnfreezeArgs, WhyArgs,
 };
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
@@ -72,11 +77,16 @@ pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
+pub(crate) use self::policy::{
+    DocumentArgs, DocumentDiffArgs, PolicyApplyArgs, PolicyCommand, PolicyHistoryArgs,
+    PolicyInitArgs, PolicyShowArgs, PolicySimulateArgs, PolicyTestArgs,
+};
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
 pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
+pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };
@@ -101,7 +111,7 @@ pub(crate) use self::vulnerabilities::{
 
 const HELP: &str = "\
 Exit status: 0 done, 1 the answer is no (blocked, or a check that failed), 2 the question could not \
-be asked (usage, settings, network).
+be asked (usage, settings, network), 3 not yet (the policy waits for something).
 
 Examples:
   plura demo                        See what it does, in seconds
@@ -110,6 +120,7 @@ Examples:
   plura image inspect apps/web:1.0  What an image is, and what is about it
   plura image vulns apps/web:1.0    Which vulnerabilities it has, now
   plura verify apps/web:1.0         Is it signed by those whom you trust?
+  plura reg why apps/web:1.0 --to prod  May it be in production, and why not?
   plura reg gc --dry-run            What would be collected, and why
   plura config check                Are the settings here valid?
   plura config reference            Every setting, with its default
@@ -202,6 +213,10 @@ pub(crate) enum Command {
     /// Whom to trust: whose signatures count, and which tokens of CI jobs and workloads are accepted
     #[command(subcommand)]
     Trust(TrustCommand),
+
+    /// The document that governs: what may be pushed, promoted and pulled
+    #[command(subcommand)]
+    Policy(PolicyCommand),
 
     /// Show who did what
     Audit(AuditArgs),

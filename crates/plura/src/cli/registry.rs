@@ -1,6 +1,6 @@
 //! `plura reg`: questions to a running registry.
 
-use clap::{Args, Subcommand};
+use std::path::PathBuf;
 
 use super::channels::{
     CANCEL_HELP, CancelArgs, ChannelHistoryArgs, FiguresArgs, HISTORY_HELP, METRICS_HELP,
@@ -9,6 +9,16 @@ use super::channels::{
 };
 use super::reports::{EVIDENCE_HELP, EvidenceArgs, NOTES_HELP, NotesArgs};
 use super::{OutputArgs, ServerArgs};
+use clap::{Args, Subcommand};
+use plura_oci::Reference;
+use plura_policy::ChannelName;
+
+use super::decisions::{
+    ABOUT_HELP, APPROVE_HELP, ApproveArgs, BLOCK_HELP, BlockArgs, FREEZE_HELP, FreezeArgs,
+    ImageAboutArgs, LIST_HELP, POST_HELP, PostCheckArgs, REVOKE_HELP, RevokeArgs, RulesArgs,
+    UNFREEZE_HELP, UnfreezeArgs, WHY_HELP, WhyArgs,
+};
+use super::{ImageName, OutputArgs, ServerArgs};
 
 /// What a running registry can be asked.
 #[derive(Debug, Subcommand)]
@@ -52,6 +62,58 @@ pub(crate) enum RegistryCommand {
     /// Collect what nothing needs any more
     #[command(name = "gc")]
     Collect(CollectArgs),
+
+    /// Ask what the policy would say of an image before it is pushed, without a server
+    #[command(after_help = CHECK_HELP)]
+    Check(LayoutCheckArgs),
+
+    /// Say whether an image may be in a channel, and why
+    #[command(after_help = WHY_HELP)]
+    Why(WhyArgs),
+
+    /// Stand for an image being in a channel
+    #[command(after_help = APPROVE_HELP)]
+    Approve(ApproveArgs),
+
+    /// List who approved an image
+    #[command(after_help = ABOUT_HELP)]
+    Approvals(ImageAboutArgs),
+
+    /// Take an approval back
+    #[command(after_help = REVOKE_HELP)]
+    Revoke(RevokeArgs),
+
+    /// Post the result of a check of an image
+    #[command(after_help = POST_HELP)]
+    PostCheck(PostCheckArgs),
+
+    /// List the results of checks of an image
+    #[command(after_help = ABOUT_HELP)]
+    Checks(ImageAboutArgs),
+
+    /// Let nobody run a digest any more
+    #[command(after_help = BLOCK_HELP)]
+    Block(BlockArgs),
+
+    /// Lift the block of a digest
+    #[command(after_help = BLOCK_HELP)]
+    Unblock(BlockArgs),
+
+    /// List the digests that must not be run
+    #[command(after_help = LIST_HELP)]
+    Blocks(RulesArgs),
+
+    /// Let nothing move into some channels for a time
+    #[command(after_help = FREEZE_HELP)]
+    Freeze(FreezeArgs),
+
+    /// End a freeze before its time
+    #[command(after_help = UNFREEZE_HELP)]
+    Unfreeze(UnfreezeArgs),
+
+    /// List the freezes beside those of the policy
+    #[command(after_help = LIST_HELP)]
+    Freezes(RulesArgs),
 }
 
 const COLLECT_HELP: &str = "\
@@ -80,4 +142,44 @@ pub(crate) struct CollectArgs {
 
     #[command(flatten)]
     pub(crate) server: ServerArgs,
+}
+
+const CHECK_HELP: &str = "\
+The image is in an OCI image layout, a directory or a tar archive that is not compressed, as builders write \
+it. The same gates as at the registry are asked what it can be known by now: configuration, labels, \
+annotations, secrets in layers, the declared base; and whether it may be pushed under its tag. Signatures, \
+attestations and vulnerabilities are known at the registry only: gates about them are waited for.
+
+Exit status: 0 nothing stands in the way, 1 something does, 2 it could not be asked, 3 nothing does as far \
+as it is known, and the registry decides the rest.
+
+Examples:
+  docker buildx build --output type=oci,dest=web.tar .
+  plura reg check web.tar --as apps/web:1.0.0 --to prod:stable --policy policy.toml";
+
+/// What to check
+#[derive(Debug, Args)]
+pub(crate) struct LayoutCheckArgs {
+    /// The image layout
+    #[arg(value_name = "LAYOUT")]
+    pub(crate) layout: PathBuf,
+
+    /// As what it will be pushed
+    #[arg(long = "as", value_name = "NAME[:TAG]")]
+    pub(crate) image: ImageName,
+
+    /// The channel
+    #[arg(long, value_name = "CHANNEL")]
+    pub(crate) to: ChannelName,
+
+    /// The document that governs, in TOML or JSON
+    #[arg(long, value_name = "FILE", default_value = "policy.toml")]
+    pub(crate) policy: PathBuf,
+
+    /// Which image of the layout, if there are several
+    #[arg(long, value_name = "TAG|DIGEST")]
+    pub(crate) reference: Option<Reference>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }

@@ -393,7 +393,7 @@ pub(crate) struct ExceptionImportArgs {
 }
 
 /// A time, UTC unless it says otherwise, the midnight before a day, or a span from now on.
-fn end(text: &str) -> Result<Timestamp, String> {
+pub(super) fn end(text: &str) -> Result<Timestamp, String> {
     let span = || {
         let span = SignedDuration::try_from(text.parse::<Span>().ok()?.duration()).ok()?;
         Timestamp::now().checked_add(span).ok()

@@ -4,29 +4,36 @@ mod access;
 mod adopt;
 mod advisories;
 mod answers;
+mod approval;
 mod attest;
 mod audit;
 mod backup;
 mod channels;
+mod block;
 mod check;
 mod collect;
 mod completion;
 mod config;
 mod db;
+mod decision;
 mod demo;
 mod events;
 mod exception;
 mod export;
+mod freeze;
 mod health;
 mod image;
 mod import;
 mod init;
 mod log;
 mod jobs;
+mod layout_check;
 mod login;
 mod man;
 mod member;
+mod policy;
 mod policy_document;
+mod posted_check;
 mod project;
 mod reports;
 mod robot;
@@ -44,6 +51,7 @@ mod verify;
 mod version;
 mod vulnerabilities;
 mod webhook;
+mod why;
 
 use crate::cli::{self, Command, InstallationArgs, RegistryCommand};
 use crate::exit::{ExitStatus, Hint};
@@ -60,6 +68,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
         Command::Registry(command) => registry(command, printer),
+        Command::Registry(command) => registry(&command, printer),
         Command::Image(command) => image::run(&command, printer),
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
         Command::Advisories(command) => advisories::run(&command, printer),
@@ -74,6 +83,7 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Project(command) => project::run(&command, printer),
         Command::Member(command) => member::run(&command, printer),
         Command::Trust(command) => trust::run(&command, printer),
+        Command::Policy(command) => policy::run(&command, printer),
         Command::Audit(args) => audit::run(&args, printer),
         Command::Log(command) => log::run(&command, printer),
         Command::Events(args) => events::run(&args, printer),
@@ -105,6 +115,22 @@ fn registry(command: RegistryCommand, printer: &Printer) -> anyhow::Result<ExitS
         RegistryCommand::Notes(args) => reports::notes(&args, printer),
         RegistryCommand::Evidence(args) => reports::evidence(&args, printer),
         RegistryCommand::Collect(args) => collect::run(&args, printer),
+fn registry(command: &RegistryCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
+    match command {
+        RegistryCommand::Collect(args) => collect::run(args, printer),
+        RegistryCommand::Check(args) => layout_check::run(args, printer),
+        RegistryCommand::Why(args) => why::run(args, printer),
+        RegistryCommand::Approve(args) => approval::approve(args, printer),
+        RegistryCommand::Approvals(args) => approval::list(args, printer),
+        RegistryCommand::Revoke(args) => approval::revoke(args, printer),
+        RegistryCommand::PostCheck(args) => posted_check::post(args, printer),
+        RegistryCommand::Checks(args) => posted_check::list(args, printer),
+        RegistryCommand::Block(args) => block::block(args, printer),
+        RegistryCommand::Unblock(args) => block::unblock(args, printer),
+        RegistryCommand::Blocks(args) => block::list(args, printer),
+        RegistryCommand::Freeze(args) => freeze::freeze(args, printer),
+        RegistryCommand::Unfreeze(args) => freeze::unfreeze(args, printer),
+        RegistryCommand::Freezes(args) => freeze::list(args, printer),
     }
 }
 

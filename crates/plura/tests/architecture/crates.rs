@@ -106,6 +106,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "plura-transparency",
             "plura-registry",
             "plura-adopt",
+            // What the layers of an image layout say, where there is no server.
+            "plura-inventory",
             "plura-policy",
             "plura-trust",
             "plura-tlog",
