@@ -304,6 +304,10 @@ impl From<plura_transparency::Error> for ApiError {
                 let answer = internal(status, ErrorCode::Unavailable, message);
                 Self { retry_after: Some(RETRY_AFTER), ..answer }
             }
+        }
+    }
+}
+
 impl From<plura_governance::Error> for ApiError {
     fn from(error: plura_governance::Error) -> Self {
         use plura_governance::Error as E;
@@ -323,6 +327,11 @@ impl From<plura_governance::Error> for ApiError {
                 let cause = Some(Cause(Chain(&error).to_string()));
                 let answer = Self::new(status, ErrorCode::Unavailable, message);
                 Self { cause, retry_after: Some(RETRY_AFTER), ..answer }
+            }
+        }
+    }
+}
+
 impl From<plura_events::Error> for ApiError {
     fn from(error: plura_events::Error) -> Self {
         use plura_events::Error as E;

@@ -1,30 +1,21 @@
 //! From settings to a running server: the only place that names concrete parts and puts them together.
 
+mod background;
+mod knowledge;
 mod storage;
 
 use std::{future::Future, net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use plura_access::{
-    Access, OidcLogin, Origin,
+    Access, OidcLogin,
     oidc::{ClientSecret, LoginProvider},
     rate::Rate,
 };
-use plura_contents::{Contents, SbomFormat};
-use plura_events::{Events, Jobs};
-use plura_evidence::Evidence;
-use plura_governance::{Attestor, Governance, Sources};
 use plura_http::{App, AppOptions, Health, Knowledge, listen};
-use plura_registry::{CollectRequest, DatabaseServer, KeepUntagged, Registry, Timestamp};
-use plura_transparency::{KeyName, Transparency};
-use plura_rollout::Rollout;
-use plura_registry::{
-    CollectRequest, DatabaseServer, KeepUntagged, Progress, Registry, Timestamp, tell,
-};
-use plura_transparency::Transparency;
-use plura_vulnerabilities::Vulnerabilities;
+use plura_registry::{DatabaseServer, KeepUntagged, Registry};
 use tokio::net::TcpListener;
-use tracing::{error, info};
+use tracing::info;
 
 use crate::exit::Hint;
 use crate::settings::{self, DatabaseUrl, Keep, Named, Settings};
@@ -71,13 +62,11 @@ impl Server {
             redirect: storage::redirect(&settings),
             public_log: settings.transparency.public,
         };
-        let knowledge = knowledge(&registry, &settings);
+        let knowledge = knowledge::knowledge(&registry, &settings, listener.local_addr()?)?;
         if settings.transparency.integrate {
             let prepared = knowledge.transparency.prepare().await;
             prepared.hint("`keys/log.key` in the data directory is the key of the log")?;
         }
-        let knowledge = knowledge(&registry, &settings)?;
-        let knowledge = knowledge(&registry, &settings, listener.local_addr()?)?;
         let app = App::new(
             registry.clone(),
             knowledge.clone(),
@@ -106,48 +95,9 @@ impl Server {
     /// Serves until `shutdown` completes and the requests that run then are done.
     pub(crate) async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let Self { listener, options, registry, knowledge, access, health, app, settings } = self;
-        let Knowledge { evidence, contents, vulnerabilities, transparency, .. } = knowledge;
-        let Knowledge { evidence, contents, vulnerabilities, governance, .. } = knowledge;
-        let deciding = governance.clone();
-        let Knowledge { evidence, contents, vulnerabilities, events, jobs, .. } = knowledge;
-        let probing = watch_health(health, registry.clone(), settings.health.clone());
-        let collecting = {
-            let (registry, access, app) = (registry.clone(), access.clone(), app.clone());
-            let settings = settings.collection.clone();
-            job(&jobs, COLLECTION, move || {
-                collect(registry.clone(), access.clone(), app.clone(), settings.clone())
-            })
-        };
-        let denials = access.clone();
-        let counting = async move { denials.watch_denials().await };
-        let gathering = gather(evidence, settings.evidence.clone());
-        let reading = read(contents, settings.contents.clone());
-        let matching = match_packages(vulnerabilities, settings.vulnerabilities.clone());
-        let integrating = integrate(transparency, settings.transparency.clone());
-        let (gathered, read_now) = (settings.evidence.clone(), settings.contents.clone());
-        let gathering = job(&jobs, EVIDENCE, move || gather(evidence.clone(), gathered.clone()));
-        let reading = job(&jobs, CONTENTS, move || read(contents.clone(), read_now.clone()));
-        let matched = settings.vulnerabilities.clone();
-        let matching = job(&jobs, VULNERABILITIES, move || {
-            match_packages(vulnerabilities.clone(), matched.clone())
-        });
-        let (followed, sent, send) = (events.clone(), events.clone(), settings.events.clone());
-        let sending = job(&jobs, WEBHOOKS, move || send_events(sent.clone(), send.clone()));
-        let background = [
-            tokio::spawn(probing),
-            tokio::spawn(collecting),
-            tokio::spawn(tend(access.clone())),
-            tokio::spawn(counting),
-            tokio::spawn(gathering),
-            tokio::spawn(reading),
-            tokio::spawn(matching),
-            tokio::spawn(integrating),
-            tokio::spawn(async move { governance.watch_promotions().await }),
-            tokio::spawn(async move { deciding.watch_heads().await }),
-            tokio::spawn(sending),
-            tokio::spawn(async move { followed.watch_followed().await }),
-            tokio::spawn(async move { jobs.watch().await }),
-        ];
+        let events = knowledge.events.clone();
+        let parts = background::Parts { registry: &registry, knowledge, access: &access };
+        let background = background::start(parts, health, &app, &settings);
         // Who follows would stay for ever: they come back to whoever is there then.
         let shutdown = async move {
             shutdown.await;
@@ -160,7 +110,7 @@ impl Server {
             let _ = task.await;
         }
         if let Err(error) = access.flush_denials().await {
-            error!(%error, "cannot write down what was refused of late");
+            tracing::error!(%error, "cannot write down what was refused of late");
         }
         registry.close().await;
         let drained = drained.context("cannot accept connections")?;
@@ -318,234 +268,4 @@ fn tls(
         "`server.tls.certificate` and `server.tls.key` are PEM files of one certificate; \
          `server.tls.client_ca` is a PEM file of authorities",
     )
-}
-
-/// What is known of the images of the registry, and what is decided from it.
-fn knowledge(registry: &Registry, settings: &Settings) -> anyhow::Result<Knowledge> {
-    let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
-    let attestor = Attestor::open(&settings.data.join("keys"), public_url.as_deref())
-        .hint("only the user that runs plura may read `keys` below the data directory")?;
-fn knowledge(
-    registry: &Registry,
-    settings: &Settings,
-    address: SocketAddr,
-) -> anyhow::Result<Knowledge> {
-    let evidence = Evidence::new(registry.clone());
-    let contents = Contents::new(registry.clone(), contents_settings(settings));
-    let known =
-        plura_vulnerabilities::Sources { contents: contents.clone(), evidence: evidence.clone() };
-    let vulnerabilities =
-        Vulnerabilities::new(registry.clone(), known, vulnerability_settings(settings));
-    let sources = Sources {
-        evidence: evidence.clone(),
-        contents: contents.clone(),
-        vulnerabilities: vulnerabilities.clone(),
-        rollout: Rollout::new(rollout_settings(settings)),
-        attestor,
-    };
-    let governance = Governance::new(registry.clone(), sources);
-    let transparency = Transparency::new(registry.clone(), transparency_settings(settings));
-    Knowledge { evidence, contents, vulnerabilities, governance, transparency }
-    let transparency = Transparency::new(registry.clone());
-    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency })
-}
-
-/// What canaries are measured by, and who moves traffic.
-fn rollout_settings(settings: &Settings) -> plura_rollout::Settings {
-    let settings::Rollout { timeout, prometheus, traffic } = &settings.rollout;
-    let server = prometheus.url.as_ref().map(|url| plura_rollout::Prometheus {
-        url: url.url().clone(),
-        token_file: prometheus.token_file.clone(),
-    });
-    let hook = traffic.hook().map(|(url, secret_file)| plura_rollout::Traffic {
-        url: url.url().clone(),
-        secret_file: secret_file.to_owned(),
-    });
-    plura_rollout::Settings { prometheus: server, traffic: hook, timeout: timeout.duration() }
-    let transparency = Transparency::new(registry.clone());
-    let events = Events::new(registry.clone(), event_settings(settings, address))?;
-    let jobs = Jobs::new(registry.clone());
-    jobs.add(COLLECTION, "removes what nothing reaches any more");
-    let counted = evidence.clone();
-    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
-        let evidence = counted.clone();
-        async move { evidence.waiting().await.ok() }
-    });
-    let counted = contents.clone();
-    jobs.add_counted(CONTENTS, "reads what is in images", move || {
-        let contents = counted.clone();
-        async move { contents.waiting().await.ok() }
-    });
-    let counted = vulnerabilities.clone();
-    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
-        let vulnerabilities = counted.clone();
-        async move { vulnerabilities.waiting().await.ok() }
-    });
-    let counted = events.clone();
-    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
-        let events = counted.clone();
-        async move { events.waiting().await.ok() }
-    });
-    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs })
-}
-
-/// What jobs are called.
-const COLLECTION: &str = "collection";
-const EVIDENCE: &str = "evidence";
-const CONTENTS: &str = "contents";
-const VULNERABILITIES: &str = "vulnerabilities";
-const WEBHOOKS: &str = "webhooks";
-
-/// A job that goes on as long as nobody pauses it.
-fn job<Work, Working>(
-    jobs: &Jobs,
-    name: &'static str,
-    work: Work,
-) -> impl Future<Output = ()> + Send + use<Work, Working>
-where
-    Work: Fn() -> Working + Send + Sync + 'static,
-    Working: Future<Output = ()> + Send + 'static,
-{
-    let jobs = jobs.clone();
-    async move { jobs.run(name, work).await }
-}
-
-fn event_settings(settings: &Settings, address: SocketAddr) -> plura_events::Settings {
-    let allowed = networks(&settings.events.allow_private_targets);
-    let scheme = if settings.server.tls.files().is_some() { "https" } else { "http" };
-    let public = settings.server.public_url.as_ref().map(|url| url.url().as_str());
-    let source = public.map_or_else(|| format!("{scheme}://{address}"), str::to_owned);
-    let source = source.trim_end_matches('/').to_owned();
-    plura_events::Settings {
-        host: source.split_once("://").map_or(source.as_str(), |(_, host)| host).to_owned(),
-        source,
-        is_allowed: Arc::new(move |address| {
-            allowed.iter().any(|network| network.contains(address))
-        }),
-        secrets: settings.events.secrets.clone(),
-    }
-}
-
-/// Sends events to webhooks, for ever.
-async fn send_events(events: Events, settings: settings::Events) {
-    if settings.send {
-        events.watch().await;
-    }
-}
-
-/// Looks after keys and ended credentials, every hour, for ever.
-async fn tend(access: Access) {
-    const PAUSE: Duration = Duration::from_hours(1);
-    let mut ticks = tokio::time::interval(PAUSE);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        if let Err(error) = access.tend().await {
-            error!(%error, "cannot look after keys and credentials; trying again in an hour");
-        }
-    }
-}
-
-async fn watch_health(health: Arc<Health>, registry: Registry, settings: settings::Health) {
-    health.watch(&registry, settings.interval.duration(), settings.failures.get().into()).await;
-}
-
-/// Gathers evidence as it is asked for, for ever.
-async fn gather(evidence: Evidence, settings: settings::Evidence) {
-    if settings.gather {
-        evidence.watch().await;
-    }
-}
-
-/// Reads images as they arrive, for ever.
-async fn read(contents: Contents, settings: settings::Contents) {
-    if settings.read {
-        contents.watch().await;
-    }
-}
-
-fn contents_settings(settings: &Settings) -> plura_contents::Settings {
-    let attach_sbom = match settings.contents.attach_sbom {
-        settings::AttachedSbom::None => None,
-        settings::AttachedSbom::CycloneDx => Some(SbomFormat::CycloneDx),
-        settings::AttachedSbom::Spdx => Some(SbomFormat::Spdx),
-    };
-    plura_contents::Settings { attach_sbom }
-}
-
-/// Matches packages as they and advisories change, for ever.
-async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
-    if settings.r#match {
-        vulnerabilities.watch().await;
-    }
-}
-
-/// Makes entries part of the log as they come, for ever.
-async fn integrate(transparency: Transparency, settings: settings::Transparency) {
-    if settings.integrate {
-        transparency.watch().await;
-    }
-}
-
-fn transparency_settings(settings: &Settings) -> plura_transparency::Settings {
-    let host = |url: &settings::BaseUrl| -> Option<KeyName> {
-        let (host, port) = (url.url().host_str()?, url.url().port());
-        port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}")).parse().ok()
-    };
-    plura_transparency::Settings {
-        directory: settings.data.clone(),
-        origin: settings.transparency.origin.clone(),
-        default_origin: settings.server.public_url.as_ref().and_then(host),
-    }
-}
-
-fn vulnerability_settings(settings: &Settings) -> plura_vulnerabilities::Settings {
-    plura_vulnerabilities::Settings {
-        directory: settings.data.clone(),
-        longest_exception: settings.vulnerabilities.longest_exception.duration(),
-        expiry_warning: settings.vulnerabilities.exception_warning.duration(),
-    }
-}
-
-/// Collects at every interval, for ever. What failed is tried again with the next.
-async fn collect(registry: Registry, access: Access, app: App, settings: settings::Collection) {
-    if !settings.enabled {
-        return;
-    }
-    let mut ticks = tokio::time::interval(settings.interval.duration());
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        let now = Timestamp::now();
-        let request = CollectRequest { repository: None, dry_run: false, now };
-        tell(Progress::Works);
-        let collected = registry.collect(request).await;
-        tell(match &collected {
-            Ok(_) | Err(plura_registry::Error::CollectingElsewhere) => Progress::Rests,
-            Err(error) => Progress::Failed(error.to_string()),
-        });
-        app.metrics().collection(collected.as_ref().ok(), now);
-        match collected {
-            Ok(report) if report.items.is_empty() && report.uploads == 0 => {}
-            Ok(report) => {
-                info!(
-                    manifests = report.manifests,
-                    links = report.links,
-                    blobs = report.blobs,
-                    uploads = report.uploads,
-                    bytes = report.bytes,
-                    kept = report.kept,
-                    waiting = report.waiting,
-                    "collected"
-                );
-                let event = App::collected(&report);
-                if let Err(error) = access.record(&Origin::system(), event).await {
-                    error!(%error, "cannot record what was collected");
-                }
-            }
-            // There is one collection at a time, of all servers on the same database.
-            Err(plura_registry::Error::CollectingElsewhere) => {}
-            Err(error) => error!(%error, "collection failed; trying again at the next interval"),
-        }
-    }
 }

@@ -30,6 +30,7 @@ pub async fn work_at_least_every<E, Working, Asking>(
     asked: impl Fn() -> Asking,
     failed: impl Fn(E),
 ) where
+    E: Display,
     Working: Future<Output = Result<bool, E>>,
     Asking: Future<Output = ()>,
 {

@@ -56,19 +56,15 @@ pub enum Need {
 /// Refuses a request that its sender may not make.
 pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
     match need {
-        // The handler asks for the one or looks at the other.
-        Need::Nothing | Need::Rollback => Ok(()),
-        // The handlers ask `repository` when they know which it is.
-        Need::Nothing | Need::Scan => Ok(()),
+        // The handlers of the last two ask when they know what it is about.
+        Need::Nothing | Need::Rollback | Need::Scan => Ok(()),
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
         Need::Log if call.state.options.public_log => Ok(()),
         _ if call.caller.principal.is_anonymous() => Err(login_required()),
-        // The handler asks `robots` when it has read the body.
-        Need::Login | Need::NewRobot | Need::Log => Ok(()),
         // The handler asks `robots`, or `repository`, when it has read the body.
-        Need::Login | Need::NewRobot | Need::NamedRepository(_) => Ok(()),
+        Need::Login | Need::Log | Need::NewRobot | Need::NamedRepository(_) => Ok(()),
         Need::Installation(permission) => installation(call, permission).await,
         Need::Project(permission) => project(call, permission, &call.parameter("project")?).await,
         Need::Robots => named_robots(call).await,

@@ -341,8 +341,11 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     let any_of = all.map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []));
     match need {
         Need::Nothing => Vec::new(),
-        Need::SeeProject | Need::Repository(_) | Need::Log => {
-        Need::SeeProject | Need::Repository(_) | Need::Rollback => {
+        Need::SeeProject
+        | Need::Repository(_)
+        | Need::Scan
+        | Need::Log
+        | Need::Rollback => {
             [SecurityRequirement::default()].into_iter().chain(any_of).collect()
         }
         _ => any_of.into(),

@@ -53,6 +53,7 @@ pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::events::{
     DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
     WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
+};
 pub(crate) use self::decisions::{
     ApproveArgs, BlockArgs, BlockedDigest, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs,
     RulesArgs, UnfreezeArgs, WhyArgs,
@@ -84,7 +85,6 @@ pub(crate) use self::policy::{
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
-pub(crate) use self::registry::{CollectArgs, RegistryCommand};
 pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
 pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
 pub(crate) use self::robot::{

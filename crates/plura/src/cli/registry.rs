@@ -8,7 +8,6 @@ use super::channels::{
     StatusArgs,
 };
 use super::reports::{EVIDENCE_HELP, EvidenceArgs, NOTES_HELP, NotesArgs};
-use super::{OutputArgs, ServerArgs};
 use clap::{Args, Subcommand};
 use plura_oci::Reference;
 use plura_policy::ChannelName;

@@ -67,7 +67,6 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
         Command::Health(args) => health::run(&args, printer),
         Command::Login(args) => login::run(&args, printer),
         Command::Logout(args) => login::log_out(&args, printer),
-        Command::Registry(command) => registry(command, printer),
         Command::Registry(command) => registry(&command, printer),
         Command::Image(command) => image::run(&command, printer),
         Command::Vulns(args) => vulnerabilities::search(&args, printer),
@@ -103,20 +102,17 @@ pub(crate) fn run(command: Command, printer: &Printer) -> anyhow::Result<ExitSta
     }
 }
 
-fn registry(command: RegistryCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    match command {
-        RegistryCommand::Promote(args) => channels::promote(&args, printer),
-        RegistryCommand::Rollback(args) => channels::roll_back(&args, printer),
-        RegistryCommand::Status(args) => channels::status(&args, printer),
-        RegistryCommand::History(args) => channels::history(&args, printer),
-        RegistryCommand::Cancel(args) => channels::cancel(&args, printer),
-        RegistryCommand::Release(args) => channels::release(&args, printer),
-        RegistryCommand::Metrics(args) => channels::metrics(&args, printer),
-        RegistryCommand::Notes(args) => reports::notes(&args, printer),
-        RegistryCommand::Evidence(args) => reports::evidence(&args, printer),
-        RegistryCommand::Collect(args) => collect::run(&args, printer),
 fn registry(command: &RegistryCommand, printer: &Printer) -> anyhow::Result<ExitStatus> {
     match command {
+        RegistryCommand::Promote(args) => channels::promote(args, printer),
+        RegistryCommand::Rollback(args) => channels::roll_back(args, printer),
+        RegistryCommand::Status(args) => channels::status(args, printer),
+        RegistryCommand::History(args) => channels::history(args, printer),
+        RegistryCommand::Cancel(args) => channels::cancel(args, printer),
+        RegistryCommand::Release(args) => channels::release(args, printer),
+        RegistryCommand::Metrics(args) => channels::metrics(args, printer),
+        RegistryCommand::Notes(args) => reports::notes(args, printer),
+        RegistryCommand::Evidence(args) => reports::evidence(args, printer),
         RegistryCommand::Collect(args) => collect::run(args, printer),
         RegistryCommand::Check(args) => layout_check::run(args, printer),
         RegistryCommand::Why(args) => why::run(args, printer),

@@ -3,8 +3,7 @@
 //! The defaults are read from here, `plura config reference` is printed from here, and a name that
 //! is not here is an error; there is no second list to keep in step.
 
-use super::{access, database, rollout, storage};
-use super::{access, database, events, storage};
+use super::{access, database, events, rollout, storage};
 
 /// A group of keys: a table of the file.
 pub(crate) struct Section {

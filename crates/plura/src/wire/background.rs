@@ -1,0 +1,202 @@
+//! What goes on beside requests. Most of it is a job, which people see, pause and begin again.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use plura_access::{Access, Origin};
+use plura_events::Jobs;
+use plura_http::{App, Health, Knowledge};
+use plura_registry::{CollectRequest, Progress, Registry, Timestamp, tell};
+use tokio::task::JoinHandle;
+use tracing::{error, info};
+
+use crate::settings::{self, Settings};
+
+/// What works.
+pub(super) struct Parts<'a> {
+    pub(super) registry: &'a Registry,
+    pub(super) knowledge: Knowledge,
+    pub(super) access: &'a Access,
+}
+
+/// What jobs are called.
+const COLLECTION: &str = "collection";
+const EVIDENCE: &str = "evidence";
+const CONTENTS: &str = "contents";
+const VULNERABILITIES: &str = "vulnerabilities";
+const WEBHOOKS: &str = "webhooks";
+const LOG: &str = "log";
+const PROMOTIONS: &str = "promotions";
+const CHANNELS: &str = "channels";
+
+/// Begins all of it.
+pub(super) fn start(
+    parts: Parts<'_>,
+    health: Arc<Health>,
+    app: &App,
+    settings: &Settings,
+) -> Vec<JoinHandle<()>> {
+    let Parts { registry, knowledge, access } = parts;
+    tell_of_jobs(&knowledge);
+    let mut background = jobs(&knowledge, settings);
+    let (collecting, jobs) = (settings.collection.clone(), knowledge.jobs.clone());
+    let (store, people, figures) = (registry.clone(), access.clone(), app.clone());
+    background.push(job(&jobs, COLLECTION, move || {
+        collect(store.clone(), people.clone(), figures.clone(), collecting.clone())
+    }));
+    let (store, probing) = (registry.clone(), settings.health.clone());
+    background.push(tokio::spawn(async move {
+        let failures = probing.failures.get().into();
+        health.watch(&store, probing.interval.duration(), failures).await;
+    }));
+    background.push(tokio::spawn(tend(access.clone())));
+    let denials = access.clone();
+    background.push(tokio::spawn(async move { denials.watch_denials().await }));
+    let Knowledge { events, .. } = knowledge;
+    background.push(tokio::spawn(async move { events.watch_followed().await }));
+    background.push(tokio::spawn(async move { jobs.watch().await }));
+    background
+}
+
+/// What works as the settings want it; another replica may do the rest.
+fn jobs(knowledge: &Knowledge, settings: &Settings) -> Vec<JoinHandle<()>> {
+    let knowledge = knowledge.clone();
+    let Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs } =
+        knowledge;
+    let deciding = governance.clone();
+    let mut all = vec![
+        job(&jobs, PROMOTIONS, move || {
+            let governance = governance.clone();
+            async move { governance.watch_promotions().await }
+        }),
+        job(&jobs, CHANNELS, move || {
+            let governance = deciding.clone();
+            async move { governance.watch_heads().await }
+        }),
+    ];
+    if settings.evidence.gather {
+        all.push(job(&jobs, EVIDENCE, move || {
+            let evidence = evidence.clone();
+            async move { evidence.watch().await }
+        }));
+    }
+    if settings.contents.read {
+        all.push(job(&jobs, CONTENTS, move || {
+            let contents = contents.clone();
+            async move { contents.watch().await }
+        }));
+    }
+    if settings.vulnerabilities.r#match {
+        all.push(job(&jobs, VULNERABILITIES, move || {
+            let vulnerabilities = vulnerabilities.clone();
+            async move { vulnerabilities.watch().await }
+        }));
+    }
+    if settings.transparency.integrate {
+        all.push(job(&jobs, LOG, move || {
+            let transparency = transparency.clone();
+            async move { transparency.watch().await }
+        }));
+    }
+    if settings.events.send {
+        all.push(job(&jobs, WEBHOOKS, move || {
+            let events = events.clone();
+            async move { events.watch().await }
+        }));
+    }
+    all
+}
+
+/// Says what the jobs do, and how much waits for each.
+fn tell_of_jobs(knowledge: &Knowledge) {
+    let jobs = &knowledge.jobs;
+    jobs.add(COLLECTION, "removes what nothing reaches any more");
+    jobs.add(PROMOTIONS, "takes promotions from step to step");
+    jobs.add(CHANNELS, "decides again about what is in channels");
+    jobs.add(LOG, "makes what was decided part of the log");
+    let counted = knowledge.evidence.clone();
+    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
+        let evidence = counted.clone();
+        async move { evidence.waiting().await.ok() }
+    });
+    let counted = knowledge.contents.clone();
+    jobs.add_counted(CONTENTS, "reads what is in images", move || {
+        let contents = counted.clone();
+        async move { contents.waiting().await.ok() }
+    });
+    let counted = knowledge.vulnerabilities.clone();
+    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
+        let vulnerabilities = counted.clone();
+        async move { vulnerabilities.waiting().await.ok() }
+    });
+    let counted = knowledge.events.clone();
+    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
+        let events = counted.clone();
+        async move { events.waiting().await.ok() }
+    });
+}
+
+/// A job that goes on as long as nobody pauses it.
+fn job<Work, Working>(jobs: &Jobs, name: &'static str, work: Work) -> JoinHandle<()>
+where
+    Work: Fn() -> Working + Send + Sync + 'static,
+    Working: Future<Output = ()> + Send + 'static,
+{
+    let jobs = jobs.clone();
+    tokio::spawn(async move { jobs.run(name, work).await })
+}
+
+/// Looks after keys and ended credentials, every hour, for ever.
+async fn tend(access: Access) {
+    const PAUSE: Duration = Duration::from_hours(1);
+    let mut ticks = tokio::time::interval(PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = access.tend().await {
+            error!(%error, "cannot look after keys and credentials; trying again in an hour");
+        }
+    }
+}
+
+/// Collects at every interval, for ever. What failed is tried again with the next.
+async fn collect(registry: Registry, access: Access, app: App, settings: settings::Collection) {
+    if !settings.enabled {
+        return;
+    }
+    let mut ticks = tokio::time::interval(settings.interval.duration());
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = Timestamp::now();
+        let request = CollectRequest { repository: None, dry_run: false, now };
+        tell(Progress::Works);
+        let collected = registry.collect(request).await;
+        tell(match &collected {
+            Ok(_) | Err(plura_registry::Error::CollectingElsewhere) => Progress::Rests,
+            Err(error) => Progress::Failed(error.to_string()),
+        });
+        app.metrics().collection(collected.as_ref().ok(), now);
+        match collected {
+            Ok(report) if report.items.is_empty() && report.uploads == 0 => {}
+            Ok(report) => {
+                info!(
+                    manifests = report.manifests,
+                    links = report.links,
+                    blobs = report.blobs,
+                    uploads = report.uploads,
+                    bytes = report.bytes,
+                    kept = report.kept,
+                    waiting = report.waiting,
+                    "collected"
+                );
+                let event = App::collected(&report);
+                if let Err(error) = access.record(&Origin::system(), event).await {
+                    error!(%error, "cannot record what was collected");
+                }
+            }
+            // There is one collection at a time, of all servers on the same database.
+            Err(plura_registry::Error::CollectingElsewhere) => {}
+            Err(error) => error!(%error, "collection failed; trying again at the next interval"),
+        }
+    }
+}
