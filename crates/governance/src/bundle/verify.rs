@@ -89,9 +89,11 @@ pub fn verify_bundle(
     trusted: Option<&PublicKey>,
 ) -> Result<VerifiedBundle, BundleProblem> {
     let files = read(bytes)?;
-    let index = files.get(INDEX).ok_or_else(|| not_one("it has no evidence.json"))?;
+    let signed = files.get(INDEX).ok_or_else(|| not_one("it has no evidence.json"))?;
+    let key = key(&files, trusted)?;
+    check_signature(signed, &files, &key)?;
     let index: Index =
-        serde_json::from_slice(index).map_err(|error| not_one(&error.to_string()))?;
+        serde_json::from_slice(signed).map_err(|error| not_one(&error.to_string()))?;
     if index.format != FORMAT {
         return Err(not_one(&format!("its form is `{}`", index.format.escape_debug())));
     }
