@@ -99,15 +99,15 @@ fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
 
 fn text(verified: &VerifiedBundle) -> String {
     let VerifiedBundle { repository, digest, files, left_out, key, decisions } = verified;
-    let mut text = format!(
-        "{repository}@{digest}\n{files} files, each what it says; signed with the key {key}\n"
-    );
-    for one in decisions {
+    let head = [
+        format!("{repository}@{digest}"),
+        format!("{files} files, each what it says; signed with the key {key}"),
+    ];
+    let decided = decisions.iter().map(|one| {
         let line = format!("{} {} {}", one.at, one.channel, one.result);
-        text += &format!("decided: {}\n", printable(&line));
-    }
-    for one in left_out {
-        text += &format!("not in it: {}\n", printable(one));
-    }
-    text
+        format!("decided: {}", printable(&line))
+    });
+    let left_out = left_out.iter().map(|one| format!("not in it: {}", printable(one)));
+    let lines: Vec<String> = head.into_iter().chain(decided).chain(left_out).collect();
+    lines.join("\n") + "\n"
 }
