@@ -15,6 +15,7 @@ mod projects;
 mod prompt;
 mod signing;
 mod transit;
+mod scanner_help;
 mod trust_help;
 mod trust_policies;
 mod usage;
