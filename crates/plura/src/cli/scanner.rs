@@ -22,7 +22,7 @@ pub(crate) enum ScannerCommand {
 }
 
 const ADD_HELP: &str = "\
-The scanner speaks the open API of pluggable scanners, version 1, as those for Harbor do. It is the command
+The scanner speaks the open API of pluggable scanners, version 1, as those for Harbor do. It is
 `plura image scan` that asks it, and not the server.
 
 Example:
@@ -104,9 +104,9 @@ pub(crate) struct WhichScanner {
 }
 
 pub(super) const SCAN_HELP: &str = "\
-The scanner speaks the open API of pluggable scanners, version 1, as those for Harbor do. It gets a token
-that is good for pulling from this repository for some minutes. What it says is kept beside what is found
-here, as with `plura image report`.
+The scanner speaks the open API of pluggable scanners, version 1, as those for Harbor do. It gets a
+token that is good for pulling from this repository for some minutes. What it says is kept beside
+what is found here, as with `plura image report`.
 
 Example:
   plura image scan apps/web:1.0.0 --adapter http://scanner.example.com:8080";

@@ -15,6 +15,7 @@ mod policy;
 mod process;
 mod projects;
 mod prompt;
+mod scanner_help;
 mod signing;
 mod transit;
 mod trust_help;
