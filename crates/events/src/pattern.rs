@@ -41,7 +41,7 @@ impl FromStr for EventPattern {
             || text
                 .strip_suffix(".*")
                 .is_some_and(|family| catalogue::is_event(&format!("{family}.")))
-            || (catalogue::is_event(text) && !text.ends_with('.'));
+            || (catalogue::is_event(text) && !text.ends_with(['.', '*']));
         let plain = |byte: u8| byte.is_ascii_lowercase() || b"_.*".contains(&byte);
         if known && text.len() <= LONGEST && text.bytes().all(plain) {
             return Ok(Self(text.to_owned()));
