@@ -126,9 +126,9 @@ impl Events {
             }
             match self.newest().await {
                 Ok(newest) => {
-                    self.shared.newest.send_if_modified(|known| {
-                        std::mem::replace(known, newest) != newest
-                    });
+                    self.shared
+                        .newest
+                        .send_if_modified(|known| std::mem::replace(known, newest) != newest);
                 }
                 Err(error) => tracing::error!(%error, "cannot look for events; trying again"),
             }

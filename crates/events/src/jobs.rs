@@ -124,8 +124,12 @@ impl Jobs {
     }
 
     /// Makes a job known, for which something waits that can be counted.
-    pub fn add_counted<Count, Counting>(&self, name: &'static str, about: &'static str, count: Count)
-    where
+    pub fn add_counted<Count, Counting>(
+        &self,
+        name: &'static str,
+        about: &'static str,
+        count: Count,
+    ) where
         Count: Fn() -> Counting + Send + Sync + 'static,
         Counting: Future<Output = Option<u64>> + Send + 'static,
     {

@@ -27,9 +27,7 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc};
 use plura_registry::Registry;
 use tokio::sync::{Notify, watch};
 
-pub use answer::{
-    Deliveries, Delivery, DeliveryState, Replayed, TestAnswer, Webhook, Webhooks,
-};
+pub use answer::{Deliveries, Delivery, DeliveryState, Replayed, TestAnswer, Webhook, Webhooks};
 pub use error::Error;
 pub use event::{Event, EventActor};
 pub use follow::{EventPage, EventQuery, Follower};

@@ -10,7 +10,9 @@ pub struct EventPattern(String);
 
 /// The text names no events.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no events; expected a type such as `tag.set`, a family such as `tag.*`, or `*`")]
+#[error(
+    "`{0}` names no events; expected a type such as `tag.set`, a family such as `tag.*`, or `*`"
+)]
 pub struct ParseEventPatternError(String);
 
 /// The longest that is read.
@@ -36,8 +38,10 @@ impl FromStr for EventPattern {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = text == "*"
-            || text.strip_suffix(".*").is_some_and(|family| catalogue::is_event(&format!("{family}.")))
-            || (catalogue::is_event(text) && !text.ends_with('.'));
+            || text
+                .strip_suffix(".*")
+                .is_some_and(|family| catalogue::is_event(&format!("{family}.")))
+            || (catalogue::is_event(text) && !text.ends_with(['.', '*']));
         let plain = |byte: u8| byte.is_ascii_lowercase() || b"_.*".contains(&byte);
         if known && text.len() <= LONGEST && text.bytes().all(plain) {
             return Ok(Self(text.to_owned()));
@@ -73,7 +77,9 @@ mod tests {
 
     #[test]
     fn what_no_event_has_is_refused() {
-        for text in ["", "tag", "tag.", "login", "user.*", "tag.**", "t*", "tag.SET", ".*", "tag. set"] {
+        for text in
+            ["", "tag", "tag.", "login", "user.*", "tag.**", "t*", "tag.SET", ".*", "tag. set"]
+        {
             assert!(text.parse::<EventPattern>().is_err(), "{text}");
         }
     }

@@ -75,7 +75,8 @@ impl SecretName {
     ) -> Result<Zeroizing<Vec<u8>>, &'static str> {
         let mut bytes = match self {
             Self::Variable(name) => {
-                let value = std::env::var(name).map_err(|_| "the variable of the secret is not set")?;
+                let value =
+                    std::env::var(name).map_err(|_| "the variable of the secret is not set")?;
                 Zeroizing::new(value.into_bytes())
             }
             Self::File(path) => {

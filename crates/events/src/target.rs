@@ -147,9 +147,14 @@ mod tests {
     #[test]
     fn other_text_is_no_address() {
         let long = format!("https://example.com/{}", "a".repeat(LONGEST));
-        for text in
-            ["", "example.com", "ftp://example.com", "https://a:b@example.com", "https://x/#a", &long]
-        {
+        for text in [
+            "",
+            "example.com",
+            "ftp://example.com",
+            "https://a:b@example.com",
+            "https://x/#a",
+            &long,
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }

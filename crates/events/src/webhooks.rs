@@ -13,12 +13,7 @@ use utoipa::IntoParams;
 
 use crate::{
     Deliveries, Delivery, DeliveryState, Error, EventPattern, Events, Form, Replayed, TestAnswer,
-    Webhook, Webhooks,
-    form::Body,
-    schedule::Ending,
-    secret::SecretName,
-    send::Message,
-    target,
+    Webhook, Webhooks, form::Body, schedule::Ending, secret::SecretName, send::Message, target,
 };
 
 /// The most webhooks of a project, and of everything.
@@ -345,7 +340,8 @@ fn check_name(name: &str) -> Result<(), Error> {
     if plain && name.len() <= LONGEST_NAME {
         return Ok(());
     }
-    let text = "expected 1 to 64 lower-case letters and digits, with single `.`, `_` or `-` between";
+    let text =
+        "expected 1 to 64 lower-case letters and digits, with single `.`, `_` or `-` between";
     Err(Error::invalid("name", text))
 }
 

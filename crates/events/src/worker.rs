@@ -10,8 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use plura_meta::{
-    Timestamp, Tx,
-    audit, event, lease, project,
+    Timestamp, Tx, audit, event, lease, project,
     webhook::{self, StoredWebhook},
     webhook_delivery::{self, Attempt, NextDelivery, State},
 };
@@ -263,7 +262,8 @@ impl Events {
             let write = async move |tx: &mut Tx| {
                 let now = Timestamp::now();
                 webhook_delivery::give_up(tx, id, (MOST_WAITING, FORGOTTEN), now).await?;
-                for (state, kept) in [(State::Delivered, KEPT_DELIVERED), (State::Dead, KEPT_DEAD)] {
+                for (state, kept) in [(State::Delivered, KEPT_DELIVERED), (State::Dead, KEPT_DEAD)]
+                {
                     webhook_delivery::forget(tx, id, state, (kept, FORGOTTEN)).await?;
                 }
                 Ok::<_, plura_meta::Error>(())

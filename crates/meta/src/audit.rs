@@ -229,11 +229,7 @@ pub async fn list(
 }
 
 /// Entries behind the one of this id, in their order; at most `limit`.
-pub async fn after(
-    connection: &mut Connection,
-    id: i64,
-    limit: u32,
-) -> Result<Vec<Entry>, Error> {
+pub async fn after(connection: &mut Connection, id: i64, limit: u32) -> Result<Vec<Entry>, Error> {
     const SQL: &str = "
         select id, at, request_id, actor_kind, actor, method, address,
                action, target, project, outcome, rule, detail
@@ -274,7 +270,8 @@ pub async fn position_before(connection: &mut Connection, since: Timestamp) -> R
     let (mut before, mut end) = (0, newest(connection).await?);
     while before < end {
         let middle = before + (end - before) / 2;
-        let at: Option<Timestamp> = connection.query_scalar(SQL).bind(middle).fetch_optional().await?;
+        let at: Option<Timestamp> =
+            connection.query_scalar(SQL).bind(middle).fetch_optional().await?;
         if at.is_none_or(|at| at >= since) {
             end = middle;
         } else {

@@ -77,12 +77,7 @@ pub struct Attempt<'a> {
 }
 
 /// Adds deliveries of these entries of the audit to a webhook; those that are there stay.
-pub async fn add(
-    tx: &mut Tx,
-    webhook: i64,
-    audit: &[i64],
-    now: Timestamp,
-) -> Result<(), Error> {
+pub async fn add(tx: &mut Tx, webhook: i64, audit: &[i64], now: Timestamp) -> Result<(), Error> {
     // `where true` keeps `on conflict` from being read as a join condition.
     const SQL: &str = "
         insert into webhook_delivery (webhook_id, audit_id, state, attempts, created_at, next_at)

@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn text_for_slack_has_no_markup_of_others() {
-        let event = write(Form::Slack, "exception.create", "<!channel> & co", "").expect("an event");
+        let event =
+            write(Form::Slack, "exception.create", "<!channel> & co", "").expect("an event");
         let text = event["text"].as_str().expect("a text");
         assert_eq!(text, "*exception.create* &lt;!channel&gt; &amp; co by robot+apps+ci");
     }

@@ -96,7 +96,9 @@ fn text(events: &[Event]) -> Bytes {
     let mut text = Vec::new();
     for event in events {
         // Types are plain words, and JSON has no line breaks of its own.
-        text.extend_from_slice(format!("id: {}\nevent: {}\ndata: ", event.id, event.r#type).as_bytes());
+        text.extend_from_slice(
+            format!("id: {}\nevent: {}\ndata: ", event.id, event.r#type).as_bytes(),
+        );
         // Writing our own types to memory cannot fail.
         let _ = serde_json::to_writer(&mut text, event);
         text.extend_from_slice(b"\n\n");

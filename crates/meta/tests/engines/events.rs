@@ -102,7 +102,11 @@ async fn deliveries_are_sent_in_their_order_until_they_end() {
         let counts = webhook_delivery::count(&mut connection).await.unwrap();
         assert_eq!((counts.waiting, counts.dead), (2, 1), "{engine}");
         drop(connection);
-        assert_eq!(written!(db, |tx| webhook_delivery::replay(tx, id, Some(2), NOW)), 0, "{engine}");
+        assert_eq!(
+            written!(db, |tx| webhook_delivery::replay(tx, id, Some(2), NOW)),
+            0,
+            "{engine}"
+        );
         assert_eq!(written!(db, |tx| webhook_delivery::replay(tx, id, None, NOW)), 1, "{engine}");
         assert_eq!(next(&db, id).await, Some(1), "{engine}");
         written!(db, |tx| webhook::set_enabled(tx, id, false));
@@ -121,7 +125,8 @@ async fn what_ended_is_kept_for_a_while() {
         for event in 1..=4 {
             ends(&db, (id, event), State::Delivered).await;
         }
-        let forgotten = written!(db, |tx| webhook_delivery::forget(tx, id, State::Delivered, (1, 2)));
+        let forgotten =
+            written!(db, |tx| webhook_delivery::forget(tx, id, State::Delivered, (1, 2)));
         assert_eq!(forgotten, 2, "{engine}");
         let given_up = written!(db, |tx| webhook_delivery::give_up(tx, id, (1, 10), NOW));
         assert_eq!(given_up, 1, "{engine}");

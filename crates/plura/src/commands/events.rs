@@ -131,7 +131,11 @@ async fn read(
             let block: Vec<u8> = text.drain(..end + 2).collect();
             let text = std::str::from_utf8(&block).context("the answer is not text")?;
             if let Some(event) = field(text, "data") {
-                print(&serde_json::from_str(event).context("an event is not JSON")?, args, printer)?;
+                print(
+                    &serde_json::from_str(event).context("an event is not JSON")?,
+                    args,
+                    printer,
+                )?;
             }
             // What has an id and nothing else is where it begins.
             let id = field(text, "id").filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()));

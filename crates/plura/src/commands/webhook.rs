@@ -82,7 +82,8 @@ async fn enable(
     enabled: bool,
     printer: &Printer,
 ) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::PATCH, &[args.name.as_str()]).field("enabled", Some(enabled));
+    let ask =
+        ask(&args.realm, Method::PATCH, &[args.name.as_str()]).field("enabled", Some(enabled));
     let changed = ApiClient::of(&args.server).await?.ask(ask).await?;
     let what = if enabled { "what happens from now on" } else { "nothing more" };
     answers::done(&args.output, &changed, format_args!("{what} is sent to {}", args.name), printer)
@@ -109,10 +110,7 @@ async fn test(args: &WebhookArgs, printer: &Printer) -> anyhow::Result<ExitStatu
     Err(SaidNo(format!("{}: {}", args.name, cell(&answer["error"]))).into())
 }
 
-async fn deliveries(
-    args: &WebhookDeliveriesArgs,
-    printer: &Printer,
-) -> anyhow::Result<ExitStatus> {
+async fn deliveries(args: &WebhookDeliveriesArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let ask = ask(&args.realm, Method::GET, &[args.name.as_str(), "deliveries"])
         .query("state", args.state.map(DeliveryStateArg::name))
         .query("limit", Some(args.limit));
@@ -122,7 +120,8 @@ async fn deliveries(
 }
 
 async fn replay(args: &WebhookReplayArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
-    let ask = ask(&args.realm, Method::POST, &[args.name.as_str(), "replay"]).field("event", args.event);
+    let ask =
+        ask(&args.realm, Method::POST, &[args.name.as_str(), "replay"]).field("event", args.event);
     let answer = ApiClient::of(&args.server).await?.ask(ask).await?;
     if answer["deliveries"] == 0 {
         return Err(SaidNo("there is nothing that was given up".to_owned()).into());

@@ -33,7 +33,8 @@ impl Site {
         let secrets = TempDir::new().expect("a temporary directory");
         let path = secrets.path().to_str().expect("temporary paths are UTF-8");
         let builder = Server::builder(binary()).env("PLURA_EVENTS__SECRETS", path);
-        let server = settings.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
+        let server =
+            settings.iter().fold(builder, |builder, (name, value)| builder.env(name, value));
         let server = server.start();
         let client = server.client();
         Self { server, client, random: Random::printed(), secrets }
