@@ -106,5 +106,5 @@ pub(super) async fn history(
             None => break,
         }
     }
-    answers::list(&args.output, "versions; none was applied yet", &versions, COLUMNS, printer)
+    answers::list(&args.output, "versions of the policy", &versions, COLUMNS, printer)
 }
