@@ -2,7 +2,9 @@
 
 mod access;
 mod client;
+mod governance;
 mod image;
+mod release;
 mod steps;
 
 use anyhow::Context;
@@ -35,6 +37,7 @@ pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
         let client = access::close(client).await?;
         access::robot(&client).await?;
         access::explain(&client).await?;
+        governance::walk(&client).await?;
         steps::collect(&client, &image).await?;
         running.stop().await?;
         printer.data("\nDone. Run your own: plura serve\n")

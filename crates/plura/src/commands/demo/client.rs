@@ -14,6 +14,8 @@ pub(super) struct Client<'a> {
     base: String,
     printer: &'a Printer,
     shows: Shows,
+    /// Whether requests are not told.
+    quiet: bool,
 }
 
 /// Who the client says it is.
@@ -69,7 +71,7 @@ impl Ask {
 impl<'a> Client<'a> {
     pub(super) fn new(address: &str, printer: &'a Printer) -> Self {
         let http = reqwest::Client::new();
-        Self { http, base: format!("http://{address}"), printer, shows: Shows::Nothing }
+        Self { http, base: format!("http://{address}"), printer, shows: Shows::Nothing, quiet: false }
     }
 
     /// The same client for a server that was started again.
@@ -93,7 +95,13 @@ impl<'a> Client<'a> {
     }
 
     fn showing(&self, shows: Shows) -> Self {
-        Self { http: self.http.clone(), base: self.base.clone(), printer: self.printer, shows }
+        let (http, base) = (self.http.clone(), self.base.clone());
+        Self { http, base, printer: self.printer, shows, quiet: self.quiet }
+    }
+
+    /// The same client, which does not tell what it asks.
+    pub(super) fn quiet(&self) -> Self {
+        Self { quiet: true, ..self.showing(self.shows.clone()) }
     }
 
     /// A step of the story.
@@ -123,7 +131,9 @@ impl<'a> Client<'a> {
         let started = Instant::now();
         let response = request.send().await.with_context(|| line.clone())?;
         let took = started.elapsed();
-        self.printer.data(format!("{}  {line}\n", milliseconds(took)))?;
+        if !self.quiet {
+            self.printer.data(format!("{}  {line}\n", milliseconds(took)))?;
+        }
         if response.status() != expected {
             let (status, text) = (response.status(), response.text().await.unwrap_or_default());
             bail!("expected {expected}, got {status}: {text}");
@@ -138,6 +148,19 @@ impl<'a> Client<'a> {
             ensure!(Digest::of(digest.algorithm(), &bytes) == *digest, "not the bytes of {digest}");
         }
         Ok(bytes.to_vec())
+    }
+
+    /// What is there, or that there is nothing yet.
+    pub(super) async fn fetch_if_there(&self, path: &str) -> anyhow::Result<Option<Vec<u8>>> {
+        let mut request = self.http.get(format!("{}{path}", self.base));
+        if let Shows::Password(name, password) = &self.shows {
+            request = request.basic_auth(name, Some(password));
+        }
+        let response = request.send().await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        Ok(Some(response.error_for_status()?.bytes().await?.to_vec()))
     }
 
     fn as_curl(&self, ask: &Ask) -> String {

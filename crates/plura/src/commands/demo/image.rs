@@ -32,7 +32,7 @@ impl Content {
         Self { media_type, digest: Digest::sha256(&bytes), bytes }
     }
 
-    fn json(media_type: &'static str, value: &Value) -> Self {
+    pub(super) fn json(media_type: &'static str, value: &Value) -> Self {
         Self::new(media_type, value.to_string().into_bytes())
     }
 
