@@ -4,7 +4,11 @@ mod attest;
 mod attestor;
 mod bundle;
 mod channels;
+mod approvals;
+mod blocks;
+mod checks;
 mod decide;
+mod document;
 mod error;
 mod facts;
 mod figures;
@@ -16,11 +20,19 @@ mod redecide;
 mod refusal;
 mod report_error;
 mod rollback;
+mod freezes;
+mod in_force;
+mod kept;
+mod pull;
+mod push;
+mod record;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use plura_contents::Contents;
 use plura_evidence::Evidence;
+use plura_meta::Tx;
 use plura_registry::Registry;
 use plura_rollout::Rollout;
 use plura_vulnerabilities::Vulnerabilities;
@@ -31,7 +43,11 @@ pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
 pub use channels::{
     ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
 };
+pub use approvals::{GivenApproval, NewApproval};
+pub use blocks::{BlockKind, ListedBlock};
+pub use checks::{ListedCheck, NewCheck};
 pub use decide::Decided;
+pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
 pub use figures::Figures;
 pub use in_force::InForce;
@@ -43,6 +59,11 @@ pub use promotion::{
 pub use refusal::{KeyProblem, Refusal};
 pub use report_error::ReportError;
 pub use rollback::{RollbackRequest, RolledBack};
+pub use freezes::{ListedFreeze, NewFreeze};
+pub use in_force::InForce;
+pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation};
+pub use plura_meta::{audit::Origin, decision::Filter as DecisionFilter};
+pub use pull::Pull;
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]
@@ -88,6 +109,17 @@ impl Governance {
     fn ask(&self) {
         self.shared.asked.notify_one();
         self.shared.moved.notify_one();
+    }
+
+    /// Changes something that may be remembered as in force.
+    async fn change<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        let done = self.db().write(work).await;
+        self.forget_in_force();
+        done
     }
 
     fn db(&self) -> &plura_meta::Db {

@@ -28,6 +28,7 @@ mod push;
 mod quota;
 mod recover;
 mod referrers;
+mod rules;
 mod settings;
 mod uploads;
 
@@ -70,6 +71,7 @@ pub use plura_meta::{
 pub use progress::{Progress, Told, tell, telling};
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
+pub use rules::PushRules;
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 
