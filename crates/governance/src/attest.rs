@@ -40,27 +40,12 @@ impl Governance {
             platform: None,
         };
         let subject = self.shared.registry.image_manifest(&query).await?;
-        let subject_type = media_type_of(&subject.bytes);
         let inputs = self.inputs(repository, &digest).await?;
         let signed = self.signed(decision, &inputs)?;
         for blob in [Bytes::from_static(EMPTY), Bytes::from(signed.clone())] {
             self.push(repository, blob).await?;
         }
-        let manifest = json!({
-            "schemaVersion": 2,
-            "mediaType": media_types::OCI_MANIFEST,
-            "artifactType": BUNDLE,
-            "config": descriptor(media_types::OCI_EMPTY, EMPTY),
-            "layers": [descriptor(BUNDLE, &signed)],
-            "subject": descriptor(&subject_type, &subject.bytes),
-            "annotations": {
-                "org.opencontainers.image.created": decision.decided_at.to_string(),
-                "dev.sigstore.bundle.content": "dsse-envelope",
-                "dev.sigstore.bundle.predicateType": VERIFICATION_SUMMARY,
-                DECISION: identity,
-            },
-        });
-        let manifest = manifest.to_string().into_bytes();
+        let manifest = referrer(decision, &identity, &subject.bytes, &signed);
         let attached = Digest::sha256(&manifest);
         let put = PutManifest {
             repository: repository.clone(),
@@ -140,6 +125,25 @@ impl Governance {
         }
         Ok(())
     }
+}
+
+/// The manifest of a bundle, as cosign writes it.
+fn referrer(decision: &GateDecision, identity: &str, subject: &[u8], signed: &[u8]) -> Vec<u8> {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": media_types::OCI_MANIFEST,
+        "artifactType": BUNDLE,
+        "config": descriptor(media_types::OCI_EMPTY, EMPTY),
+        "layers": [descriptor(BUNDLE, signed)],
+        "subject": descriptor(&media_type_of(subject), subject),
+        "annotations": {
+            "org.opencontainers.image.created": decision.decided_at.to_string(),
+            "dev.sigstore.bundle.content": "dsse-envelope",
+            "dev.sigstore.bundle.predicateType": VERIFICATION_SUMMARY,
+            DECISION: identity,
+        },
+    });
+    manifest.to_string().into_bytes()
 }
 
 /// What tells a decision from another: what was asked, by which document, and what came out for which

@@ -18,7 +18,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub(super) struct Collected {
     pub(super) files: BTreeMap<String, Bytes>,
     pub(super) left_out: Vec<LeftOut>,
-    total: usize,
+    pub(super) total: usize,
 }
 
 /// A manifest, as far as it points at blobs.

@@ -1,16 +1,19 @@
 //! Everything that is known of an image in one file, for those who have to check it elsewhere or later.
 //!
-//! The file is a tar with `evidence.json` first, which names all others with their digests. What was pushed
-//! is below `blobs/`, byte for byte, by its digest; what plura says is below `reports/`. The same content
-//! gives the same bytes.
+//! The file is a tar with `evidence.json` first, which names all others with their digests, and is signed
+//! (`evidence.sig`, as `cosign verify-blob` reads it). What was pushed is below `blobs/`, byte for byte, by
+//! its digest; what plura says is below `reports/`. The same content gives the same bytes, but for the
+//! signature.
 
 mod collect;
 mod verify;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use plura_contents::SbomFormat;
 use plura_meta::decision;
 use plura_oci::{Digest, Reference, RepositoryName};
 use plura_registry::ImageQuery;
+use plura_trust::PrivateKey;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,7 +26,9 @@ pub use verify::{BundleProblem, VerifiedBundle, verify_bundle};
 const FORMAT: &str = "plura.evidence/1";
 /// The file that names all others.
 const INDEX: &str = "evidence.json";
-/// What verifies the summaries of the installation.
+/// The signature of the installation over that file, in Base64.
+const SIGNATURE: &str = "evidence.sig";
+/// What verifies the signatures of the installation.
 const KEY: &str = "keys/attestation.pem";
 /// The most bytes of a file, all in all.
 const LIMIT: usize = 64 * 1024 * 1024;
@@ -78,9 +83,8 @@ impl Governance {
         if total > LIMIT {
             return Err(ReportError::TooLarge { digest, limit: LIMIT });
         }
-        let repository = repository.clone();
-        let written = blocking(move || write(repository, digest, collected)).await;
-        written.map_err(ReportError::Writing)
+        let (repository, attestor) = (repository.clone(), self.shared.sources.attestor.clone());
+        blocking(move || write(repository, digest, collected, attestor.key())).await
     }
 
     /// What plura says.
@@ -157,7 +161,8 @@ fn write(
     repository: RepositoryName,
     digest: Digest,
     collected: Collected,
-) -> std::io::Result<Vec<u8>> {
+    key: &PrivateKey,
+) -> Result<Vec<u8>, ReportError> {
     let files = collected.files.iter().map(|(path, bytes)| File {
         path: path.clone(),
         digest: Digest::sha256(bytes),
@@ -170,12 +175,15 @@ fn write(
         files: files.collect(),
         left_out: collected.left_out,
     };
+    let index = json_of(&index);
+    let signature = STANDARD.encode(key.sign(&index).map_err(ReportError::Signing)?);
+    let signed = [(INDEX, index.as_slice()), (SIGNATURE, signature.as_bytes())];
+    let files = collected.files.iter().map(|(path, bytes)| (path.as_str(), bytes.as_ref()));
     let mut archive = tar::Builder::new(Vec::new());
-    append(&mut archive, INDEX, &json_of(&index))?;
-    for (path, bytes) in &collected.files {
-        append(&mut archive, path, bytes)?;
+    for (path, bytes) in signed.into_iter().chain(files) {
+        append(&mut archive, path, bytes).map_err(ReportError::Writing)?;
     }
-    archive.into_inner()
+    archive.into_inner().map_err(ReportError::Writing)
 }
 
 /// Adds a file that is of no time and of nobody.

@@ -2,12 +2,13 @@
 
 use std::{collections::BTreeMap, io::Read as _};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use plura_oci::{Digest, RepositoryName};
 use plura_trust::{Envelope, PublicKey, Refusal, Statement, predicate_types};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FORMAT, INDEX, Index, KEY, LIMIT, blob_path};
+use super::{FORMAT, INDEX, Index, KEY, LIMIT, SIGNATURE, blob_path};
 
 /// A file in which everything is what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -20,7 +21,7 @@ pub struct VerifiedBundle {
     pub files: usize,
     /// What belongs to the image and is not in the file.
     pub left_out: Vec<String>,
-    /// The fingerprint of the key by which summaries were verified.
+    /// The fingerprint of the key by which the file and its decisions were verified.
     pub key: Digest,
     /// What the installation decided, and signed.
     pub decisions: Vec<SignedDecision>,
@@ -80,23 +81,24 @@ struct Pointed {
 /// The most files.
 const MOST: usize = 20_000;
 
-/// Checks that everything in the file is what it says, and that the decisions in it were signed by the
-/// installation: by the key that is trusted, or else by the one that came with the file, which shows no more
+/// Checks that everything in the file is what it says, and that the installation signed it, and the
+/// decisions in it: by the key that is trusted, or else by the one that came with the file, which shows no more
 /// than that all are by the same.
 pub fn verify_bundle(
     bytes: &[u8],
     trusted: Option<&PublicKey>,
 ) -> Result<VerifiedBundle, BundleProblem> {
     let files = read(bytes)?;
-    let index = files.get(INDEX).ok_or_else(|| not_one("it has no evidence.json"))?;
+    let signed = files.get(INDEX).ok_or_else(|| not_one("it has no evidence.json"))?;
+    let key = key(&files, trusted)?;
+    check_signature(signed, &files, &key)?;
     let index: Index =
-        serde_json::from_slice(index).map_err(|error| not_one(&error.to_string()))?;
+        serde_json::from_slice(signed).map_err(|error| not_one(&error.to_string()))?;
     if index.format != FORMAT {
         return Err(not_one(&format!("its form is `{}`", index.format.escape_debug())));
     }
     check_files(&index, &files)?;
     check_image(&index, &files)?;
-    let key = key(&files, trusted)?;
     let decisions = decisions(&index, &files, &key)?;
     let left_out = index.left_out.iter().map(|one| format!("{}: {}", one.digest, one.reason));
     Ok(VerifiedBundle {
@@ -142,6 +144,20 @@ fn read(bytes: &[u8]) -> Result<BTreeMap<String, Vec<u8>>, BundleProblem> {
         }
     }
     Ok(files)
+}
+
+/// The installation says so, and nobody else.
+fn check_signature(
+    index: &[u8],
+    files: &BTreeMap<String, Vec<u8>>,
+    key: &PublicKey,
+) -> Result<(), BundleProblem> {
+    let text = files.get(SIGNATURE).ok_or_else(|| wrong(SIGNATURE, "it is missing"))?;
+    let signature = STANDARD.decode(text).map_err(|_| wrong(SIGNATURE, "it is not Base64"))?;
+    if key.verifies(index, &signature) {
+        return Ok(());
+    }
+    Err(wrong(INDEX, "it was changed, or another key signed it"))
 }
 
 fn check_files(index: &Index, files: &BTreeMap<String, Vec<u8>>) -> Result<(), BundleProblem> {

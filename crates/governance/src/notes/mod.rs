@@ -323,10 +323,7 @@ fn configuration(difference: &ImageDiff) -> Vec<ConfigurationChange> {
     let fields = difference.fields.iter().map(|change| ConfigurationChange {
         kind: change.field.replace('_', " "),
         name: None,
-        change: kind(
-            &(!change.from.is_null()).then_some(()),
-            &(!change.to.is_null()).then_some(()),
-        ),
+        change: kind(!change.from.is_null(), !change.to.is_null()),
         from: words(&change.from),
         to: words(&change.to),
     });
@@ -334,7 +331,7 @@ fn configuration(difference: &ImageDiff) -> Vec<ConfigurationChange> {
         let changes = changes.iter().map(move |one| ConfigurationChange {
             kind: kind_of.to_owned(),
             name: Some(shortened(&one.name)),
-            change: kind(&one.from, &one.to),
+            change: kind(one.from.is_some(), one.to.is_some()),
             from: one.from.as_deref().filter(|_| is_told).map(shortened),
             to: one.to.as_deref().filter(|_| is_told).map(shortened),
         });
@@ -344,10 +341,10 @@ fn configuration(difference: &ImageDiff) -> Vec<ConfigurationChange> {
     fields.chain(environment).chain(named("label", &difference.labels, true)).collect()
 }
 
-fn kind<T>(from: &Option<T>, to: &Option<T>) -> ChangeKind {
-    match (from, to) {
-        (None, _) => ChangeKind::Added,
-        (_, None) => ChangeKind::Removed,
+fn kind(was_there: bool, is_there: bool) -> ChangeKind {
+    match (was_there, is_there) {
+        (false, _) => ChangeKind::Added,
+        (_, false) => ChangeKind::Removed,
         _ => ChangeKind::Changed,
     }
 }

@@ -2,7 +2,7 @@
 //! that decisions are signed with.
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderValue, StatusCode, header};
 use plura_access::schema;
 use plura_governance::notes::ReleaseNotes;
 use plura_oci::{Reference, RepositoryName, image::Platform};
@@ -120,7 +120,7 @@ async fn bundle(call: Call) -> Answer {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TAR));
     let plain = HeaderValue::from_static("nosniff");
-    headers.insert(HeaderName::from_static("x-content-type-options"), plain);
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, plain);
     Ok(response)
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use plura_governance::{BundleProblem, VerifiedBundle, verify_bundle};
+use plura_governance::{VerifiedBundle, verify_bundle};
 use plura_trust::PublicKey;
 use reqwest::Method;
 use serde_json::Value;
@@ -70,7 +70,9 @@ fn verify(args: &VerifyEvidenceArgs, printer: &Printer) -> anyhow::Result<ExitSt
         .with_context(|| format!("cannot read {}", args.file.display()))
         .hint("name a file that `plura reg evidence` wrote")?;
     let key = args.key.as_deref().map(public_key).transpose()?;
-    let verified = verify_bundle(&content, key.as_ref()).map_err(refused)?;
+    // That it is not to be believed is an answer.
+    let verified = verify_bundle(&content, key.as_ref())
+        .map_err(|problem| SaidNo(printable(&problem.to_string())))?;
     if args.output.json {
         printer.json(&verified)?;
     } else {
@@ -80,11 +82,6 @@ fn verify(args: &VerifyEvidenceArgs, printer: &Printer) -> anyhow::Result<ExitSt
         printer.note("whose key it is was not checked; name the one that you trust with `--key`");
     }
     Ok(ExitStatus::Done)
-}
-
-/// That it is not to be believed is an answer.
-fn refused(problem: BundleProblem) -> anyhow::Error {
-    SaidNo(printable(&problem.to_string())).into()
 }
 
 fn read(path: &Path) -> std::io::Result<Vec<u8>> {
@@ -102,15 +99,15 @@ fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
 
 fn text(verified: &VerifiedBundle) -> String {
     let VerifiedBundle { repository, digest, files, left_out, key, decisions } = verified;
-    let mut text = format!(
-        "{repository}@{digest}\n{files} files, each what it says; signed with the key {key}\n"
-    );
-    for one in decisions {
+    let head = [
+        format!("{repository}@{digest}"),
+        format!("{files} files, each what it says; signed with the key {key}"),
+    ];
+    let decided = decisions.iter().map(|one| {
         let line = format!("{} {} {}", one.at, one.channel, one.result);
-        text += &format!("decided: {}\n", printable(&line));
-    }
-    for one in left_out {
-        text += &format!("not in it: {}\n", printable(one));
-    }
-    text
+        format!("decided: {}", printable(&line))
+    });
+    let left_out = left_out.iter().map(|one| format!("not in it: {}", printable(one)));
+    let lines: Vec<String> = head.into_iter().chain(decided).chain(left_out).collect();
+    lines.join("\n") + "\n"
 }

@@ -114,6 +114,17 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     longest_exception = "90d"  # default
     exception_warning = "14d"  # default
 
+    [rollout]
+    timeout = "10s"  # default
+
+    [rollout.prometheus]
+    # url is not set
+    # token_file is not set
+
+    [rollout.traffic]
+    # url is not set
+    # secret_file is not set
+
     [health]
     interval = "10s"  # default
     failures = 5  # PLURA_HEALTH__FAILURES

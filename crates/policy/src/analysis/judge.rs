@@ -44,33 +44,21 @@ impl<'a> Stage<'a> {
         checks: &[CheckResult],
         now: Timestamp,
     ) -> Verdict {
-        let mut open = None;
-        for metric in self.metrics {
-            match self.state(metric, measurements, now) {
-                State::Failed(failure) => return Verdict::Fail(failure),
-                State::Open(what) => open = open.or(Some((what, metric))),
-                State::Fine => {}
-            }
-        }
-        let mut unchecked = None;
-        for name in self.checks {
-            match self.check(name, checks, now) {
-                State::Failed(failure) => return Verdict::Fail(failure),
-                State::Open(what) => unchecked = unchecked.or(Some(what)),
-                State::Fine => {}
-            }
-        }
-        if now < self.end() {
-            let next = self.metrics.iter().filter_map(|metric| self.next(metric, measurements));
-            let until = next.chain([self.end()]).min().unwrap_or(now);
-            return Verdict::Continue { until: until.max(now) };
-        }
-        if let Some((what, metric)) = open {
-            let until = self.next(metric, measurements).unwrap_or(now).max(now);
-            return Verdict::Wait { what, until };
-        }
-        match unchecked {
-            Some(what) => Verdict::Wait { what, until: AGAIN.after(now) },
+        let states = self.metrics.iter().map(|metric| self.state(metric, measurements, now));
+        let unknown = match first_open(states) {
+            Ok(unknown) => unknown,
+            Err(failure) => return Verdict::Fail(failure),
+        };
+        let states = self.checks.iter().map(|name| self.check(name, checks, now));
+        let unchecked = match first_open(states) {
+            Ok(unchecked) => unchecked,
+            Err(failure) => return Verdict::Fail(failure),
+        };
+        let next = self.metrics.iter().filter_map(|metric| self.next(metric, measurements)).min();
+        let next = next.unwrap_or_else(|| AGAIN.after(now)).max(now);
+        match unknown.or(unchecked) {
+            _ if now < self.end() => Verdict::Continue { until: next.min(self.end()) },
+            Some(what) => Verdict::Wait { what, until: next },
             None => Verdict::Pass,
         }
     }
@@ -191,6 +179,19 @@ impl<'a> Stage<'a> {
         }
         State::Open(format!("the check `{}`: {observed}", shortened(name)))
     }
+}
+
+/// What the first of them waits for, if none failed.
+fn first_open(states: impl Iterator<Item = State>) -> Result<Option<String>, Failure> {
+    let mut open = None;
+    for state in states {
+        match state {
+            State::Failed(failure) => return Err(failure),
+            State::Open(what) => open = open.or(Some(what)),
+            State::Fine => {}
+        }
+    }
+    Ok(open)
 }
 
 /// What was measured of a metric.

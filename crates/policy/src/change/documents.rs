@@ -155,9 +155,8 @@ fn of_whole(path: &[&str], before: &Value, after: &Value) -> Option<Direction> {
         | ["canaries", _, "metrics", _, "baseline"]
         | ["channels", _, "watch"]
         | ["retention", "keep", _] => true,
-        ["retention", "expire", _] => false,
-        // A channel that comes lets images into it; a window by itself does nothing.
-        ["channels", _] => false,
+        // A channel that comes lets images into it, a rule lets them go; a window by itself does nothing.
+        ["channels", _] | ["retention", "expire", _] => false,
         ["gates" | "windows" | "canaries" | "base_images", _] => {
             let whole = before.is_null() || after.is_null();
             return whole.then_some(Direction::Other);

@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::TcpListener,
-    process::Stdio,
+    process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -11,15 +11,22 @@ use jiff::Timestamp;
 use plura_policy::{TimeSpan, analysis::Measured};
 use plura_rollout::Rollout;
 use plura_testkit::{WebReply, WebServer};
-use tokio::process::{Child, Command};
 
 use crate::given::{about, measuring, metric};
 
 /// A server that is killed with its handle.
 struct Running {
     rollout: Rollout,
-    _process: Child,
+    process: Child,
     _directory: tempfile::TempDir,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // One that ended by itself was told of by the test that could not ask it.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn start(exporter: &WebServer) -> Running {
@@ -39,11 +46,10 @@ fn start(exporter: &WebServer) -> Running {
         .arg(format!("--web.listen-address={address}"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .kill_on_drop(true)
         .spawn()
         .expect("prometheus is installed, see scripts/install-test-tools");
     let rollout = measuring(&format!("http://{address}"), None, Duration::from_secs(5));
-    Running { rollout, _process: process, _directory: directory }
+    Running { rollout, process, _directory: directory }
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod commands;
 mod content;
 mod contents;
 mod layers;
+mod released;
 mod vulnerable;
 
 use std::collections::BTreeMap;
