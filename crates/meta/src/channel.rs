@@ -430,12 +430,12 @@ pub async fn known_to_all(connection: &mut Connection) -> Result<String, Error> 
         "select coalesce(max(changed_at), 0), count(*) from trust_policy",
         "select coalesce(max(changed_at), 0), count(*) from trust_root",
     ];
-    let mut text = String::new();
+    let mut numbers = Vec::new();
     for sql in ALL {
         let (newest, count): (i64, i64) = connection.query_as(sql).fetch_one().await?;
-        text.push_str(&format!("{newest}/{count} "));
+        numbers.push(format!("{newest}/{count}"));
     }
-    Ok(text)
+    Ok(numbers.join(" "))
 }
 
 impl MoveKind {

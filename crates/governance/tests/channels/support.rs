@@ -265,7 +265,8 @@ fn govern(registry: &Registry, directory: &TempDir, hook: &Hook) -> Governance {
     };
     let traffic =
         Traffic { url: hook.url.parse().unwrap(), secret_file: directory.path().join("hook") };
-    let rollout = plura_rollout::Settings { traffic: Some(traffic), ..Default::default() };
+    let rollout =
+        plura_rollout::Settings { traffic: Some(traffic), ..plura_rollout::Settings::default() };
     let sources = Sources {
         evidence: Evidence::new(registry.clone()),
         contents: Contents::new(registry.clone(), contents),

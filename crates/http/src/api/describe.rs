@@ -296,9 +296,10 @@ fn single(schema_type: SchemaType) -> SchemaType {
     }
 }
 
-/// `users` of `/api/v1/users/{user}`, `auth` of `/auth/token`.
+/// `users` of `/api/v1/users/{user}`, `registry` of `/v1/registry/promote`, `auth` of `/auth/token`.
 fn tag(path: &str) -> &str {
-    let rest = path.strip_prefix("/api/v1/").or_else(|| path.strip_prefix('/')).unwrap_or(path);
+    let prefixes = ["/api/v1/", "/v1/", "/"];
+    let rest = prefixes.iter().find_map(|prefix| path.strip_prefix(prefix)).unwrap_or(path);
     rest.split(['/', '.']).next().unwrap_or_default()
 }
 

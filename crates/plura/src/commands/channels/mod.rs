@@ -149,18 +149,18 @@ pub(super) fn metrics(args: &FiguresArgs, printer: &Printer) -> anyhow::Result<E
         printer.json(&figures)?;
         return Ok(ExitStatus::Done);
     }
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for (name, value) in figures.as_object().into_iter().flatten() {
         match value.as_object() {
             Some(parts) => {
                 for (part, value) in parts {
-                    lines.push_str(&format!("{name}.{}  {}\n", printable(part), cell(value)));
+                    lines.push(format!("{name}.{}  {}\n", printable(part), cell(value)));
                 }
             }
-            None => lines.push_str(&format!("{}  {}\n", printable(name), cell(value))),
+            None => lines.push(format!("{}  {}\n", printable(name), cell(value))),
         }
     }
-    printer.data(lines)?;
+    printer.data(lines.concat())?;
     Ok(ExitStatus::Done)
 }
 

@@ -100,24 +100,16 @@ fn is_end(state: &str) -> bool {
 }
 
 fn progress(promotion: &Value) -> String {
-    let mut line = cell(&promotion["state"]);
     let canary = &promotion["canary"];
-    if canary.is_object() && promotion["state"] == "canary" {
-        line.push_str(&format!(
-            ": step {} of {}, {}% of the traffic, {}",
-            canary["step"],
-            canary["steps"],
-            promotion["weight"],
-            cell(&canary["phase"]),
-        ));
-        if canary["waiting"].is_string() {
-            line.push_str(&format!("; {}", cell(&canary["waiting"])));
-        }
-    }
-    if promotion["problem"].is_string() {
-        line.push_str(&format!(": {}", cell(&promotion["problem"])));
-    }
-    line
+    let step = (canary.is_object() && promotion["state"] == "canary").then(|| {
+        let (step, steps, weight) = (&canary["step"], &canary["steps"], &promotion["weight"]);
+        let phase = cell(&canary["phase"]);
+        format!("step {step} of {steps}, {weight}% of the traffic, {phase}")
+    });
+    let said = |value: &Value| value.is_string().then(|| cell(value));
+    let parts = [step, said(&canary["waiting"]), said(&promotion["problem"])];
+    let state = cell(&promotion["state"]);
+    [Some(state)].into_iter().chain(parts).flatten().collect::<Vec<_>>().join(": ")
 }
 
 fn tell(args: &PromoteArgs, answer: &Value, printer: &Printer) -> anyhow::Result<ExitStatus> {
