@@ -60,6 +60,6 @@ fn text(change: &Value) -> anyhow::Result<String> {
     let what = what.to_string();
     let mut lines = what.lines().map(printable);
     let answer = lines.next().unwrap_or_default();
-    let gates: String = lines.map(|line| format!("  {line}\n")).collect();
+    let gates: String = lines.map(|line| "  ".to_owned() + &line + "\n").collect();
     Ok(format!("{}  {answer}\n{gates}", head.join("  ")))
 }
