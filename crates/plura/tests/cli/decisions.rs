@@ -32,7 +32,7 @@ fn what_becomes_laxer_is_applied_only_if_that_is_said() {
     laxer    gates.production.secrets.mode: "enforce" becomes "warn"
     --- stderr
     0 stricter, 1 laxer, 0 other
-    error: it makes 1 things laxer, and nothing was done
+    error: what becomes laxer: 1; nothing was done
 
     hint: if that is meant, say it with `--yes`
     "#);
@@ -187,10 +187,10 @@ fn decisions_that_would_be_others_are_listed() {
     exit: 0
     --- stdout
     2026-07-01T10:00:00Z  prod:stable  apps/web@sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  deny becomes allow
-      gates.production.vulnerabilities (linux/amd64): deny becomes deny: 1 critical: CVE-2026-1
+      gates.production.vulnerabilities (linux/amd64): deny, enforce becomes warn: 1 critical: CVE-2026-1
     --- stderr
-    1 of 12 decisions would have been others
-    1 are about channels that it does not have, or not for their repositories
+    1 of 12 decisions would be another
+    not asked again: 1, about channels that it does not have or that are not for the repository
     ");
     assert_eq!(server.lines(), ["POST /api/v1/policy/simulate?days=2"]);
 }
