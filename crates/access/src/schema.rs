@@ -145,6 +145,11 @@ forms! {
     Password = string().format(Some(SchemaFormat::KnownFormat(KnownFormat::Password)));
     /// A secret. It is told once.
     Secret = string().pattern(Some("^plura_[a-z]{2}_[0-9A-Za-z]+$"));
+    /// The number of a version.
+    VersionNumber = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(0_i64))
+        .maximum(Some(i64::from(u32::MAX)));
     /// How much there may be.
     Quota = ObjectBuilder::new()
         .schema_type(Type::Integer)

@@ -82,7 +82,7 @@ impl InForce {
 }
 
 /// Adds what others say about a move, so that it is decided with the rest.
-pub fn add(decision: &mut GateDecision, outcomes: impl IntoIterator<Item = Outcome>) {
+pub(crate) fn add(decision: &mut GateDecision, outcomes: impl IntoIterator<Item = Outcome>) {
     decision.outcomes.extend(outcomes);
     decision.effect = GateDecision::effect_of(&decision.outcomes);
     decision.until = decision.outcomes.iter().filter_map(|outcome| outcome.until).min();

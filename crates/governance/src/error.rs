@@ -1,5 +1,8 @@
-use plura_oci::{Reference, RepositoryName};
-use plura_policy::document::ChannelError;
+use plura_oci::{Digest, Reference, RepositoryName};
+use plura_policy::{
+    document::{ChannelError, DocumentError},
+    gate::{GateDecision, Outcome},
+};
 
 /// Why it cannot be said or done.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +18,50 @@ pub enum Error {
     /// There is no such channel, or it is not for the repository.
     #[error(transparent)]
     Channel(#[from] ChannelError),
+    /// It is blocked.
+    #[error("{repository}@{digest} must not be run: blocked by {by} on {at}: {reason}")]
+    Blocked {
+        /// The repository.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// Why.
+        reason: String,
+        /// Who blocked it.
+        by: String,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// What the document asks of pulls is not so.
+    #[error("{}", told(.0))]
+    PullDenied(Box<GateDecision>),
+    /// The document cannot govern.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
+    /// Another document is in force than the one that was expected.
+    #[error("another document is in force: {in_force}; compare yours with it, and apply it again")]
+    PolicyChanged {
+        /// The SHA-256 of what it says.
+        in_force: String,
+    },
+    /// There is no such version of the document.
+    #[error("there is no version {0} of the policy")]
+    VersionUnknown(i64),
+    /// There is no such approval, or it was taken back.
+    #[error("there is no approval `{0}` that could be taken back")]
+    ApprovalUnknown(String),
+    /// There is no such freeze, or it is over.
+    #[error("there is no freeze `{0}` that could be ended")]
+    FreezeUnknown(String),
+    /// It is blocked already.
+    #[error("{0} is blocked there already")]
+    BlockedAlready(Digest),
+    /// It is not blocked.
+    #[error("{0} is not blocked there")]
+    NotBlocked(Digest),
+    /// What was asked for cannot be.
+    #[error("{0}")]
+    Invalid(String),
     /// Metadata could not be read or changed.
     #[error(transparent)]
     Metadata(#[from] plura_meta::Error),
@@ -31,4 +78,16 @@ impl plura_meta::Failure for Error {
             _ => None,
         }
     }
+}
+
+/// What stands in the way of a pull, in one line, as clients print it.
+fn told(decision: &GateDecision) -> String {
+    let reasons = decision.blocking().map(|outcome: &Outcome| {
+        let Outcome { rule, observed, required, fix, .. } = outcome;
+        let fix = fix.as_deref().map(|fix| format!("; {fix}")).unwrap_or_default();
+        format!("{rule}: {observed}; required: {required}{fix}")
+    });
+    let reasons: Vec<String> = reasons.collect();
+    let GateDecision { repository, digest, .. } = decision;
+    format!("{repository}@{digest} may not be pulled: {}", reasons.join(" | "))
 }

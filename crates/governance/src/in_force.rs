@@ -67,9 +67,10 @@ impl InForce {
         })
     }
 
-    /// Whether any digest is blocked anywhere.
-    pub fn has_blocks(&self) -> bool {
-        !self.blocks.is_empty()
+    /// The digests that must not be run in a repository.
+    pub fn blocked_in(&self, repository: &RepositoryName) -> Vec<Digest> {
+        let is_here = |digest: &&Digest| self.block(repository, digest).is_some();
+        self.blocks.keys().filter(is_here).copied().collect()
     }
 
     async fn read(connection: &mut Connection) -> Result<Self, Error> {
@@ -148,6 +149,12 @@ impl Governance {
             *kept = Some(Arc::clone(&read));
         }
         Ok(read)
+    }
+
+    /// What is remembered, if that is of the revision.
+    pub(crate) fn remembered(&self, revision: i64) -> Option<Arc<InForce>> {
+        let kept = self.shared.in_force.kept.read().unwrap_or_else(PoisonError::into_inner);
+        kept.clone().filter(|kept| kept.revision == revision)
     }
 
     /// Lets what is remembered be asked again: after each change, whether it was made or failed.

@@ -1,21 +1,39 @@
 //! What may be where: the document in force, the facts that it is asked about, channels and how they move.
 
+mod approvals;
+mod blocks;
+mod checks;
 mod decide;
+mod document;
 mod error;
 mod facts;
+mod freezes;
 mod in_force;
+mod kept;
+mod pull;
+mod push;
+mod record;
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use plura_contents::Contents;
 use plura_evidence::Evidence;
+use plura_meta::Tx;
 use plura_registry::Registry;
 use plura_vulnerabilities::Vulnerabilities;
 
+pub use approvals::{GivenApproval, NewApproval};
+pub use blocks::{BlockKind, ListedBlock};
+pub use checks::{ListedCheck, NewCheck};
 pub use decide::Decided;
+pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
+pub use freezes::{ListedFreeze, NewFreeze};
 pub use in_force::InForce;
-pub use plura_meta::audit::Origin;
+pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation};
+pub use plura_meta::{audit::Origin, decision::Filter as DecisionFilter};
+pub use pull::Pull;
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]
@@ -46,6 +64,17 @@ impl Governance {
     pub fn new(registry: Registry, sources: Sources) -> Self {
         let in_force = in_force::Cache::default();
         Self { shared: Arc::new(Shared { registry, sources, in_force }) }
+    }
+
+    /// Changes something that may be remembered as in force.
+    async fn change<T, F>(&self, work: F) -> Result<T, Error>
+    where
+        T: Send + 'static,
+        F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
+    {
+        let done = self.db().write(work).await;
+        self.forget_in_force();
+        done
     }
 
     fn db(&self) -> &plura_meta::Db {

@@ -120,6 +120,8 @@ pub struct Head {
     pub media_type: String,
     /// When the collector will ask whether the repository still needs it, if it will.
     pub review_due: Option<Timestamp>,
+    /// What is to be the same for what is remembered of the document that governs to be right.
+    pub revision: i64,
 }
 
 /// The manifest that the tag points at, or of that digest, without its bytes.
@@ -129,7 +131,8 @@ pub async fn head(
     reference: &Reference,
 ) -> Result<Option<Head>, Error> {
     const BY_TAG: &str = "
-        select manifest.digest, manifest.media_type, review.due_at
+        select manifest.digest, manifest.media_type, review.due_at,
+            coalesce((select revision from governance_state where id = 1), 0)
         from repository
         join tag on tag.repository_id = repository.id and tag.name = $2
         join manifest on manifest.repository_id = repository.id and manifest.digest = tag.digest
@@ -138,7 +141,8 @@ pub async fn head(
             and review.digest = manifest.digest
         where repository.name = $1";
     const BY_DIGEST: &str = "
-        select manifest.digest, manifest.media_type, review.due_at
+        select manifest.digest, manifest.media_type, review.due_at,
+            coalesce((select revision from governance_state where id = 1), 0)
         from repository
         join manifest on manifest.repository_id = repository.id and manifest.digest = $2
         left join review on review.kind = 'manifest'
@@ -149,16 +153,28 @@ pub async fn head(
         Reference::Tag(_) => BY_TAG,
         Reference::Digest(_) => BY_DIGEST,
     };
-    let row: Option<(String, String, Option<Timestamp>)> = connection
+    let row: Option<(String, String, Option<Timestamp>, i64)> = connection
         .query_as(sql)
         .bind(repository.as_str())
         .bind(reference.to_string())
         .fetch_optional()
         .await?;
-    row.map(|(digest, media_type, review_due)| {
-        Ok(Head { digest: parse("manifest.digest", &digest)?, media_type, review_due })
+    row.map(|(digest, media_type, review_due, revision)| {
+        Ok(Head { digest: parse("manifest.digest", &digest)?, media_type, review_due, revision })
     })
     .transpose()
+}
+
+/// The media type and the bytes of the manifest of that digest.
+pub async fn bytes(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digest: &Digest,
+) -> Result<Option<(String, Vec<u8>)>, Error> {
+    const SQL: &str =
+        "select media_type, bytes from manifest where repository_id = $1 and digest = $2";
+    let query = connection.query_as(SQL).bind(repository).bind(digest.to_string());
+    query.fetch_optional().await
 }
 
 /// Records a manifest; `false` if the repository has it already, which changes nothing.

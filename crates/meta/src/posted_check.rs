@@ -60,7 +60,7 @@ pub async fn list(
 /// How many checks there are of a manifest, and whether this is one of them.
 pub async fn count(connection: &mut Connection, check: &PostedCheck) -> Result<(i64, bool), Error> {
     const SQL: &str = "
-        select count(*), coalesce(max(case when name = $3 and poster = $4 then 1 else 0 end), 0)
+        select count(*), count(case when name = $3 and poster = $4 then 1 end)
         from posted_check where repository = $1 and digest = $2";
     let query = connection.query_as(SQL).bind(&check.repository).bind(&check.digest);
     let (count, known): (i64, i64) =

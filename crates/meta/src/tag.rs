@@ -2,7 +2,11 @@
 
 use plura_oci::{Digest, Tag};
 
-use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse, evidence, project};
+use crate::{
+    Connection, Error, RepositoryId, Timestamp, Tx,
+    db::{json_array, parse},
+    evidence, project,
+};
 
 /// Points the tag at a manifest; returns the digest it pointed at before.
 pub async fn set(
@@ -144,6 +148,19 @@ pub async fn list_of(
         select name from tag where repository_id = $1 and digest = $2 order by name limit $3";
     let query = connection.query_scalar(SQL).bind(repository).bind(digest.to_string());
     query.bind(i64::from(limit)).fetch_all().await
+}
+
+/// The tags that point at one of the digests.
+pub async fn pointing_at(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    digests: &[Digest],
+) -> Result<Vec<String>, Error> {
+    const SQL: &str = "
+        select name from tag
+        where repository_id = $1
+          and digest in (select wanted.value from json_each($2) as wanted)";
+    connection.query_scalar(SQL).bind(repository).bind(json_array(digests)).fetch_all().await
 }
 
 /// Whether any tag points at the digest.

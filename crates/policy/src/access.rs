@@ -85,6 +85,18 @@ pub fn granted_by<'a>(
     }
 }
 
+/// The roles that somebody has in a repository, by name.
+pub fn roles_in(rights: &Rights, name: &RepositoryName) -> std::collections::BTreeSet<String> {
+    let asked = Asked::Repository { name, public: false };
+    let reaches = |grant: &&Grant| {
+        let alone = Rights { grants: vec![(*grant).clone()], ..Rights::default() };
+        allows(&alone, Permission::Pull, asked)
+    };
+    let granted = rights.grants.iter().filter(reaches).map(|grant| grant.role.to_string());
+    let unlimited = rights.unlimited.map(|_| Role::Administrator.to_string());
+    granted.chain(unlimited).collect()
+}
+
 /// Whether somebody may do something, and by which rule.
 pub fn decide(rights: &Rights, permission: Permission, asked: Asked<'_>) -> Decision {
     match ground(rights, permission, asked) {

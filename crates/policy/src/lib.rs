@@ -26,7 +26,7 @@ pub mod tags;
 mod time_span;
 
 pub use access::{
-    Asked, BEYOND_CEILING, Grant, Realm, Rights, allows, decide, decide_role, granted_by,
+    Asked, BEYOND_CEILING, Grant, Realm, Rights, allows, decide, decide_role, granted_by, roles_in,
 };
 pub use channel::{ChannelName, ParseChannelError};
 pub use decision::{Decision, Effect};

@@ -14,6 +14,9 @@ pub struct CachedManifest {
     pub media_type: String,
     /// The bytes as they were pushed.
     pub bytes: bytes::Bytes,
+    /// What is to be the same for what is remembered of the document that governs to be right, where other
+    /// processes may have changed it.
+    pub revision: Option<i64>,
 }
 
 type Name = (RepositoryName, Reference);

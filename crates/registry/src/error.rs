@@ -70,6 +70,12 @@ pub enum Error {
     /// What was pushed under a tag for signatures cannot be added to what is there.
     #[error("{0}")]
     Signatures(#[from] Box<plura_trust::Refusal>),
+    /// The document that governs does not allow it.
+    #[error("{}", refused(.0))]
+    Governed(Vec<plura_policy::tags::Refusal>),
+    /// The rules that it was judged by are not in force any more; with those that are, it may be done.
+    #[error("the document that governs was changed meanwhile; try again")]
+    RulesChanged,
     /// The project would hold more than it may.
     #[error(
         "project {} may hold {} {}, and would hold {}; delete what is not needed, or have its quota \
@@ -153,6 +159,12 @@ impl Error {
             _ => false,
         }
     }
+}
+
+/// Everything that stands in the way, in one line, as clients print it.
+fn refused(refusals: &[plura_policy::tags::Refusal]) -> String {
+    let refusals: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    refusals.join("; ")
 }
 
 /// The first few are enough to go on; a thousand would hide them.

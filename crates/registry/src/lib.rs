@@ -26,6 +26,7 @@ mod push;
 mod quota;
 mod recover;
 mod referrers;
+mod rules;
 mod settings;
 mod uploads;
 
@@ -66,6 +67,7 @@ pub use plura_meta::{
 };
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
+pub use rules::PushRules;
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
 

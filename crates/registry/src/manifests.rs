@@ -6,7 +6,7 @@ use plura_meta::{
 };
 use plura_oci::{Digest, Reference, RepositoryName, Tag};
 
-use crate::{CachedManifest, Error, Registry, detached};
+use crate::{CachedManifest, Error, PushRules, Registry, detached};
 
 impl Registry {
     /// The manifest that a tag points at, or of a digest.
@@ -43,6 +43,7 @@ impl Registry {
             digest: found.digest,
             media_type: found.media_type,
             bytes: found.bytes.into(),
+            revision: None,
         };
         self.shared.caches.keep_manifest(changes, name, cached.clone(), until);
         Ok(cached)
@@ -75,7 +76,8 @@ impl Registry {
         if let Reference::Digest(digest) = reference {
             self.use_manifest(repository, digest, head.review_due, Timestamp::now()).await?;
         }
-        Ok(CachedManifest { digest: head.digest, media_type: head.media_type, bytes })
+        let revision = Some(head.revision);
+        Ok(CachedManifest { digest: head.digest, media_type: head.media_type, bytes, revision })
     }
 
     /// Puts off the review of a manifest that a client is told about; returns until when it may be
@@ -117,6 +119,26 @@ impl Registry {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<(), Error> {
+        self.delete(repository, reference, None).await
+    }
+
+    /// The same for somebody else, by the rules of the document that governs. If they are not in force any
+    /// more, nothing is done.
+    pub async fn delete_manifest_by(
+        &self,
+        rules: &PushRules,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<(), Error> {
+        self.delete(repository, reference, Some(rules.clone())).await
+    }
+
+    async fn delete(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        rules: Option<PushRules>,
+    ) -> Result<(), Error> {
         self.check_delete_enabled()?;
         let (name, target) = (repository.clone(), reference.clone());
         let delete = Delete {
@@ -132,6 +154,9 @@ impl Registry {
         let work = async move |tx: &mut Tx| {
             let unknown = || Error::ManifestUnknown(target.clone());
             let id = repository::find(tx, &name).await?.ok_or_else(unknown)?;
+            if let Some(rules) = &rules {
+                rules.check_deletion(tx, (id, &name), &target).await?;
+            }
             let deleted = match &target {
                 Reference::Tag(tag) => delete.tag(tx, id, tag).await?.map(|_| vec![tag.clone()]),
                 Reference::Digest(digest) => {

@@ -1,14 +1,15 @@
 //! Pushing manifests.
 
 use plura_meta::{
-    RepositoryId, Timestamp, Tx, blob, build, evidence, manifest, repository,
+    RepositoryId, Timestamp, Tx, blob, build, evidence, manifest, manifest_author, repository,
     review::{self, Kind},
     tag,
 };
 use plura_oci::{Attachment, Digest, Manifest, ManifestKind, Reference, RepositoryName, Tag};
+use plura_policy::tags::Refusal;
 use plura_trust::Merged;
 
-use crate::{Audit, Error, Registry, Sparse, check_quota, detached};
+use crate::{Audit, Error, PushRules, Registry, Sparse, check_quota, detached, rules::Judged};
 
 /// A manifest to be pushed.
 #[derive(Clone, Debug)]
@@ -32,11 +33,32 @@ pub struct PushedManifest {
     pub digest: Digest,
     /// What it is about, if it is about something.
     pub subject: Option<Digest>,
+    /// What the document that governs would refuse, if its rules decided.
+    pub warnings: Vec<Refusal>,
 }
 
 impl Registry {
-    /// Stores a manifest and points tags at it.
+    /// Stores a manifest and points tags at it, whatever the document that governs says: for what plura
+    /// itself does.
     pub async fn put_manifest(&self, put: PutManifest) -> Result<PushedManifest, Error> {
+        self.push(put, None).await
+    }
+
+    /// The same for somebody else, by the rules of the document. If they are not in force any more, nothing
+    /// is done.
+    pub async fn put_manifest_by(
+        &self,
+        rules: &PushRules,
+        put: PutManifest,
+    ) -> Result<PushedManifest, Error> {
+        self.push(put, Some(rules)).await
+    }
+
+    async fn push(
+        &self,
+        put: PutManifest,
+        rules: Option<&PushRules>,
+    ) -> Result<PushedManifest, Error> {
         let algorithm = match &put.reference {
             Reference::Digest(digest) => digest.algorithm(),
             Reference::Tag(_) => plura_oci::Algorithm::default(),
@@ -52,7 +74,12 @@ impl Registry {
         }
         let parsed = Manifest::parse(&put.bytes, put.content_type.as_deref())?;
         let subject = parsed.subject.as_ref().map(|subject| subject.digest);
+        let judged = match rules {
+            Some(rules) => Some(self.prepare(rules, &put.repository, (digest, &parsed)).await?),
+            None => None,
+        };
         let push = Push {
+            judged,
             repository: put.repository.clone(),
             wanted: self.wanted(&parsed),
             manifest: new_manifest(digest, parsed, &put.bytes),
@@ -67,11 +94,11 @@ impl Registry {
         let registry = self.clone();
         // A client that goes away must not leave the commit without what follows it.
         detached(async move {
-            registry
-                .change_manifests(move |tx| Box::pin(async move { push.run(tx).await }))
-                .await?;
+            let pushed =
+                registry.change_manifests(move |tx| Box::pin(async move { push.run(tx).await }));
+            let warnings = pushed.await?;
             registry.shared.caches.forget(&put.repository, &tags, None);
-            Ok(PushedManifest { digest, subject })
+            Ok(PushedManifest { digest, subject, warnings })
         })
         .await
     }
@@ -105,6 +132,8 @@ struct Wanted {
 /// Everything that the transaction of a push needs.
 struct Push {
     repository: RepositoryName,
+    /// What the rules need to know; nothing where none are asked.
+    judged: Option<Judged>,
     wanted: Wanted,
     manifest: manifest::NewManifest,
     pushed: Audit,
@@ -114,11 +143,14 @@ struct Push {
 }
 
 impl Push {
-    async fn run(self, tx: &mut Tx) -> Result<(), Error> {
+    async fn run(self, tx: &mut Tx) -> Result<Vec<Refusal>, Error> {
         let repository = repository::find_or_create(tx, &self.repository, self.now).await?;
         self.check_references(tx, repository).await?;
         let pushed = self.manifest.digest;
-        manifest::insert(tx, repository, &self.manifest, self.now).await?;
+        let warnings = self.check_rules(tx, repository).await?;
+        if manifest::insert(tx, repository, &self.manifest, self.now).await? {
+            manifest_author::note(tx, repository, &pushed, &self.pushed.origin.actor).await?;
+        }
         self.pushed.record(tx, self.now).await?;
         if let Some(build) = &self.pushed.origin.build {
             build::note(tx, repository, &pushed, build, self.now).await?;
@@ -130,14 +162,31 @@ impl Push {
             let before = tag::set(tx, repository, name, &digest, self.now).await?;
             left.extend(before.filter(|before| *before != digest));
             let mut audit = audit.clone();
-            audit.event.detail = serde_json::json!({ "digest": digest }).to_string();
+            audit.event.detail = detail(&digest, &warnings);
             audit.record(tx, self.now).await?;
         }
         if !is_tagged {
             left.push(pushed);
         }
         check_quota(tx, repository).await?;
-        self.review(tx, repository, &left).await
+        self.review(tx, repository, &left).await?;
+        Ok(warnings)
+    }
+
+    /// What the rules say about each tag; those that decide stand in the way.
+    async fn check_rules(
+        &self,
+        tx: &mut Tx,
+        repository: RepositoryId,
+    ) -> Result<Vec<Refusal>, Error> {
+        let Some(judged) = &self.judged else { return Ok(Vec::new()) };
+        judged.rules.check_current(tx).await?;
+        let mut warnings = Vec::new();
+        for (tag, _) in &self.tags {
+            let existing = tag::find(tx, repository, tag).await?;
+            warnings.extend(judged.check(tx, (repository, &self.repository), tag, existing).await?);
+        }
+        Ok(warnings)
     }
 
     async fn check_references(&self, tx: &mut Tx, repository: RepositoryId) -> Result<(), Error> {
@@ -196,6 +245,14 @@ impl Push {
         }
         Ok(())
     }
+}
+
+fn detail(digest: &Digest, warnings: &[Refusal]) -> String {
+    let detail = match warnings {
+        [] => serde_json::json!({ "digest": digest }),
+        warnings => serde_json::json!({ "digest": digest, "warnings": warnings }),
+    };
+    detail.to_string()
 }
 
 /// Everything that a manifest keeps in its repository: configuration, layers, children.

@@ -60,9 +60,9 @@ impl Governance {
         if is_index {
             let found = self.platforms(repository, &subject.manifest, &bytes).await?;
             advisories = oldest(found.iter().map(|found| &found.advisories));
-            platforms = Some(found.into_iter().map(|found| found.manifest).collect());
+            platforms = Some(found.into_iter().map(|found| found.manifest).collect::<Vec<_>>());
         }
-        let said = self.said(repository, &digest).await?;
+        let said = self.said(repository, &digest, platforms.as_deref().unwrap_or_default()).await?;
         Ok(ImageFacts {
             repository: repository.clone(),
             manifest: top.manifest,

@@ -7,7 +7,7 @@ use plura_meta::{
     posted_check::{self, PostedCheck},
 };
 use plura_oci::{Digest, RepositoryName};
-use plura_policy::facts::{Approval, Block, ChannelStay, CheckResult, CheckState};
+use plura_policy::facts::{Approval, Block, ChannelStay, CheckResult, CheckState, ManifestFacts};
 
 use crate::{Error, Governance, instant};
 
@@ -27,8 +27,12 @@ impl Governance {
         &self,
         repository: &RepositoryName,
         digest: &Digest,
+        platforms: &[ManifestFacts],
     ) -> Result<Said, Error> {
-        let blocked = self.in_force().await?.block(repository, digest);
+        let in_force = self.in_force().await?;
+        // An index brings what is blocked with it.
+        let mut digests = std::iter::once(digest).chain(platforms.iter().map(|one| &one.digest));
+        let blocked = digests.find_map(|digest| in_force.block(repository, digest));
         let mut connection = self.db().read().await?;
         let approvals = approval::list(&mut connection, repository, digest, MOST).await?;
         let checks = posted_check::list(&mut connection, repository, digest, MOST).await?;

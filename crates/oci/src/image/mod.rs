@@ -6,12 +6,14 @@
 //! bytes it was read from.
 
 mod artifact;
+mod attached;
 mod child;
 mod config;
 mod json;
 mod platform;
 
 pub use artifact::{ImageKind, describe_artifact};
+pub use attached::is_attached;
 pub use child::ImageChild;
 pub use config::{HistoryEntry, ImageConfig, ParseConfigError, RunConfig};
 pub use platform::{ParsePlatformError, Platform};

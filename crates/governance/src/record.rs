@@ -1,0 +1,155 @@
+//! What is decided by people is one row of the audit and one leaf of the log, in the transaction that does it.
+
+use jiff::Timestamp as Instant;
+use plura_meta::{
+    Timestamp, Tx,
+    audit::{self, Event, Origin},
+    log::{self, NewEntry},
+};
+use plura_oci::{Digest, RepositoryName};
+use plura_policy::ChannelName;
+use serde::Serialize;
+
+use crate::{Error, instant};
+
+/// What everybody can verify later.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type")]
+pub(crate) enum Leaf {
+    /// Another document is in force.
+    #[serde(rename = "policy.applied")]
+    PolicyApplied { version: i64, digest: Digest, reason: String },
+    /// Somebody approved a digest for a channel.
+    #[serde(rename = "approval.given")]
+    ApprovalGiven {
+        approval: String,
+        repository: RepositoryName,
+        digest: Digest,
+        channel: ChannelName,
+        roles: Vec<String>,
+        reason: String,
+        expires: Option<Instant>,
+    },
+    /// An approval was taken back.
+    #[serde(rename = "approval.revoked")]
+    ApprovalRevoked {
+        approval: String,
+        repository: String,
+        digest: String,
+        channel: String,
+        approver: String,
+    },
+    /// A digest must not be run any more.
+    #[serde(rename = "block.created")]
+    BlockCreated {
+        block: String,
+        digest: Digest,
+        repository: Option<RepositoryName>,
+        kind: &'static str,
+        reason: String,
+    },
+    /// A digest may be run again.
+    #[serde(rename = "block.lifted")]
+    BlockLifted {
+        block: String,
+        digest: Digest,
+        repository: Option<RepositoryName>,
+        reason: String,
+    },
+    /// Nothing moves into some channels.
+    #[serde(rename = "freeze.begun")]
+    FreezeBegun { freeze: String, channels: String, reason: String, begins: Instant, ends: Instant },
+    /// A freeze was ended before its time.
+    #[serde(rename = "freeze.ended")]
+    FreezeEnded { freeze: String, channels: String },
+}
+
+/// A leaf as it is hashed.
+#[derive(Serialize)]
+struct Document<'a> {
+    at: Instant,
+    actor: Actor<'a>,
+    #[serde(flatten)]
+    leaf: &'a Leaf,
+}
+
+#[derive(Serialize)]
+struct Actor<'a> {
+    kind: &'a str,
+    name: &'a str,
+}
+
+impl Leaf {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::PolicyApplied { .. } => "policy.applied",
+            Self::ApprovalGiven { .. } => "approval.given",
+            Self::ApprovalRevoked { .. } => "approval.revoked",
+            Self::BlockCreated { .. } => "block.created",
+            Self::BlockLifted { .. } => "block.lifted",
+            Self::FreezeBegun { .. } => "freeze.begun",
+            Self::FreezeEnded { .. } => "freeze.ended",
+        }
+    }
+
+    /// What it is looked for by.
+    fn subject(&self) -> String {
+        match self {
+            Self::PolicyApplied { digest, .. }
+            | Self::ApprovalGiven { digest, .. }
+            | Self::BlockCreated { digest, .. }
+            | Self::BlockLifted { digest, .. } => digest.to_string(),
+            Self::ApprovalRevoked { digest, .. } => digest.clone(),
+            Self::FreezeBegun { channels, .. } | Self::FreezeEnded { channels, .. } => {
+                channels.clone()
+            }
+        }
+    }
+
+    fn target(&self) -> String {
+        match self {
+            Self::PolicyApplied { version, .. } => format!("policy:{version}"),
+            Self::ApprovalGiven { repository, digest, .. } => format!("{repository}@{digest}"),
+            Self::ApprovalRevoked { repository, digest, .. } => format!("{repository}@{digest}"),
+            Self::BlockCreated { digest, repository, .. }
+            | Self::BlockLifted { digest, repository, .. } => match repository {
+                Some(repository) => format!("{repository}@{digest}"),
+                None => digest.to_string(),
+            },
+            Self::FreezeBegun { freeze, .. } | Self::FreezeEnded { freeze, .. } => {
+                format!("freeze:{freeze}")
+            }
+        }
+    }
+
+    fn project(&self) -> &str {
+        let repository = match self {
+            Self::ApprovalGiven { repository, .. } => repository.as_str(),
+            Self::ApprovalRevoked { repository, .. } => repository,
+            Self::BlockCreated { repository, .. } | Self::BlockLifted { repository, .. } => {
+                repository.as_ref().map_or("", RepositoryName::as_str)
+            }
+            _ => "",
+        };
+        repository.split('/').next().unwrap_or_default()
+    }
+}
+
+/// Writes down what is done, for the audit and for everybody; its place in the log.
+pub(crate) async fn record(
+    tx: &mut Tx,
+    origin: &Origin,
+    leaf: &Leaf,
+    now: Timestamp,
+) -> Result<i64, Error> {
+    let detail = serde_json::to_string(leaf).unwrap_or_default();
+    let event = Event { detail, ..Event::done(leaf.kind(), leaf.target()) };
+    audit::record(tx, origin, &event.of_project(leaf.project()), now).await?;
+    let actor = Actor { kind: &origin.actor_kind, name: &origin.actor };
+    let document = Document { at: instant(now), actor, leaf };
+    // Keys are texts, and numbers are small: nothing in it cannot be written.
+    let document = serde_json::to_vec(&document).unwrap_or_default();
+    let subject = leaf.subject();
+    let entry = NewEntry { kind: leaf.kind(), subject: &subject, document: &document };
+    Ok(log::append(tx, &entry, now).await?)
+}
