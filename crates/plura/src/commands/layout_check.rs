@@ -60,6 +60,8 @@ fn decide(
             };
         }
     }
+    // Who blocked it is not known here either.
+    decision.outcomes.retain(|outcome| outcome.gate != "blocked");
     decision.effect = GateDecision::effect_of(&decision.outcomes);
     Ok(decision)
 }
@@ -106,7 +108,7 @@ fn print(decision: &GateDecision, refusals: &[Refusal], printer: &Printer) -> an
         printer.data(format!("{}\n      fix: {}\n", printable(&line), printable(fix)))?;
     }
     printer.note(
-        "where it comes from, approvals, checks, windows and freezes are asked when it is promoted",
+        "where it comes from, blocks, approvals, checks, windows and freezes are asked when it is promoted",
     );
     Ok(())
 }

@@ -99,9 +99,14 @@ impl fmt::Display for OutcomeChange {
             write!(f, " ({platform})")?;
         }
         match (&self.before, &self.after) {
-            (Some(before), Some(after)) => {
+            (Some(before), Some(after)) if before.effect != after.effect => {
                 write!(f, ": {} becomes {}: {}", before.effect, after.effect, after.observed)
             }
+            (Some(before), Some(after)) if before.mode != after.mode => {
+                let (effect, observed) = (after.effect, &after.observed);
+                write!(f, ": {effect}, {} becomes {}: {observed}", before.mode, after.mode)
+            }
+            (Some(_), Some(after)) => write!(f, ": {} as before: {}", after.effect, after.observed),
             (None, Some(after)) => write!(f, ": asked now: {}: {}", after.effect, after.observed),
             (Some(before), None) => write!(f, ": not asked any more; it was {}", before.effect),
             (None, None) => Ok(()),

@@ -53,7 +53,7 @@ pub(super) async fn apply(args: &PolicyApplyArgs, printer: &Printer) -> anyhow::
     let laxer = change.of(Direction::Laxer).count();
     if laxer > 0 && !args.yes {
         check::print(&change, args.output.json, printer)?;
-        return Err(SaidNo(format!("it makes {laxer} things laxer, and nothing was done")))
+        return Err(SaidNo(format!("what becomes laxer: {laxer}; nothing was done")))
             .hint("if that is meant, say it with `--yes`");
     }
     // What was compared is what is replaced, whoever else applies something meanwhile.

@@ -143,8 +143,9 @@ fn print(tested: &[Tested], printer: &Printer) -> anyhow::Result<()> {
     printer.data(aligned(&rows.collect::<Vec<_>>()))?;
     for one in tested.iter().filter(|one| !one.held) {
         let lines = one.reasons.iter().flat_map(|reason| reason.lines());
-        let lines: String = lines.map(|line| format!("  {}\n", printable(line))).collect();
-        printer.data(format!("\n{}\n{lines}", printable(&one.case)))?;
+        let lines: Vec<String> =
+            lines.map(|line| "  ".to_owned() + &printable(line) + "\n").collect();
+        printer.data(format!("\n{}\n{}", printable(&one.case), lines.concat()))?;
     }
     Ok(())
 }

@@ -35,13 +35,13 @@ pub(super) async fn run(
     }
     let count = |key: &str| cell(&simulation[key]);
     printer.note(format_args!(
-        "{} of {} decisions would have been others",
+        "{} of {} decisions would be another",
         count("different"),
         count("decisions")
     ));
     if simulation["not_asked"].as_u64().is_some_and(|count| count > 0) {
         printer.note(format_args!(
-            "{} are about channels that it does not have, or not for their repositories",
+            "not asked again: {}, about channels that it does not have or that are not for the repository",
             count("not_asked")
         ));
     }
@@ -60,6 +60,6 @@ fn text(change: &Value) -> anyhow::Result<String> {
     let what = what.to_string();
     let mut lines = what.lines().map(printable);
     let answer = lines.next().unwrap_or_default();
-    let gates: String = lines.map(|line| format!("  {line}\n")).collect();
+    let gates: String = lines.map(|line| "  ".to_owned() + &line + "\n").collect();
     Ok(format!("{}  {answer}\n{gates}", head.join("  ")))
 }
