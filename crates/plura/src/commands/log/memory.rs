@@ -46,28 +46,35 @@ impl Memory {
         Self(given.map(Path::to_owned).or_else(|| cache::directory("log")))
     }
 
-    /// What is remembered of the log of a server.
-    pub(super) fn of_server(&self, server: &str) -> anyhow::Result<Option<Seen>> {
-        let Some(path) = self.path(server) else { return Ok(None) };
-        if path.exists() { read(&path).map(Some) } else { Ok(None) }
+    /// What is remembered of the log of a server, which calls itself that now. What was seen of the same log
+    /// elsewhere counts as well: a server may get another address.
+    pub(super) fn of_server(&self, server: &str, origin: &KeyName) -> anyhow::Result<Option<Seen>> {
+        let before = self.path(server).filter(|path| path.exists());
+        match before.map(|path| read(&path)).transpose()? {
+            Some(seen) => self.of_log(&seen.origin),
+            None => self.of_log(origin),
+        }
     }
 
-    /// What is remembered of the log of that name, whichever server has it.
-    pub(super) fn of_log(&self, origin: &str) -> anyhow::Result<Option<Seen>> {
+    /// What is remembered of the log of that name: the largest that was seen.
+    pub(super) fn of_log(&self, origin: &KeyName) -> anyhow::Result<Option<Seen>> {
         let Some(directory) = self.0.as_ref().filter(|directory| directory.is_dir()) else {
             return Ok(None);
         };
         let failed = || format!("cannot list `{}`", directory.display());
+        let mut largest: Option<(u64, Seen)> = None;
         for entry in fs::read_dir(directory).with_context(failed)? {
             let path = entry.with_context(failed)?.path();
-            if path.extension().is_some_and(|extension| extension == "json") {
-                let seen = read(&path)?;
-                if seen.origin.as_str() == origin {
-                    return Ok(Some(seen));
-                }
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let seen = read(&path)?;
+            let size = seen.checkpoint()?.size();
+            if seen.origin == *origin && largest.as_ref().is_none_or(|(known, _)| *known < size) {
+                largest = Some((size, seen));
             }
         }
-        Ok(None)
+        Ok(largest.map(|(_, seen)| seen))
     }
 
     /// Remembers a log; `false` if there is nowhere to.

@@ -59,11 +59,7 @@ async fn server(args: &LogVerifyArgs, printer: &Printer) -> anyhow::Result<ExitS
     let address = args.server.server.url().as_str().trim_end_matches('/');
     let memory = Memory::new(args.cache.as_deref());
     let note = Web::checkpoint(&client).await?;
-    // A log that moved is the one that it was.
-    let seen = match memory.of_server(address)? {
-        Some(seen) => Some(seen),
-        None => memory.of_log(named(&note)?.as_str())?,
-    };
+    let seen = memory.of_server(address, &named(&note)?)?;
     let keys = match (&args.keys[..], &seen) {
         ([], Some(seen)) => seen.keys.clone(),
         ([], None) => {
@@ -138,7 +134,7 @@ fn verify_proof(proof: &Proof, origin: &KeyName, keys: &[VerifierKey]) -> Result
 /// The keys to verify with where there is no server, and what is remembered of the log.
 fn known(note: &[u8], args: &LogVerifyArgs) -> anyhow::Result<(Vec<VerifierKey>, Option<Seen>)> {
     let origin = named(note)?;
-    let seen = Memory::new(args.cache.as_deref()).of_log(origin.as_str())?;
+    let seen = Memory::new(args.cache.as_deref()).of_log(&origin)?;
     let keys = match (&args.keys[..], &seen) {
         ([], Some(seen)) => seen.keys.clone(),
         ([], None) => {

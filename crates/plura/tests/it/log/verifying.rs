@@ -32,7 +32,9 @@ async fn a_log_that_went_back_is_found_by_who_remembers_it() {
     let verified = site.run("log verify").expect(0);
     verified.expect_stderr("the keys that the server names are believed");
     site.server.stop();
-    copy(site.server.data(), &site.path("before"));
+    let folder = tempfile::TempDir::new().expect("a temporary directory");
+    let before = folder.path().join("before");
+    copy(site.server.data(), &before);
     site.server.start_again();
     site.grant("CVE-2").await;
     site.integrated(2).await;
@@ -44,8 +46,8 @@ async fn a_log_that_went_back_is_found_by_who_remembers_it() {
         drop(fs::remove_file(site.path(name)));
     }
     fs::remove_dir_all(site.path("log")).expect("it can be removed");
-    copy(&site.path("before/log"), &site.path("log"));
-    fs::copy(site.path("before/plura.db"), site.path("plura.db")).expect("it can be copied");
+    copy(&before.join("log"), &site.path("log"));
+    fs::copy(before.join("plura.db"), site.path("plura.db")).expect("it can be copied");
     site.server.start_again();
     let told = site.run("log verify").expect(1);
     told.expect_stdout("WRONG  the log went back: it had 2 entries, and has 1");
