@@ -19,7 +19,7 @@ async fn a_push_is_told_as_harbor_tells_it() {
     let secret = site.secret("apps", "flux", "a-secret-of-apps");
     let body = json!({
         "name": "flux", "address": receiver.url(), "form": "harbor",
-        "authorization_secret": secret,
+        "events": ["tag.*"], "authorization_secret": secret,
     });
     site.client.post("/api/v1/projects/apps/webhooks").json(&body).await.expect(201);
     site.push("other/web", "1.0").await;
@@ -128,7 +128,8 @@ async fn secrets_are_nowhere_but_in_what_is_sent() {
     }
 }
 
-#[tokio::test]
+// The receiver answers while the commands wait.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_looked_after_by_commands() {
     let site = Site::start();
     let receiver = Receiver::start().await;
