@@ -114,8 +114,9 @@ impl Server {
         let matching = job(&jobs, VULNERABILITIES, move || {
             match_packages(vulnerabilities.clone(), matched.clone())
         });
-        let (followed, sent, send) = (events.clone(), events.clone(), settings.events.clone());
-        let sending = job(&jobs, WEBHOOKS, move || send_events(sent.clone(), send.clone()));
+        let (followed, told) = (events.clone(), events.clone());
+        let chosen = settings.events.clone();
+        let sending = job(&jobs, WEBHOOKS, move || send_events(told.clone(), chosen.clone()));
         let background = [
             tokio::spawn(probing),
             tokio::spawn(collecting),
@@ -308,8 +309,7 @@ fn knowledge(
 ) -> anyhow::Result<Knowledge> {
     let evidence = Evidence::new(registry.clone());
     let contents = Contents::new(registry.clone(), contents_settings(settings));
-    let vulnerabilities =
-        Vulnerabilities::new(registry.clone(), vulnerability_settings(settings));
+    let vulnerabilities = Vulnerabilities::new(registry.clone(), vulnerability_settings(settings));
     let sources = Sources {
         evidence: evidence.clone(),
         contents: contents.clone(),

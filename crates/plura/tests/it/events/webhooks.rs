@@ -116,7 +116,8 @@ async fn secrets_are_nowhere_but_in_what_is_sent() {
     assert_eq!(delivered[0].header("authorization"), Some(SECRET));
     let signature = delivered[0].header("x-plura-signature-256").expect("a signature");
     assert!(signature.starts_with("sha256=") && signature.len() == 71, "{signature}");
-    let time: i64 = delivered[0].header("x-plura-timestamp").expect("a time").parse().unwrap();
+    let time: i64 =
+        delivered[0].header("x-plura-timestamp").expect("a time").parse().expect("a number");
     assert!(time > 1_700_000_000, "{time}");
     let shown = site.client.get("/api/v1/webhooks").await.expect(200);
     assert!(!String::from_utf8_lossy(&shown.body).contains(SECRET));
