@@ -98,6 +98,39 @@ impl Server {
         let events = knowledge.events.clone();
         let parts = background::Parts { registry: &registry, knowledge, access: &access };
         let background = background::start(parts, health, &app, &settings);
+        let Knowledge { evidence, contents, vulnerabilities, events, jobs, .. } = knowledge;
+        let probing = watch_health(health, registry.clone(), settings.health.clone());
+        let collecting = {
+            let (registry, access, app) = (registry.clone(), access.clone(), app.clone());
+            let settings = settings.collection.clone();
+            job(&jobs, COLLECTION, move || {
+                collect(registry.clone(), access.clone(), app.clone(), settings.clone())
+            })
+        };
+        let denials = access.clone();
+        let counting = async move { denials.watch_denials().await };
+        let (gathered, read_now) = (settings.evidence.clone(), settings.contents.clone());
+        let gathering = job(&jobs, EVIDENCE, move || gather(evidence.clone(), gathered.clone()));
+        let reading = job(&jobs, CONTENTS, move || read(contents.clone(), read_now.clone()));
+        let matched = settings.vulnerabilities.clone();
+        let matching = job(&jobs, VULNERABILITIES, move || {
+            match_packages(vulnerabilities.clone(), matched.clone())
+        });
+        let (followed, told) = (events.clone(), events.clone());
+        let chosen = settings.events.clone();
+        let sending = job(&jobs, WEBHOOKS, move || send_events(told.clone(), chosen.clone()));
+        let background = [
+            tokio::spawn(probing),
+            tokio::spawn(collecting),
+            tokio::spawn(tend(access.clone())),
+            tokio::spawn(counting),
+            tokio::spawn(gathering),
+            tokio::spawn(reading),
+            tokio::spawn(matching),
+            tokio::spawn(sending),
+            tokio::spawn(async move { followed.watch_followed().await }),
+            tokio::spawn(async move { jobs.watch().await }),
+        ];
         // Who follows would stay for ever: they come back to whoever is there then.
         let shutdown = async move {
             shutdown.await;
@@ -268,4 +301,188 @@ fn tls(
         "`server.tls.certificate` and `server.tls.key` are PEM files of one certificate; \
          `server.tls.client_ca` is a PEM file of authorities",
     )
+}
+
+/// What is known of the images of the registry, and what is decided from it.
+fn knowledge(
+    registry: &Registry,
+    settings: &Settings,
+    address: SocketAddr,
+) -> anyhow::Result<Knowledge> {
+    let evidence = Evidence::new(registry.clone());
+    let contents = Contents::new(registry.clone(), contents_settings(settings));
+    let vulnerabilities = Vulnerabilities::new(registry.clone(), vulnerability_settings(settings));
+    let sources = Sources {
+        evidence: evidence.clone(),
+        contents: contents.clone(),
+        vulnerabilities: vulnerabilities.clone(),
+    };
+    let governance = Governance::new(registry.clone(), sources);
+    let transparency = Transparency::new(registry.clone());
+    let events = Events::new(registry.clone(), event_settings(settings, address))?;
+    let jobs = Jobs::new(registry.clone());
+    jobs.add(COLLECTION, "removes what nothing reaches any more");
+    let counted = evidence.clone();
+    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
+        let evidence = counted.clone();
+        async move { evidence.waiting().await.ok() }
+    });
+    let counted = contents.clone();
+    jobs.add_counted(CONTENTS, "reads what is in images", move || {
+        let contents = counted.clone();
+        async move { contents.waiting().await.ok() }
+    });
+    let counted = vulnerabilities.clone();
+    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
+        let vulnerabilities = counted.clone();
+        async move { vulnerabilities.waiting().await.ok() }
+    });
+    let counted = events.clone();
+    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
+        let events = counted.clone();
+        async move { events.waiting().await.ok() }
+    });
+    Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs })
+}
+
+/// What jobs are called.
+const COLLECTION: &str = "collection";
+const EVIDENCE: &str = "evidence";
+const CONTENTS: &str = "contents";
+const VULNERABILITIES: &str = "vulnerabilities";
+const WEBHOOKS: &str = "webhooks";
+
+/// A job that goes on as long as nobody pauses it.
+fn job<Work, Working>(
+    jobs: &Jobs,
+    name: &'static str,
+    work: Work,
+) -> impl Future<Output = ()> + Send + use<Work, Working>
+where
+    Work: Fn() -> Working + Send + Sync + 'static,
+    Working: Future<Output = ()> + Send + 'static,
+{
+    let jobs = jobs.clone();
+    async move { jobs.run(name, work).await }
+}
+
+fn event_settings(settings: &Settings, address: SocketAddr) -> plura_events::Settings {
+    let allowed = networks(&settings.events.allow_private_targets);
+    let scheme = if settings.server.tls.files().is_some() { "https" } else { "http" };
+    let public = settings.server.public_url.as_ref().map(|url| url.url().as_str());
+    let source = public.map_or_else(|| format!("{scheme}://{address}"), str::to_owned);
+    let source = source.trim_end_matches('/').to_owned();
+    plura_events::Settings {
+        host: source.split_once("://").map_or(source.as_str(), |(_, host)| host).to_owned(),
+        source,
+        is_allowed: Arc::new(move |address| {
+            allowed.iter().any(|network| network.contains(address))
+        }),
+        secrets: settings.events.secrets.clone(),
+    }
+}
+
+/// Sends events to webhooks, for ever.
+async fn send_events(events: Events, settings: settings::Events) {
+    if settings.send {
+        events.watch().await;
+    }
+}
+
+/// Looks after keys and ended credentials, every hour, for ever.
+async fn tend(access: Access) {
+    const PAUSE: Duration = Duration::from_hours(1);
+    let mut ticks = tokio::time::interval(PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = access.tend().await {
+            error!(%error, "cannot look after keys and credentials; trying again in an hour");
+        }
+    }
+}
+
+async fn watch_health(health: Arc<Health>, registry: Registry, settings: settings::Health) {
+    health.watch(&registry, settings.interval.duration(), settings.failures.get().into()).await;
+}
+
+/// Gathers evidence as it is asked for, for ever.
+async fn gather(evidence: Evidence, settings: settings::Evidence) {
+    if settings.gather {
+        evidence.watch().await;
+    }
+}
+
+/// Reads images as they arrive, for ever.
+async fn read(contents: Contents, settings: settings::Contents) {
+    if settings.read {
+        contents.watch().await;
+    }
+}
+
+fn contents_settings(settings: &Settings) -> plura_contents::Settings {
+    let attach_sbom = match settings.contents.attach_sbom {
+        settings::AttachedSbom::None => None,
+        settings::AttachedSbom::CycloneDx => Some(SbomFormat::CycloneDx),
+        settings::AttachedSbom::Spdx => Some(SbomFormat::Spdx),
+    };
+    plura_contents::Settings { attach_sbom }
+}
+
+/// Matches packages as they and advisories change, for ever.
+async fn match_packages(vulnerabilities: Vulnerabilities, settings: settings::Vulnerabilities) {
+    if settings.r#match {
+        vulnerabilities.watch().await;
+    }
+}
+
+fn vulnerability_settings(settings: &Settings) -> plura_vulnerabilities::Settings {
+    plura_vulnerabilities::Settings {
+        directory: settings.data.clone(),
+        longest_exception: settings.vulnerabilities.longest_exception.duration(),
+        expiry_warning: settings.vulnerabilities.exception_warning.duration(),
+    }
+}
+
+/// Collects at every interval, for ever. What failed is tried again with the next.
+async fn collect(registry: Registry, access: Access, app: App, settings: settings::Collection) {
+    if !settings.enabled {
+        return;
+    }
+    let mut ticks = tokio::time::interval(settings.interval.duration());
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let now = Timestamp::now();
+        let request = CollectRequest { repository: None, dry_run: false, now };
+        tell(Progress::Works);
+        let collected = registry.collect(request).await;
+        tell(match &collected {
+            Ok(_) | Err(plura_registry::Error::CollectingElsewhere) => Progress::Rests,
+            Err(error) => Progress::Failed(error.to_string()),
+        });
+        app.metrics().collection(collected.as_ref().ok(), now);
+        match collected {
+            Ok(report) if report.items.is_empty() && report.uploads == 0 => {}
+            Ok(report) => {
+                info!(
+                    manifests = report.manifests,
+                    links = report.links,
+                    blobs = report.blobs,
+                    uploads = report.uploads,
+                    bytes = report.bytes,
+                    kept = report.kept,
+                    waiting = report.waiting,
+                    "collected"
+                );
+                let event = App::collected(&report);
+                if let Err(error) = access.record(&Origin::system(), event).await {
+                    error!(%error, "cannot record what was collected");
+                }
+            }
+            // There is one collection at a time, of all servers on the same database.
+            Err(plura_registry::Error::CollectingElsewhere) => {}
+            Err(error) => error!(%error, "collection failed; trying again at the next interval"),
+        }
+    }
 }

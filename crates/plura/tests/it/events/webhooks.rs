@@ -19,7 +19,7 @@ async fn a_push_is_told_as_harbor_tells_it() {
     let secret = site.secret("apps", "flux", "a-secret-of-apps");
     let body = json!({
         "name": "flux", "address": receiver.url(), "form": "harbor",
-        "authorization_secret": secret,
+        "events": ["tag.*"], "authorization_secret": secret,
     });
     site.client.post("/api/v1/projects/apps/webhooks").json(&body).await.expect(201);
     site.push("other/web", "1.0").await;
@@ -116,7 +116,8 @@ async fn secrets_are_nowhere_but_in_what_is_sent() {
     assert_eq!(delivered[0].header("authorization"), Some(SECRET));
     let signature = delivered[0].header("x-plura-signature-256").expect("a signature");
     assert!(signature.starts_with("sha256=") && signature.len() == 71, "{signature}");
-    let time: i64 = delivered[0].header("x-plura-timestamp").expect("a time").parse().unwrap();
+    let time: i64 =
+        delivered[0].header("x-plura-timestamp").expect("a time").parse().expect("a number");
     assert!(time > 1_700_000_000, "{time}");
     let shown = site.client.get("/api/v1/webhooks").await.expect(200);
     assert!(!String::from_utf8_lossy(&shown.body).contains(SECRET));
@@ -128,7 +129,8 @@ async fn secrets_are_nowhere_but_in_what_is_sent() {
     }
 }
 
-#[tokio::test]
+// The receiver answers while the commands wait.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_webhook_is_looked_after_by_commands() {
     let site = Site::start();
     let receiver = Receiver::start().await;

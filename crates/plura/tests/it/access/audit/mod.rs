@@ -43,6 +43,8 @@ impl<'a> Left<'a> {
         entries.retain(|entry| id(entry) > self.seen);
         entries.reverse();
         self.seen = entries.last().map_or(self.seen, id);
+        // That an image was read is no answer's doing.
+        entries.retain(|entry| entry["action"] != "contents.read");
         entries
     }
 }
