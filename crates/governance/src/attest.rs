@@ -43,7 +43,7 @@ impl Governance {
         let inputs = self.inputs(repository, &digest).await?;
         let signed = self.signed(decision, &inputs)?;
         for blob in [Bytes::from_static(EMPTY), Bytes::from(signed.clone())] {
-            self.push(repository, blob).await?;
+            self.push_bytes(repository, blob).await?;
         }
         let manifest = referrer(decision, &identity, &subject.bytes, &signed);
         let attached = Digest::sha256(&manifest);
@@ -117,7 +117,7 @@ impl Governance {
         }
     }
 
-    async fn push(&self, repository: &RepositoryName, bytes: Bytes) -> Result<(), ReportError> {
+    async fn push_bytes(&self, repository: &RepositoryName, bytes: Bytes) -> Result<(), ReportError> {
         let digest = Digest::sha256(&bytes);
         let registry = &self.shared.registry;
         if registry.own_blob(repository, &digest).await?.is_none() {

@@ -1,13 +1,11 @@
-use plura_oci::{Reference, RepositoryName};
-use plura_policy::document::ChannelError;
-use plura_registry::MoveError;
-
-use crate::Refusal;
 use plura_oci::{Digest, Reference, RepositoryName};
 use plura_policy::{
     document::{ChannelError, DocumentError},
     gate::{GateDecision, Outcome},
 };
+use plura_registry::MoveError;
+
+use crate::Refusal;
 
 /// Why it cannot be said or done.
 #[derive(Debug, thiserror::Error)]
@@ -113,6 +111,8 @@ impl From<MoveError> for Error {
             error => Self::Place(error),
         }
     }
+}
+
 /// What stands in the way of a pull, in one line, as clients print it.
 fn told(decision: &GateDecision) -> String {
     let reasons = decision.blocking().map(|outcome: &Outcome| {

@@ -1,31 +1,30 @@
 //! What may be where: the document in force, the facts that it is asked about, channels and how they move.
 
+mod approvals;
 mod attest;
 mod attestor;
+mod blocks;
 mod bundle;
 mod channels;
-mod approvals;
-mod blocks;
 mod checks;
 mod decide;
 mod document;
 mod error;
 mod facts;
 mod figures;
+mod freezes;
 mod in_force;
+mod kept;
 mod leaf;
 pub mod notes;
 mod promotion;
+mod pull;
+mod push;
+mod record;
 mod redecide;
 mod refusal;
 mod report_error;
 mod rollback;
-mod freezes;
-mod in_force;
-mod kept;
-mod pull;
-mod push;
-mod record;
 
 use std::sync::Arc;
 
@@ -50,9 +49,7 @@ pub use decide::Decided;
 pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
 pub use figures::Figures;
-pub use in_force::InForce;
 pub use plura_access::secret::Secret;
-pub use plura_meta::audit::Origin;
 pub use promotion::{
     Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
 };

@@ -105,7 +105,7 @@ impl Governance {
             ("reports/vulnerabilities.json".to_owned(), json_of(&vulnerabilities)),
             (
                 "reports/decisions.json".to_owned(),
-                json_of(&self.decisions(repository, digest).await?),
+                json_of(&self.decisions_about(repository, digest).await?),
             ),
             ("reports/policy.toml".to_owned(), in_force.governance.document.to_toml().into_bytes()),
             (KEY.to_owned(), self.attestation_key().into_bytes()),
@@ -127,7 +127,7 @@ impl Governance {
     }
 
     /// What was decided about it, the newest first.
-    async fn decisions(
+    async fn decisions_about(
         &self,
         repository: &RepositoryName,
         digest: &Digest,
