@@ -10,7 +10,7 @@ use plura_policy::{
     gate::{Effect, GateDecision, Mode, Outcome},
 };
 
-use crate::{Error, Governance, InForce, in_force::Freeze, instant};
+use crate::{Cause, Error, Governance, InForce, PackedDecision, in_force::Freeze, instant};
 
 /// What was decided, from what.
 #[derive(Clone, Debug)]
@@ -54,6 +54,13 @@ impl Governance {
         let mut decision = in_force.decide(&facts, channel, now())?;
         add(&mut decision, self.held(&in_force, repository, channel).await?);
         Ok(Decided { decision, facts, version: in_force.version, in_force })
+    }
+}
+
+impl Decided {
+    /// What was decided and what from, to be kept.
+    pub(crate) fn packed(&self, cause: Cause) -> Option<PackedDecision> {
+        PackedDecision::of(&self.decision, &self.facts, cause)
     }
 }
 

@@ -11,12 +11,13 @@ use plura_meta::{
 use plura_oci::{Digest, Reference};
 use plura_policy::{
     ChannelName,
+    facts::ImageFacts,
     gate::{Effect, GateDecision, Mode, Outcome},
 };
 use tracing::{error, info, warn};
 
 use crate::{
-    Error, Governance, InForce,
+    Cause, Error, Governance, InForce, PackedDecision,
     channels::{channel_of, subject_of, timestamp},
     decide::add,
     instant,
@@ -90,13 +91,14 @@ impl Governance {
         let pointer = channel::of(&mut self.db().read().await?, id).await?;
         let Some(pointer) = pointer else { return Ok(false) };
         let channel = channel_of(&pointer.name)?;
-        let Some(decision) = self.judge_head(&pointer, &channel, in_force).await? else {
-            return Ok(false);
-        };
+        let judged = self.judge_head(&pointer, &channel, in_force).await?;
+        let Some((decision, facts)) = judged else { return Ok(false) };
         let was = pointer.standing.as_ref().map(|standing| standing.effect.clone());
         let is_new = was.as_deref() != Some(decision.effect.as_str());
         let denied = is_new && decision.effect == Effect::Deny;
-        let kept = self.keep_standing(&pointer, basis, &decision, denied).await?;
+        let packed = facts.filter(|_| is_new);
+        let packed = packed.and_then(|facts| PackedDecision::of(&decision, &facts, Cause::Review));
+        let kept = self.keep_standing(&pointer, (basis, packed), &decision, denied).await?;
         if kept && denied && in_force.governance.blocks.rolls_back(&channel) {
             self.return_from(&pointer, &channel, &decision).await;
         }
@@ -109,16 +111,19 @@ impl Governance {
         pointer: &Pointer,
         channel: &ChannelName,
         in_force: &InForce,
-    ) -> Result<Option<GateDecision>, Error> {
+    ) -> Result<Option<(GateDecision, Option<ImageFacts>)>, Error> {
         let now = instant(Timestamp::now());
         let reference = Reference::Digest(pointer.digest);
         match self.facts(&pointer.repository, &reference).await {
             Ok(facts) => match in_force.verify(&facts, channel, now) {
-                Ok(decision) => Ok(Some(decision)),
+                Ok(decision) => Ok(Some((decision, Some(facts)))),
                 Err(Error::Channel(_)) => Ok(None),
                 Err(error) => Err(error),
             },
-            Err(Error::ManifestUnknown { .. }) => self.judge_without(pointer, in_force).await,
+            Err(Error::ManifestUnknown { .. }) => {
+                let decision = self.judge_without(pointer, in_force).await?;
+                Ok(decision.map(|decision| (decision, None)))
+            }
             Err(error) => Err(error),
         }
     }
@@ -164,7 +169,7 @@ impl Governance {
     async fn keep_standing(
         &self,
         pointer: &Pointer,
-        basis: String,
+        (basis, packed): (String, Option<PackedDecision>),
         decision: &GateDecision,
         denied: bool,
     ) -> Result<bool, Error> {
@@ -181,6 +186,9 @@ impl Governance {
             let before = before.and_then(|before| before.standing);
             if !channel::decided(tx, &pointer, &standing).await? {
                 return Ok(false);
+            }
+            if let Some(packed) = &packed {
+                packed.keep(tx).await?;
             }
             // Another process may have told it already.
             let told = before.is_some_and(|before| before.effect == Effect::Deny.as_str());

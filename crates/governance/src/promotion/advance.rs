@@ -15,7 +15,7 @@ use super::{
     settle::{self, Order, RECHECK, later},
 };
 use crate::{
-    Decided, Error, Governance,
+    Cause, Decided, Error, Governance,
     channels::{Destination, timestamp},
     refusal::Refusal,
 };
@@ -237,6 +237,7 @@ impl Governance {
             return Ok(Next::End(State::Failed, refusal.to_string()));
         }
         Ok(Next::Settle(Box::new(Order {
+            kept: decided.packed(Cause::Promotion),
             destination,
             expected: pointer.map_or(0, |pointer| pointer.moves),
             origin: Requester::read(row)?.origin(),
@@ -277,6 +278,9 @@ impl Next {
             Self::Deny(decided) => {
                 let decision = serde_json::to_string(&decided.decision).ok();
                 let row = stored::Promotion { version: decided.version, decision, ..row };
+                if let Some(kept) = decided.packed(Cause::Promotion) {
+                    kept.keep(tx).await?;
+                }
                 let problem = settle::denied(&decided.decision);
                 let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
                 ended.map(|_| ()).ok_or(Error::Changed)

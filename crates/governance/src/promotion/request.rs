@@ -23,7 +23,7 @@ use super::{
     settle::{Order, RECHECK},
 };
 use crate::{
-    Decided, Error, Governance, InForce,
+    Cause, Decided, Error, Governance, InForce,
     channels::{Destination, subject_of},
     refusal::Refusal,
 };
@@ -246,6 +246,7 @@ impl Asked {
                 origin: origin.clone(),
                 in_force: Arc::clone(&decided.in_force),
                 decision: decision.clone(),
+                kept: decided.packed(Cause::Promotion),
             },
             row,
         })
@@ -297,6 +298,7 @@ impl Asked {
     async fn deny(&mut self, tx: &mut Tx, now: Timestamp) -> Result<i64, Error> {
         let problem = super::settle::denied(&self.order.decision);
         stored::insert(tx, &self.row).await?;
+        self.order.keep(tx).await?;
         let ended = Ending { state: State::Denied, problem, now }.end(tx, self.row.clone()).await?;
         let (row, position) = ended.ok_or(Error::Changed)?;
         self.row = row;

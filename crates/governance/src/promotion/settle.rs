@@ -13,7 +13,7 @@ use plura_registry::Placement;
 
 use super::State;
 use crate::{
-    Error, Governance, InForce,
+    Error, Governance, InForce, PackedDecision,
     channels::{Destination, subject_of, timestamp},
     instant,
     leaf::{self, Leaf, actor_of},
@@ -34,6 +34,8 @@ pub(crate) struct Order {
     /// What was in force.
     pub(crate) in_force: Arc<InForce>,
     pub(crate) decision: GateDecision,
+    /// The same with the facts, to be kept.
+    pub(crate) kept: Option<PackedDecision>,
 }
 
 impl Order {
@@ -63,6 +65,7 @@ impl Order {
             tag: &self.destination.tag,
         };
         governance.shared.registry.place(tx, placement, now).await?;
+        self.keep(tx).await?;
         let number = self.expected + 1;
         let leaf = Leaf::new("promotion.finished", &self.origin, now)
             .about(&row.name, &row.digest)
@@ -91,6 +94,14 @@ impl Order {
         self.finish(governance, tx, row, moved, now).await?;
         self.follow(tx, row, now).await?;
         Ok(position)
+    }
+
+    /// Keeps what was decided, so that another document can be asked about it.
+    pub(crate) async fn keep(&self, tx: &mut Tx) -> Result<(), Error> {
+        if let Some(kept) = &self.kept {
+            kept.keep(tx).await?;
+        }
+        Ok(())
     }
 
     /// Writes that the promotion is done, and makes its key good for what it is for.
