@@ -115,7 +115,7 @@ async fn fill(location: &Location) {
             .to_owned(),
         "insert into rollback_key values ('h', 'p', 1, 4, 1, 9, null)".to_owned(),
         "insert into idempotency_key values ('a', 'n', 'r', '{}', 1)".to_owned(),
-        "insert into log_entry values (0, 1, 'k', 's', $blob)".to_owned(),
+        "insert into log_entry values (0, 1, 'k', 's', x'00ff')".to_owned(),
         "insert into log_head values (1, 1, 'r', 'c', 1)".to_owned(),
         "insert into log_key values ('v', 1)".to_owned(),
         "insert into policy_version values (1, 'sha256:1', 'format = 1', 'a', 'r', 1)".to_owned(),
