@@ -175,8 +175,10 @@ fn check_files(index: &Index, files: &BTreeMap<String, Vec<u8>>) -> Result<(), B
             }
         }
     }
-    let listed =
-        |path: &&String| *path == INDEX || index.files.iter().any(|file| file.path == **path);
+    let listed = |path: &&String| {
+        [INDEX, SIGNATURE].contains(&path.as_str())
+            || index.files.iter().any(|file| file.path == **path)
+    };
     match files.keys().find(|path| !listed(path)) {
         Some(path) => Err(wrong(path, "evidence.json does not name it")),
         None => Ok(()),
