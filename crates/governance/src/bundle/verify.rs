@@ -56,9 +56,9 @@ pub enum BundleProblem {
     #[error("it was made by another installation: its key is {found}, not {expected}")]
     OtherKey {
         /// The fingerprint of the key in it.
-        found: Digest,
+        found: String,
         /// That of the one that is trusted.
-        expected: Digest,
+        expected: String,
     },
 }
 
@@ -221,7 +221,8 @@ fn key(
     let key = key.map_err(|refusal: Refusal| wrong(KEY, &refusal.to_string()))?;
     match trusted.map(PublicKey::fingerprint) {
         Some(expected) if expected != key.fingerprint() => {
-            Err(BundleProblem::OtherKey { found: key.fingerprint(), expected })
+            let (found, expected) = (key.fingerprint().to_string(), expected.to_string());
+            Err(BundleProblem::OtherKey { found, expected })
         }
         _ => Ok(key),
     }
