@@ -76,7 +76,7 @@ impl Governance {
         let digest = self.shared.registry.image_manifest(&query).await?.digest;
         let pinned = ImageQuery { reference: Reference::Digest(digest), ..query };
         let mut collected = self.collect(&pinned).await?;
-        for (path, report) in self.reports(&pinned, &digest).await? {
+        for (path, report) in Box::pin(self.reports(&pinned, &digest)).await? {
             collected.files.insert(path, report.into());
         }
         let total: usize = collected.files.values().map(bytes::Bytes::len).sum();
@@ -96,7 +96,7 @@ impl Governance {
         let (repository, reference) = (&query.repository, &query.reference);
         let sources = &self.shared.sources;
         let in_force = self.in_force().await?;
-        let facts = self.facts(repository, reference).await?;
+        let facts = Box::pin(self.facts(repository, reference)).await?;
         let evidence = sources.evidence.of(repository, reference).await?;
         let vulnerabilities = sources.vulnerabilities.of(repository, reference, None).await?;
         let mut reports = vec![

@@ -56,9 +56,9 @@ pub enum BundleProblem {
     #[error("it was made by another installation: its key is {found}, not {expected}")]
     OtherKey {
         /// The fingerprint of the key in it.
-        found: Digest,
+        found: String,
         /// That of the one that is trusted.
-        expected: Digest,
+        expected: String,
     },
 }
 
@@ -175,8 +175,10 @@ fn check_files(index: &Index, files: &BTreeMap<String, Vec<u8>>) -> Result<(), B
             }
         }
     }
-    let listed =
-        |path: &&String| *path == INDEX || index.files.iter().any(|file| file.path == **path);
+    let listed = |path: &&String| {
+        [INDEX, SIGNATURE].contains(&path.as_str())
+            || index.files.iter().any(|file| file.path == **path)
+    };
     match files.keys().find(|path| !listed(path)) {
         Some(path) => Err(wrong(path, "evidence.json does not name it")),
         None => Ok(()),
@@ -219,7 +221,8 @@ fn key(
     let key = key.map_err(|refusal: Refusal| wrong(KEY, &refusal.to_string()))?;
     match trusted.map(PublicKey::fingerprint) {
         Some(expected) if expected != key.fingerprint() => {
-            Err(BundleProblem::OtherKey { found: key.fingerprint(), expected })
+            let (found, expected) = (key.fingerprint().to_string(), expected.to_string());
+            Err(BundleProblem::OtherKey { found, expected })
         }
         _ => Ok(key),
     }

@@ -168,6 +168,8 @@ impl Governance {
         let after = contents.packages(&to.query, None, None).await?;
         let problems = [before.problems, after.problems, difference.problems.clone()].concat();
         Ok(ReleaseNotes {
+            from: Release::of(&from),
+            to: Release::of(&to),
             commits: source::commits(
                 &from.contents.configuration.labels,
                 &to.contents.configuration.labels,
@@ -178,8 +180,6 @@ impl Governance {
             base: BaseChange::between(&from.base, &to.base),
             configuration: configuration(&difference),
             size_difference: difference.size_difference,
-            from: Release::of(&from),
-            to: Release::of(&to),
             problems: BTreeSet::from_iter(problems).into_iter().collect(),
         })
     }
@@ -201,7 +201,7 @@ impl Governance {
         let (repository, reference) = (&query.repository, &query.reference);
         let platform = query.platform.as_ref();
         let vulnerabilities = sources.vulnerabilities.of(repository, reference, platform).await?;
-        Ok(Side { contents, vulnerabilities, base, query })
+        Ok(Side { query, contents, vulnerabilities, base })
     }
 
     /// What the last stable channel of the service has, or had before the image.

@@ -12,12 +12,15 @@ use super::{PositiveSpan, ServiceUrl};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rollout {
     pub(crate) timeout: PositiveSpan,
+    // None of their keys has a default, so that the tables may be missing.
+    #[serde(default)]
     pub(crate) prometheus: Prometheus,
+    #[serde(default)]
     pub(crate) traffic: Traffic,
 }
 
 /// Where figures are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prometheus {
     pub(crate) url: Option<ServiceUrl>,
@@ -25,7 +28,7 @@ pub(crate) struct Prometheus {
 }
 
 /// Who moves traffic. Both are named or neither; see [`Traffic::hook`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Traffic {
     pub(super) url: Option<ServiceUrl>,
