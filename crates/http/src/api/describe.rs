@@ -251,6 +251,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "source" => ("The source", schema::SourceName::name()),
         "exception" => ("The exception", schema::ExceptionName::name()),
         "digest" => ("The digest", schema::DigestText::name()),
+        "version" => ("The version", schema::VersionNumber::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };

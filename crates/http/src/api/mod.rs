@@ -6,11 +6,14 @@
 mod access;
 mod advisories;
 mod answer;
+mod approvals;
 mod audit;
 mod authorise;
+mod blocks;
 mod bounded;
 mod call;
 mod contents;
+mod decisions;
 mod describe;
 mod evidence;
 mod exceptions;
@@ -20,6 +23,7 @@ mod keys;
 mod members;
 mod openapi;
 mod page;
+mod policies;
 mod projects;
 mod refusals;
 mod robots;
@@ -86,6 +90,10 @@ fn all() -> Vec<Route> {
         vulnerabilities::routes,
         advisories::routes,
         exceptions::routes,
+        policies::routes,
+        decisions::routes,
+        approvals::routes,
+        blocks::routes,
         audit::routes,
         openapi::routes,
     ]

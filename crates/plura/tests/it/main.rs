@@ -3,6 +3,7 @@
 mod access;
 mod api;
 mod distribution;
+mod governance;
 mod identities;
 mod images;
 mod operating;
