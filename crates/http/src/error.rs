@@ -201,6 +201,17 @@ impl From<Error> for ApiError {
                 let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied);
                 Self { denial, ..answer.with_detail(detail) }
             }
+            Error::Governed(refusals) => {
+                let rules: Vec<&str> = refusals.iter().map(|one| one.rule.as_str()).collect();
+                let denial = Denial { rule: rules.join(", "), reason: text.clone() };
+                let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied);
+                let answer = answer.with_detail(json!({ "refusals": refusals }));
+                Self { denial: Some(Box::new(denial)), ..answer }
+            }
+            Error::RulesChanged => {
+                let answer = caused(StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
+                Self { retry_after: Some(RETRY_AFTER), ..answer }
+            }
             Error::CollectingElsewhere => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
             Error::DeleteDisabled => caused(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported),
             _ => operators(&error),
@@ -412,6 +423,34 @@ impl From<plura_governance::Refusal> for ApiError {
             | R::Ended(_)
             | R::KeyReused
             | R::Key(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+        let denied = |rule: String, detail: Value| {
+            let denial = Some(Box::new(Denial { rule, reason: text.clone() }));
+            let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied).with_detail(detail);
+            Self { denial, ..answer }
+        };
+        match error {
+            E::ManifestUnknown { .. }
+            | E::VersionUnknown(_)
+            | E::ApprovalUnknown(_)
+            | E::FreezeUnknown(_)
+            | E::NotBlocked(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            E::BlockedAlready(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::PolicyChanged { in_force } => caused(StatusCode::CONFLICT, ErrorCode::Conflict)
+                .with_detail(json!({ "in_force": in_force })),
+            E::Channel(_) | E::Invalid(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Document(error) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
+                .with_detail(json!({ "problems": error.problems })),
+            E::Blocked { digest, reason, by, at, .. } => {
+                let rule = "block".to_owned();
+                let block = json!({ "digest": digest, "reason": reason, "by": by, "at": at });
+                denied(rule, json!({ "block": block }))
+            }
+            E::PullDenied(decision) => {
+                let rules: Vec<&str> = decision.blocking().map(|one| one.rule.as_str()).collect();
+                denied(rules.join(", "), json!({ "decision": decision }))
+            }
+            E::Registry(error) => error.into(),
+            E::Metadata(error) => Error::Metadata(error).into(),
         }
     }
 }

@@ -254,6 +254,7 @@ fn parameter(placeholder: &'static str) -> Parameter {
         "webhook" => ("The webhook", schema::TrustName::name()),
         "job" => ("The job", schema::TrustName::name()),
         "digest" => ("The digest", schema::DigestText::name()),
+        "version" => ("The version", schema::VersionNumber::name()),
         "key" => ("The key", schema::Thumbprint::name()),
         _ => ("Its key", schema::Key::name()),
     };

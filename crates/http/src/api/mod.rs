@@ -6,12 +6,15 @@
 mod access;
 mod advisories;
 mod answer;
+mod approvals;
 mod audit;
 mod authorise;
+mod blocks;
 mod bounded;
 mod call;
 mod channels;
 mod contents;
+mod decisions;
 mod describe;
 mod events;
 mod evidence;
@@ -24,6 +27,7 @@ mod log;
 mod members;
 mod openapi;
 mod page;
+mod policies;
 mod projects;
 mod promotions;
 mod refusals;
@@ -101,6 +105,10 @@ fn all() -> Vec<Route> {
         reports::routes,
         scanner::routes,
         scanners::routes,
+        policies::routes,
+        decisions::routes,
+        approvals::routes,
+        blocks::routes,
         audit::routes,
         events::routes,
         webhooks::routes,

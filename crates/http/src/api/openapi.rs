@@ -57,6 +57,7 @@ fn document() -> OpenApi {
     add::<schema::TrustName>(&mut schemas);
     add::<schema::Key>(&mut schemas);
     add::<schema::Thumbprint>(&mut schemas);
+    add::<schema::VersionNumber>(&mut schemas);
     add::<schema::SourceName>(&mut schemas);
     add::<schema::ExceptionName>(&mut schemas);
     add::<schema::DigestText>(&mut schemas);

@@ -25,7 +25,9 @@ pub(super) async fn repositories(call: Call<'_>, page: Page, readable: &Readable
 
 pub(super) async fn tags(call: Call<'_>, repository: RepositoryName, page: Page) -> Answer {
     let found = call.registry.tags(&repository, &page).await.map_err(refuse)?;
-    let body = json!({ "name": &repository, "tags": &found.names });
+    let governance = &call.state.knowledge.governance;
+    let shown = governance.without_blocked(&repository, found.names.clone()).await;
+    let body = json!({ "name": &repository, "tags": shown.map_err(refuse)? });
     let response = respond::json(StatusCode::OK, &body);
     match found.names.last().filter(|_| found.more) {
         Some(last) => {

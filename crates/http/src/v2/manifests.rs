@@ -1,4 +1,5 @@
 use http::{HeaderName, StatusCode, header};
+use plura_governance::Pull;
 use plura_oci::{ErrorCode, Reference, RepositoryName, Tag, location};
 use plura_registry::PutManifest;
 
@@ -20,6 +21,13 @@ pub(super) async fn get(
     reference: Reference,
 ) -> Answer {
     let found = call.registry.manifest(&repository, &reference).await.map_err(refuse)?;
+    let pull = Pull {
+        repository: &repository,
+        reference: &reference,
+        found: &found,
+        is_lookup: call.is_lookup(&repository),
+    };
+    call.state.knowledge.governance.check_pull(&pull).await.map_err(refuse)?;
     let digest = found.digest.to_string();
     let etag = format!("\"{digest}\"");
     let status = if call.has_already(&etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };
@@ -62,7 +70,8 @@ pub(super) async fn put(
         content_type,
         bytes,
     };
-    let pushed = call.registry.put_manifest(put).await.map_err(refuse)?;
+    let governance = &call.state.knowledge.governance;
+    let pushed = governance.push(call.registry, put).await.map_err(refuse)?;
     let path = location::manifest(&repository, &pushed.digest);
     let mut response = respond::empty(StatusCode::CREATED)
         .with(header::LOCATION, call.location(&path))
@@ -73,7 +82,26 @@ pub(super) async fn put(
     for tag in &tags {
         response = response.with(TAG, tag.as_str());
     }
+    for warning in pushed.warnings.iter().take(MOST_WARNINGS) {
+        response = response.with(header::WARNING, warning_text(&warning.to_string()));
+    }
     Ok(response)
+}
+
+/// Warnings in one answer; together they may have 4096 bytes (distribution-spec, "Warnings").
+const MOST_WARNINGS: usize = 4;
+
+/// A warning as clients print it: `299 - "words"` (distribution-spec, "Warnings").
+fn warning_text(words: &str) -> String {
+    const LONGEST: usize = 900;
+    let plain = |c: char| match c {
+        '"' => '\'',
+        '\\' => '/',
+        c if c.is_ascii_graphic() || c == ' ' => c,
+        _ => '?',
+    };
+    let words: String = words.chars().take(LONGEST).map(plain).collect();
+    format!("299 - \"{words}\"")
 }
 
 fn too_large(limit: u64) -> Refusal {

@@ -11,7 +11,9 @@ mod uploads;
 use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, Method, Request, Response, StatusCode, header, request::Parts};
-use plura_oci::{Action, StartUpload};
+use plura_access::{Event, Origin};
+use plura_governance::Error as GovernanceError;
+use plura_oci::{Action, RepositoryName, StartUpload};
 use plura_policy::{Asked, Permission};
 use plura_registry::{Error, Registry};
 
@@ -82,8 +84,15 @@ async fn carry_out(
     let (method, head, address) = (&head.method, &head.headers, sender.address);
     let permission = authorise::permission(&action);
     if permission == Some(Permission::Pull) {
-        let call = Call { state, registry: &state.registry, head, method, body, address };
-        return dispatch(call, action, allowed).await;
+        let registry = &state.registry;
+        let call = Call { state, registry, head, method, body, address, sender: &sender };
+        // Only manifests are refused for what they are.
+        let event = matches!(action, Action::GetManifest(..)).then(|| audited::event(&action));
+        let answered = dispatch(call, action, allowed).await;
+        if let Some((denial, event)) = denial_of(&answered).zip(event) {
+            record_denial(state, &sender.origin(id), &denial, event).await?;
+        }
+        return answered;
     }
     let origin = match (permission, action.repository()) {
         (Some(permission), Some(name)) => {
@@ -95,15 +104,28 @@ async fn carry_out(
     let origin = Arc::new(origin);
     let registry = state.registry.on_behalf_of(Arc::clone(&origin));
     let event = audited::event(&action);
-    let call = Call { state, registry: &registry, head, method, body, address };
+    let call = Call { state, registry: &registry, head, method, body, address, sender: &sender };
     let answered = dispatch(call, action, allowed).await;
-    if let Err(refusal) = &answered
-        && let Some(denial) = refusal.extensions().get::<Denial>()
-    {
-        let event = audited::denied(event, &denial.rule, &denial.reason);
-        state.access.record(&origin, event).await.map_err(refuse)?;
+    if let Some(denial) = denial_of(&answered) {
+        record_denial(state, &origin, &denial, event).await?;
     }
     answered
+}
+
+/// Why it was refused, where somebody who may do such things was.
+fn denial_of(answered: &Answer) -> Option<Denial> {
+    answered.as_ref().err()?.extensions().get::<Denial>().cloned()
+}
+
+/// Every denial is in the audit, also of those who may do such things in general.
+async fn record_denial(
+    state: &State,
+    origin: &Origin,
+    denial: &Denial,
+    event: Event,
+) -> Result<(), Refusal> {
+    let event = audited::denied(event, &denial.rule, &denial.reason);
+    state.access.record(origin, event).await.map_err(refuse)
 }
 
 /// A request whose action is known and allowed.
@@ -117,6 +139,8 @@ struct Call<'a> {
     body: &'a LentBody,
     /// Where the sender is.
     address: IpAddr,
+    /// Who asks.
+    sender: &'a Sender,
 }
 
 /// A response, or a refusal; a refusal may leave the request's body unread.
@@ -126,6 +150,9 @@ type Answer = Result<Response<Body>, Refusal>;
 type Refusal = Box<Response<Body>>;
 
 async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
+    if let Action::StartUpload(repository, _) | Action::DeleteBlob(repository, _) = &action {
+        call.state.knowledge.governance.check_blobs(repository).await.map_err(refuse)?;
+    }
     match action {
         Action::Ping => Ok(respond::json(StatusCode::OK, &serde_json::json!({}))),
         Action::ListRepositories(page) => {
@@ -142,8 +169,15 @@ async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
             manifests::put(call, repository, reference, tags).await
         }
         Action::DeleteManifest(repository, reference) => {
-            let deleted = call.registry.delete_manifest(&repository, &reference).await;
-            deleted_or_refused(deleted, "GET, HEAD, PUT")
+            let governance = &call.state.knowledge.governance;
+            let deleted = governance.delete(call.registry, &repository, &reference).await;
+            match deleted {
+                Err(GovernanceError::Registry(error)) => {
+                    deleted_or_refused(Err(error), "GET, HEAD, PUT")
+                }
+                Err(error) => Err(refuse(error)),
+                Ok(()) => deleted_or_refused(Ok(()), "GET, HEAD, PUT"),
+            }
         }
         Action::GetBlob(repository, digest) => blobs::get(call, repository, digest).await,
         Action::DeleteBlob(repository, digest) => {
@@ -172,6 +206,13 @@ async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
 }
 
 impl Call<'_> {
+    /// Whether somebody who may push only looks whether something is there: what signs does so.
+    fn is_lookup(&self, name: &RepositoryName) -> bool {
+        let asked = Asked::Repository { name, public: false };
+        let rights = &self.sender.principal.rights;
+        self.method == Method::HEAD && plura_policy::allows(rights, Permission::Push, asked)
+    }
+
     fn header(&self, name: HeaderName) -> Option<&str> {
         self.head.get(name)?.to_str().ok()
     }

@@ -5,6 +5,7 @@ mod api;
 mod channels;
 mod distribution;
 mod events;
+mod governance;
 mod identities;
 mod images;
 mod log;
