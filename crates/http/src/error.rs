@@ -324,11 +324,33 @@ impl From<plura_governance::Error> for ApiError {
         use plura_governance::Error as E;
         let text = error.to_string();
         let caused = |status, code| Self::new(status, code, text.clone());
+        let denied = |rule: String, detail: Value| {
+            let denial = Some(Box::new(Denial { rule, reason: text.clone() }));
+            let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied).with_detail(detail);
+            Self { denial, ..answer }
+        };
         match error {
-            E::ManifestUnknown { .. } | E::Place(_) => {
-                caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
+            E::ManifestUnknown { .. }
+            | E::Place(_)
+            | E::VersionUnknown(_)
+            | E::ApprovalUnknown(_)
+            | E::FreezeUnknown(_)
+            | E::NotBlocked(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
+            E::BlockedAlready(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::PolicyChanged { in_force } => caused(StatusCode::CONFLICT, ErrorCode::Conflict)
+                .with_detail(json!({ "in_force": in_force })),
+            E::Channel(_) | E::Invalid(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::Document(error) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
+                .with_detail(json!({ "problems": error.problems })),
+            E::Blocked { digest, reason, by, at, .. } => {
+                let rule = "block".to_owned();
+                let block = json!({ "digest": digest, "reason": reason, "by": by, "at": at });
+                denied(rule, json!({ "block": block }))
             }
-            E::Channel(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
+            E::PullDenied(decision) => {
+                let rules: Vec<&str> = decision.blocking().map(|one| one.rule.as_str()).collect();
+                denied(rules.join(", "), json!({ "decision": decision }))
+            }
             E::Refused(refusal) => refusal.into(),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),
@@ -423,34 +445,6 @@ impl From<plura_governance::Refusal> for ApiError {
             | R::Ended(_)
             | R::KeyReused
             | R::Key(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
-        let denied = |rule: String, detail: Value| {
-            let denial = Some(Box::new(Denial { rule, reason: text.clone() }));
-            let answer = caused(StatusCode::FORBIDDEN, ErrorCode::Denied).with_detail(detail);
-            Self { denial, ..answer }
-        };
-        match error {
-            E::ManifestUnknown { .. }
-            | E::VersionUnknown(_)
-            | E::ApprovalUnknown(_)
-            | E::FreezeUnknown(_)
-            | E::NotBlocked(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
-            E::BlockedAlready(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
-            E::PolicyChanged { in_force } => caused(StatusCode::CONFLICT, ErrorCode::Conflict)
-                .with_detail(json!({ "in_force": in_force })),
-            E::Channel(_) | E::Invalid(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
-            E::Document(error) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
-                .with_detail(json!({ "problems": error.problems })),
-            E::Blocked { digest, reason, by, at, .. } => {
-                let rule = "block".to_owned();
-                let block = json!({ "digest": digest, "reason": reason, "by": by, "at": at });
-                denied(rule, json!({ "block": block }))
-            }
-            E::PullDenied(decision) => {
-                let rules: Vec<&str> = decision.blocking().map(|one| one.rule.as_str()).collect();
-                denied(rules.join(", "), json!({ "decision": decision }))
-            }
-            E::Registry(error) => error.into(),
-            E::Metadata(error) => Error::Metadata(error).into(),
         }
     }
 }
