@@ -106,11 +106,10 @@ impl Place {
                 let tag = Some(tag.to_owned());
                 Some(Self { repository: Some(repository.to_owned()), tag, digest: None })
             }
-            Some(_) => None,
             None if is_here(target) && target.contains('/') => {
                 Some(Self { repository: Some(target.to_owned()), tag: None, digest: None })
             }
-            None => None,
+            Some(_) | None => None,
         }
     }
 }

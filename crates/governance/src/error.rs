@@ -1,6 +1,7 @@
 use plura_oci::{Digest, Reference, RepositoryName};
 use plura_policy::{
     document::{ChannelError, DocumentError},
+    facts::Block,
     gate::{GateDecision, Outcome},
 };
 use plura_registry::MoveError;
@@ -37,18 +38,17 @@ pub enum Error {
     #[error(transparent)]
     Fault(std::io::Error),
     /// It is blocked.
-    #[error("{repository}@{digest} must not be run: blocked by {by} on {at}: {reason}")]
+    #[error(
+        "{repository}@{digest} must not be run: blocked by {by} on {at}: {reason}",
+        by = block.by, at = block.at, reason = block.reason
+    )]
     Blocked {
         /// The repository.
         repository: RepositoryName,
         /// The manifest.
         digest: Digest,
-        /// Why.
-        reason: String,
-        /// Who blocked it.
-        by: String,
-        /// When.
-        at: jiff::Timestamp,
+        /// Who blocked it, when, and why.
+        block: Box<Block>,
     },
     /// What the document asks of pulls is not so.
     #[error("{}", told(.0))]

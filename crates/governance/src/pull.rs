@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use plura_meta::{repository, tag};
 use plura_oci::{Reference, RepositoryName};
-use plura_policy::{facts::Block, pull::Purpose};
+use plura_policy::pull::Purpose;
 use plura_registry::CachedManifest;
 
 use crate::{Error, Governance, InForce};
@@ -29,6 +29,7 @@ impl Governance {
         let Pull { repository, reference, found, is_lookup } = *pull;
         let in_force = self.in_force_at(found.revision).await?;
         let block = in_force.block(repository, &found.digest);
+        let block = block.filter(|_| in_force.governance.blocks.refuse_pulls);
         let governs = in_force.governance.governs_pulls(repository);
         if is_lookup || (block.is_none() && !governs) {
             return Ok(());
@@ -37,9 +38,9 @@ impl Governance {
         if self.shared.registry.is_about_another(repository, reference, found).await? {
             return Ok(());
         }
-        if let Some(Block { reason, by, at }) = block {
+        if let Some(block) = block {
             let (repository, digest) = (repository.clone(), found.digest);
-            return Err(Error::Blocked { repository, digest, reason, by, at });
+            return Err(Error::Blocked { repository, digest, block: Box::new(block) });
         }
         let facts = self.facts(repository, &Reference::Digest(found.digest)).await?;
         let purpose = Purpose::Pull { tag: None };
@@ -55,7 +56,7 @@ impl Governance {
     ) -> Result<Vec<String>, Error> {
         let in_force = self.in_force().await?;
         let blocked = in_force.blocked_in(repository);
-        if blocked.is_empty() || names.is_empty() {
+        if !in_force.governance.blocks.hide_tags || blocked.is_empty() || names.is_empty() {
             return Ok(names);
         }
         let mut connection = self.db().read().await?;

@@ -134,13 +134,12 @@ impl Governance {
         pointer: &Pointer,
         in_force: &InForce,
     ) -> Result<Option<GateDecision>, Error> {
-        let kept = match &pointer.standing {
-            Some(standing) => Some(standing.decision.clone()),
-            None => {
-                let mut connection = self.db().read().await?;
-                let moves = channel::moves(&mut connection, pointer.id, None, 1).await?;
-                moves.into_iter().next().and_then(|last| last.decision)
-            }
+        let kept = if let Some(standing) = &pointer.standing {
+            Some(standing.decision.clone())
+        } else {
+            let mut connection = self.db().read().await?;
+            let moves = channel::moves(&mut connection, pointer.id, None, 1).await?;
+            moves.into_iter().next().and_then(|last| last.decision)
         };
         let mut decision = match kept {
             Some(kept) => read("channel.decision", &kept)?,

@@ -30,13 +30,13 @@ pub enum ReportError {
     Writing(#[source] std::io::Error),
     /// What is decided cannot be said.
     #[error(transparent)]
-    Governance(#[from] crate::Error),
+    Governance(Box<crate::Error>),
     /// What is in it is not known now.
     #[error(transparent)]
     Contents(#[from] plura_contents::Error),
     /// Which vulnerabilities it has is not known now.
     #[error(transparent)]
-    Vulnerabilities(#[from] plura_vulnerabilities::Error),
+    Vulnerabilities(Box<plura_vulnerabilities::Error>),
     /// Who signed it is not known now.
     #[error(transparent)]
     Evidence(#[from] plura_evidence::Error),
@@ -46,4 +46,16 @@ pub enum ReportError {
     /// Metadata could not be read.
     #[error(transparent)]
     Metadata(#[from] plura_meta::Error),
+}
+
+impl From<crate::Error> for ReportError {
+    fn from(error: crate::Error) -> Self {
+        Self::Governance(Box::new(error))
+    }
+}
+
+impl From<plura_vulnerabilities::Error> for ReportError {
+    fn from(error: plura_vulnerabilities::Error) -> Self {
+        Self::Vulnerabilities(Box::new(error))
+    }
 }

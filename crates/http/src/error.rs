@@ -342,11 +342,7 @@ impl From<plura_governance::Error> for ApiError {
             E::Channel(_) | E::Invalid(_) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Document(error) => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid)
                 .with_detail(json!({ "problems": error.problems })),
-            E::Blocked { digest, reason, by, at, .. } => {
-                let rule = "block".to_owned();
-                let block = json!({ "digest": digest, "reason": reason, "by": by, "at": at });
-                denied(rule, json!({ "block": block }))
-            }
+            E::Blocked { block, .. } => denied("block".to_owned(), json!({ "block": block })),
             E::PullDenied(decision) => {
                 let rules: Vec<&str> = decision.blocking().map(|one| one.rule.as_str()).collect();
                 denied(rules.join(", "), json!({ "decision": decision }))
@@ -398,9 +394,9 @@ impl From<plura_governance::ReportError> for ApiError {
                 Self::new(StatusCode::CONFLICT, ErrorCode::Conflict, error.to_string())
             }
             E::Image(error) => error.into(),
-            E::Governance(error) => error.into(),
+            E::Governance(error) => (*error).into(),
             E::Contents(error) => error.into(),
-            E::Vulnerabilities(error) => error.into(),
+            E::Vulnerabilities(error) => (*error).into(),
             E::Evidence(error) => error.into(),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),

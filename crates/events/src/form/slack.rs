@@ -9,9 +9,9 @@ pub(super) fn message(event: &Event, host: &str) -> Value {
     if !event.subject.is_empty() {
         // An image is named as it is pulled.
         let host = if event.repository.is_some() { format!("{host}/") } else { String::new() };
-        text += &format!(" {}{}", escape(&host), escape(&event.subject));
+        text.extend([" ", &escape(&host), &escape(&event.subject)]);
     }
-    text += &format!(" by {}", escape(&event.actor.name));
+    text.extend([" by ", &escape(&event.actor.name)]);
     json!({ "text": text })
 }
 

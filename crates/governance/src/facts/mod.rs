@@ -43,6 +43,15 @@ impl Governance {
         repository: &RepositoryName,
         reference: &Reference,
     ) -> Result<ImageFacts, Error> {
+        // Many small questions: whoever waits for them need not have room for each.
+        Box::pin(self.gather(repository, reference)).await
+    }
+
+    async fn gather(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<ImageFacts, Error> {
         let mut connection = self.db().read().await?;
         let found = manifest_author::find(&mut connection, repository, reference).await?;
         drop(connection);

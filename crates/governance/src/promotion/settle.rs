@@ -114,7 +114,7 @@ impl Order {
         now: Timestamp,
     ) -> Result<(), Error> {
         let before = row.clone();
-        row.state = State::Finished.as_str().to_owned();
+        State::Finished.as_str().clone_into(&mut row.state);
         row.problem = None;
         row.weight = 100;
         row.r#move = Some(moved.1);

@@ -74,7 +74,6 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         ],
     ),
     ("plura-events", &["plura-registry", "plura-meta", "plura-oci"]),
-    ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),
     // `plura-blob` only for what a body is sent from: `BlobFile`, `BlobObject`.
     (
         "plura-http",
@@ -134,12 +133,9 @@ const ONLY_IN: &[(&str, &[&str])] = &[
     ("object_store", &["plura-blob"]),
     ("clap", &["plura", "plura-bench"]),
     ("anyhow", &["plura", "plura-bench"]),
-    // Access asks issuers for their keys, rollout asks for figures and has traffic moved; nothing else below
-    // the commands speaks to other servers.
-    ("reqwest", &["plura", "plura-access", "plura-rollout", "plura-testkit"]),
-    // Access asks issuers for their keys, events are sent to webhooks; nothing else below the commands
-    // speaks to other servers.
-    ("reqwest", &["plura", "plura-access", "plura-events", "plura-testkit"]),
+    // Access asks issuers for their keys, rollout asks for figures and has traffic moved, events are sent to
+    // webhooks; nothing else below the commands speaks to other servers.
+    ("reqwest", &["plura", "plura-access", "plura-events", "plura-rollout", "plura-testkit"]),
     ("jsonwebtoken", &["plura-access"]),
     ("argon2", &["plura-access"]),
 ];
