@@ -117,7 +117,11 @@ impl Governance {
         }
     }
 
-    async fn push_bytes(&self, repository: &RepositoryName, bytes: Bytes) -> Result<(), ReportError> {
+    async fn push_bytes(
+        &self,
+        repository: &RepositoryName,
+        bytes: Bytes,
+    ) -> Result<(), ReportError> {
         let digest = Digest::sha256(&bytes);
         let registry = &self.shared.registry;
         if registry.own_blob(repository, &digest).await?.is_none() {

@@ -37,30 +37,30 @@ use plura_rollout::Rollout;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::sync::Notify;
 
+pub use approvals::{GivenApproval, NewApproval};
 pub use attestor::{Attestor, AttestorError};
+pub use blocks::{BlockKind, ListedBlock};
 pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
 pub use channels::{
     ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
 };
-pub use approvals::{GivenApproval, NewApproval};
-pub use blocks::{BlockKind, ListedBlock};
 pub use checks::{ListedCheck, NewCheck};
 pub use decide::Decided;
 pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
 pub use figures::Figures;
-pub use plura_access::secret::Secret;
-pub use promotion::{
-    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
-};
-pub use refusal::{KeyProblem, Refusal};
-pub use report_error::ReportError;
-pub use rollback::{RollbackRequest, RolledBack};
 pub use freezes::{ListedFreeze, NewFreeze};
 pub use in_force::InForce;
 pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation};
+pub use plura_access::secret::Secret;
 pub use plura_meta::{audit::Origin, decision::Filter as DecisionFilter};
+pub use promotion::{
+    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
+};
 pub use pull::Pull;
+pub use refusal::{KeyProblem, Refusal};
+pub use report_error::ReportError;
+pub use rollback::{RollbackRequest, RolledBack};
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]

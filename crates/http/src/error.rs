@@ -370,7 +370,9 @@ impl From<plura_events::Error> for ApiError {
             E::WebhookUnknown(_) | E::ProjectUnknown(_) | E::JobUnknown(_) => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
-            E::WebhookExists(_) | E::TooMany(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
+            E::WebhookExists(_) | E::TooMany(_) => {
+                caused(StatusCode::CONFLICT, ErrorCode::Conflict)
+            }
             E::Invalid { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),
             E::Metadata(error) => Error::Metadata(error).into(),
             E::Connections(_) => {

@@ -66,7 +66,15 @@ impl Ask {
     /// A question at any path.
     pub(crate) fn at<'a>(method: Method, path: impl IntoIterator<Item = &'a str>) -> Self {
         let path = path.into_iter().map(str::to_owned).collect();
-        Self { method, path, query: Vec::new(), body: None, content: None, accept: None, header: None }
+        Self {
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            content: None,
+            accept: None,
+            header: None,
+        }
     }
 
     /// The same by another method.

@@ -63,7 +63,7 @@ impl World {
                 let became =
                     self.place.roll_back(channel, None, None).await.map(|back| back.digest);
                 self.log.push(format!("roll back {channel}: {became:?}"));
-                let parsed = channel.parse().unwrap();
+                let parsed = channel.parse().expect("what the test needs");
                 let origin = somebody("alice");
                 let repository = name("apps/search");
                 let released = self.place.governance.release(&origin, &repository, &parsed).await;
@@ -76,7 +76,7 @@ impl World {
             }
             (80..90, Some(image)) => {
                 self.log.push(format!("delete {image}"));
-                let reference = image.to_string().parse().unwrap();
+                let reference = image.to_string().parse().expect("what the test needs");
                 let repository = name("apps/search");
                 let _ = self.place.registry.delete_manifest(&repository, &reference).await;
             }
@@ -90,12 +90,12 @@ impl World {
     }
 
     async fn check(&self) {
-        self.place.governance.decide_again().await.unwrap();
+        self.place.governance.decide_again().await.expect("what the test needs");
         for channel in CHANNELS {
             let Some(head) = self.place.head(channel).await else { continue };
             let log = self.log.join("\n");
             let digest = head.at.digest;
-            let (repository, tag) = head.at.pull.split_once(':').unwrap();
+            let (repository, tag) = head.at.pull.split_once(':').expect("what the test needs");
             assert_eq!(self.place.pull(repository, tag).await, Some(digest), "{channel}\n{log}");
             for made in self.place.moves(channel).await {
                 let pulled = self.place.pull(repository, &made.digest.to_string()).await;

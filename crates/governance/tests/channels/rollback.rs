@@ -12,7 +12,7 @@ async fn three(place: &Place) -> [Digest; 3] {
         place.promoted(digest, "dev").await;
         digests.push(digest);
     }
-    digests.try_into().unwrap()
+    digests.try_into().expect("as many digests")
 }
 
 #[tokio::test]

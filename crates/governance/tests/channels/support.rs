@@ -71,7 +71,7 @@ pub(crate) fn digest_of(text: &str) -> Digest {
 }
 
 pub(crate) fn name(text: &str) -> RepositoryName {
-    text.parse().unwrap()
+    text.parse().expect("what the test needs")
 }
 
 pub(crate) fn somebody(actor: &str) -> Origin {
@@ -80,15 +80,16 @@ pub(crate) fn somebody(actor: &str) -> Origin {
 
 impl Place {
     pub(crate) async fn start(document: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("what the test needs");
         let settings = Settings {
             grace: Duration::ZERO,
             keep_untagged: KeepUntagged::For(Duration::ZERO),
             ..Settings::default()
         };
-        let registry = Registry::open(directory.path(), settings).await.unwrap();
+        let registry =
+            Registry::open(directory.path(), settings).await.expect("what the test needs");
         let hook = Hook::start().await;
-        std::fs::write(directory.path().join("hook"), "secret").unwrap();
+        std::fs::write(directory.path().join("hook"), "secret").expect("what the test needs");
         let governance = govern(&registry, &directory, &hook);
         let place = Self { registry, governance, hook, directory };
         place.apply(document).await
@@ -111,7 +112,10 @@ impl Place {
             policy_version::add(tx, &version).await
         };
         let database = self.registry.database();
-        database.write(move |tx| Box::pin(async move { work(tx).await })).await.unwrap();
+        database
+            .write(move |tx| Box::pin(async move { work(tx).await }))
+            .await
+            .expect("what the test needs");
         self.again()
     }
 
@@ -131,7 +135,10 @@ impl Place {
         };
         let work = async move |tx: &mut Tx| digest_block::add(tx, &block).await;
         let database = self.registry.database();
-        database.write(move |tx| Box::pin(async move { work(tx).await })).await.unwrap();
+        database
+            .write(move |tx| Box::pin(async move { work(tx).await }))
+            .await
+            .expect("what the test needs");
         self.again()
     }
 
@@ -157,7 +164,10 @@ impl Place {
     async fn blob(&self, media_type: &str, content: &str) -> Value {
         let digest = digest_of(content);
         let chunk = Chunk::from(Bytes::copy_from_slice(content.as_bytes()));
-        self.registry.push_blob(&name(REPOSITORY), &digest, chunk).await.unwrap();
+        self.registry
+            .push_blob(&name(REPOSITORY), &digest, chunk)
+            .await
+            .expect("what the test needs");
         json!({ "mediaType": media_type, "digest": digest, "size": content.len() })
     }
 
@@ -178,12 +188,12 @@ impl Place {
     async fn put(&self, repository: &RepositoryName, reference: &str, manifest: &Value) -> Digest {
         let put = PutManifest {
             repository: repository.clone(),
-            reference: reference.parse().unwrap(),
+            reference: reference.parse().expect("what the test needs"),
             tags: Vec::new(),
             content_type: None,
             bytes: manifest.to_string().into(),
         };
-        self.registry.put_manifest(put).await.unwrap().digest
+        self.registry.put_manifest(put).await.expect("what the test needs").digest
     }
 
     pub(crate) async fn promote(&self, digest: Digest, to: &str) -> Result<Promoted, Error> {
@@ -192,7 +202,7 @@ impl Place {
 
     /// The image is in the channel at once.
     pub(crate) async fn promoted(&self, digest: Digest, to: &str) -> Promoted {
-        let promoted = self.promote(digest, to).await.unwrap();
+        let promoted = self.promote(digest, to).await.expect("what the test needs");
         let state = promoted.promotion.as_ref().map(|promotion| promotion.state);
         assert_eq!(state, Some(State::Finished), "{}", promoted.decision);
         promoted
@@ -210,17 +220,21 @@ impl Place {
 
     /// Goes on with promotions until there is nothing to do now.
     pub(crate) async fn go_on(&self) {
-        while self.governance.advance().await.unwrap() {}
+        while self.governance.advance().await.expect("what the test needs") {}
     }
 
     pub(crate) async fn promotion(&self, promoted: &Promoted) -> Promotion {
-        let id = &promoted.promotion.as_ref().unwrap().id;
-        self.governance.promotion(id).await.unwrap()
+        let id = &promoted.promotion.as_ref().expect("what the test needs").id;
+        self.governance.promotion(id).await.expect("what the test needs")
     }
 
     pub(crate) async fn head(&self, channel: &str) -> Option<ChannelHead> {
         let filter = ChannelFilter::default();
-        let heads = self.governance.channels(&filter, &Readable::Everything).await.unwrap();
+        let heads = self
+            .governance
+            .channels(&filter, &Readable::Everything)
+            .await
+            .expect("what the test needs");
         heads.into_iter().find(|head| head.at.channel.to_string() == channel)
     }
 
@@ -229,30 +243,33 @@ impl Place {
     }
 
     pub(crate) async fn moves(&self, channel: &str) -> Vec<Moved> {
-        let channel = channel.parse().unwrap();
+        let channel = channel.parse().expect("what the test needs");
         let page = (None, 1000);
         let all = Readable::Everything;
         let history = self.governance.history((&channel, "search"), None, page, &all).await;
-        history.unwrap().moves
+        history.expect("what the test needs").moves
     }
 
     /// What a client gets who pulls.
     pub(crate) async fn pull(&self, repository: &str, reference: &str) -> Option<Digest> {
-        let reference: Reference = reference.parse().unwrap();
+        let reference: Reference = reference.parse().expect("what the test needs");
         let found = self.registry.manifest(&name(repository), &reference).await;
         found.ok().map(|found| found.digest)
     }
 
     pub(crate) async fn delete(&self, digest: Digest) {
         let reference = Reference::Digest(digest);
-        self.registry.delete_manifest(&name(REPOSITORY), &reference).await.unwrap();
+        self.registry
+            .delete_manifest(&name(REPOSITORY), &reference)
+            .await
+            .expect("what the test needs");
     }
 
     /// Collects as if a long time had passed.
     pub(crate) async fn collect(&self) -> CollectReport {
         let now = Timestamp::now().after(Duration::from_hours(24 * 365));
         let request = CollectRequest { repository: None, dry_run: false, now };
-        self.registry.collect(request).await.unwrap()
+        self.registry.collect(request).await.expect("what the test needs")
     }
 }
 
@@ -263,16 +280,23 @@ fn govern(registry: &Registry, directory: &TempDir, hook: &Hook) -> Governance {
         longest_exception: Duration::from_hours(24 * 90),
         expiry_warning: Duration::from_hours(24 * 14),
     };
-    let traffic =
-        Traffic { url: hook.url.parse().unwrap(), secret_file: directory.path().join("hook") };
+    let traffic = Traffic {
+        url: hook.url.parse().expect("what the test needs"),
+        secret_file: directory.path().join("hook"),
+    };
     let rollout =
         plura_rollout::Settings { traffic: Some(traffic), ..plura_rollout::Settings::default() };
+    let (evidence, contents) =
+        (Evidence::new(registry.clone()), Contents::new(registry.clone(), contents));
+    let known =
+        plura_vulnerabilities::Sources { contents: contents.clone(), evidence: evidence.clone() };
     let sources = Sources {
-        evidence: Evidence::new(registry.clone()),
-        contents: Contents::new(registry.clone(), contents),
-        vulnerabilities: Vulnerabilities::new(registry.clone(), vulnerabilities),
+        evidence,
+        contents,
+        vulnerabilities: Vulnerabilities::new(registry.clone(), known, vulnerabilities),
         rollout: Rollout::new(rollout),
-        attestor: Attestor::open(&directory.path().join("keys"), None).unwrap(),
+        attestor: Attestor::open(&directory.path().join("keys"), None)
+            .expect("what the test needs"),
     };
     Governance::new(registry.clone(), sources)
 }
@@ -282,7 +306,7 @@ pub(crate) fn request(digest: Digest, to: &str) -> PromoteRequest {
         repository: name(REPOSITORY),
         digest,
         from: None,
-        to: to.parse().unwrap(),
+        to: to.parse().expect("what the test needs"),
         reason: String::new(),
         dry_run: false,
         idempotency: None,
@@ -292,7 +316,7 @@ pub(crate) fn request(digest: Digest, to: &str) -> PromoteRequest {
 pub(crate) fn rollback(to: &str) -> RollbackRequest {
     RollbackRequest {
         repository: name(REPOSITORY),
-        channel: to.parse().unwrap(),
+        channel: to.parse().expect("what the test needs"),
         digest: None,
         key: None,
         reason: "it fails".into(),
@@ -304,15 +328,15 @@ pub(crate) fn rollback(to: &str) -> RollbackRequest {
 
 impl Hook {
     async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/shift", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("what the test needs");
+        let url = format!("http://{}/shift", listener.local_addr().expect("what the test needs"));
         let state = Arc::new(Mutex::new(HookState { status: 200, asked: Vec::new() }));
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
                 let body = read(&mut stream).await;
                 let status = {
-                    let mut state = shared.lock().unwrap();
+                    let mut state = shared.lock().expect("what the test needs");
                     state.asked.push(body);
                     state.status
                 };
@@ -327,13 +351,17 @@ impl Hook {
 
     /// What is answered from now on.
     pub(crate) fn answer(&self, status: u16) {
-        self.state.lock().unwrap().status = status;
+        self.state.lock().expect("what the test needs").status = status;
     }
 
     /// Which parts of the traffic were asked for, in order.
     pub(crate) fn weights(&self) -> Vec<i64> {
-        let state = self.state.lock().unwrap();
-        state.asked.iter().map(|asked| asked["weight"].as_i64().unwrap()).collect()
+        let state = self.state.lock().expect("what the test needs");
+        state
+            .asked
+            .iter()
+            .map(|asked| asked["weight"].as_i64().expect("what the test needs"))
+            .collect()
     }
 }
 
@@ -346,7 +374,7 @@ async fn read(stream: &mut tokio::net::TcpStream) -> Value {
             let length = head.lines().find_map(|line| {
                 let (key, value) = line.split_once(':')?;
                 let is_length = key.eq_ignore_ascii_case("content-length");
-                is_length.then(|| value.trim().parse::<usize>().unwrap())
+                is_length.then(|| value.trim().parse::<usize>().expect("what the test needs"))
             });
             if body.len() >= length.unwrap_or(0) {
                 return serde_json::from_str(body).unwrap_or(Value::Null);

@@ -343,11 +343,7 @@ fn security(need: Need) -> Vec<SecurityRequirement> {
     let any_of = all.map(|name| SecurityRequirement::new::<_, [&str; 0], _>(name, []));
     match need {
         Need::Nothing => Vec::new(),
-        Need::SeeProject
-        | Need::Repository(_)
-        | Need::Scan
-        | Need::Log
-        | Need::Rollback => {
+        Need::SeeProject | Need::Repository(_) | Need::Scan | Need::Log | Need::Rollback => {
             [SecurityRequirement::default()].into_iter().chain(any_of).collect()
         }
         _ => any_of.into(),

@@ -107,7 +107,7 @@ async fn notes(call: Call) -> Answer {
     let from = from.map(|from| parse("from", &from)).transpose()?.map(query);
     let readable = readable(&call.state.access, &call.caller.principal, false).await?;
     let governance = &call.state.knowledge.governance;
-    let notes = governance.release_notes(to, from, &readable).await?;
+    let notes = Box::pin(governance.release_notes(to, from, &readable)).await?;
     ok(&Notes { markdown: notes.markdown(), notes })
 }
 

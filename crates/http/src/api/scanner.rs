@@ -140,8 +140,10 @@ fn scanner() -> Scanner {
 
 /// The name of a scan: what it is about, in characters that stand in any path.
 fn name_of(repository: &RepositoryName, digest: &Digest) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
     let text = format!("{repository}@{digest}");
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 fn scan_of(name: &str) -> Option<(RepositoryName, Digest)> {

@@ -10,6 +10,7 @@ use sqlx::{AssertSqlSafe, Connection, SqliteConnection};
 use crate::{in_file, nothing_on_server, on_server};
 
 /// Rows in every table, with what texts and bytes can hold.
+#[expect(clippy::too_many_lines, reason = "it is a list: a row of every table")]
 async fn fill(location: &Location) {
     let Location::File(path) = location else { panic!("a file") };
     let mut connection =

@@ -5,8 +5,8 @@
 mod alone;
 mod contents;
 mod copies;
-mod log;
 mod events;
+mod log;
 mod outage;
 mod promises;
 mod schema;

@@ -10,8 +10,8 @@ mod channels;
 mod completion;
 mod config;
 mod db;
-mod events;
 mod decisions;
+mod events;
 mod export;
 mod groups;
 mod health;
@@ -19,8 +19,8 @@ mod image;
 mod image_name;
 mod init;
 mod installation;
-mod log;
 mod jobs;
+mod log;
 mod login;
 mod man;
 mod member;
@@ -50,13 +50,13 @@ pub(crate) use self::channels::{
 pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
-pub(crate) use self::events::{
-    DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
-    WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
-};
 pub(crate) use self::decisions::{
     ApproveArgs, BlockArgs, BlockedDigest, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs,
     RulesArgs, UnfreezeArgs, WhyArgs,
+};
+pub(crate) use self::events::{
+    DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
+    WebhookDeliveriesArgs, WebhookListArgs, WebhookReplayArgs,
 };
 pub(crate) use self::export::ExportArgs;
 pub(crate) use self::groups::{
@@ -71,10 +71,8 @@ pub(crate) use self::image::{
 pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
-pub(crate) use self::log::{
-    LogCommand, LogListArgs, LogProveArgs, LogStatusArgs, LogVerifyArgs,
-};
 pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs};
+pub(crate) use self::log::{LogCommand, LogListArgs, LogProveArgs, LogStatusArgs, LogVerifyArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;
 pub(crate) use self::member::{MemberAddArgs, MemberCommand, MemberListArgs, MemberRemoveArgs};
@@ -85,8 +83,8 @@ pub(crate) use self::policy::{
 pub(crate) use self::project::{
     Limit, ProjectArgs, ProjectCommand, ProjectCreateArgs, ProjectUpdateArgs, RedirectArg,
 };
-pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
 pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
+pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };

@@ -90,8 +90,7 @@ impl ServiceUrl {
 }
 
 impl Text for ServiceUrl {
-    const EXPECTED: &'static str =
-        r#"an http or https address without user, query and fragment, such as "https://a.example/b""#;
+    const EXPECTED: &'static str = r#"an http or https address without user, query and fragment, such as "https://a.example/b""#;
 }
 
 impl FromStr for ServiceUrl {

@@ -24,7 +24,15 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // pushed under which tags.
     (
         "plura-registry",
-        &["plura-adopt", "plura-blob", "plura-meta", "plura-policy", "plura-trust", "plura-oci", "plura-fault"],
+        &[
+            "plura-adopt",
+            "plura-blob",
+            "plura-meta",
+            "plura-policy",
+            "plura-trust",
+            "plura-oci",
+            "plura-fault",
+        ],
     ),
     ("plura-evidence", &["plura-registry", "plura-meta", "plura-trust", "plura-oci"]),
     ("plura-contents", &["plura-registry", "plura-meta", "plura-inventory", "plura-oci"]),
@@ -43,14 +51,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     // `plura-blob` only for where tiles are written.
     (
         "plura-transparency",
-        &[
-            "plura-registry",
-            "plura-blob",
-            "plura-meta",
-            "plura-tlog",
-            "plura-oci",
-            "plura-fault",
-        ],
+        &["plura-registry", "plura-blob", "plura-meta", "plura-tlog", "plura-oci", "plura-fault"],
     ),
     ("plura-rollout", &["plura-policy", "plura-oci"]),
     ("plura-access", &["plura-meta", "plura-policy", "plura-oci", "plura-fault"]),

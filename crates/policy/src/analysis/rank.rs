@@ -143,7 +143,7 @@ mod tests {
         assert!((test.p - p).abs() <= 1e-9 * p, "{test:?}, expected {p}");
     }
 
-    /// `scipy.stats.mannwhitneyu(first, second, alternative="greater", method="exact")` of SciPy 1.17.
+    /// `scipy.stats.mannwhitneyu(first, second, alternative="greater", method="exact")` of `SciPy` 1.17.
     #[test]
     fn small_samples_have_their_exact_probabilities() {
         // Ages at which diabetes was found, the example of SciPy.

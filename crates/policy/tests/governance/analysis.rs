@@ -17,8 +17,8 @@ fn canary(metric: &str, checks: &str) -> Canary {
          [[channels]]\nname = \"prod\"\ncanary = \"c\"\n"
     );
     let governance = governance(&document);
-    let channel = &governance.channels[&"prod".parse().unwrap()];
-    Canary::clone(channel.canary.as_ref().unwrap())
+    let channel = &governance.channels[&"prod".parse().expect("a channel")];
+    Canary::clone(channel.canary.as_ref().expect("a canary"))
 }
 
 fn stage(canary: &Canary) -> Stage<'_> {
@@ -36,7 +36,7 @@ fn measured(minutes: i64, value: Measured) -> Measurement {
 /// A number of each minute from 1 on.
 fn numbers(numbers: &[f64]) -> Vec<Measurement> {
     let at = |(index, number): (usize, &f64)| {
-        measured(i64::try_from(index).unwrap() + 1, Measured::Number(*number))
+        measured(i64::try_from(index).expect("few") + 1, Measured::Number(*number))
     };
     numbers.iter().enumerate().map(at).collect()
 }

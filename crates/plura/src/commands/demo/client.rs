@@ -71,7 +71,13 @@ impl Ask {
 impl<'a> Client<'a> {
     pub(super) fn new(address: &str, printer: &'a Printer) -> Self {
         let http = reqwest::Client::new();
-        Self { http, base: format!("http://{address}"), printer, shows: Shows::Nothing, quiet: false }
+        Self {
+            http,
+            base: format!("http://{address}"),
+            printer,
+            shows: Shows::Nothing,
+            quiet: false,
+        }
     }
 
     /// The same client for a server that was started again.

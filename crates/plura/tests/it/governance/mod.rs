@@ -1,6 +1,7 @@
 //! What may be where: the document that governs, what people say, and what clients are refused.
 
 mod documents;
+mod policy;
 mod pulls;
 mod pushes;
 mod said;

@@ -90,7 +90,7 @@ async fn what_stands_in_the_way_is_told_and_goes_away() {
     })
     .await;
     let waits = place.run(&why).expect(3);
-    waits.expect_stdout("may not be in prod:stable yet");
+    let waits = waits.expect_stdout("may not be in prod:stable yet");
     waits.expect_stdout("gates.production.approvals");
 
     // A server without login has one person, who pushed it as well: what they say does not count.

@@ -4,9 +4,8 @@ mod api;
 mod commands;
 mod content;
 mod contents;
-mod layers;
-mod released;
 pub(crate) mod layers;
+mod released;
 mod vulnerable;
 
 use std::collections::BTreeMap;

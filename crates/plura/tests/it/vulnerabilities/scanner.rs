@@ -14,7 +14,7 @@ const REPORT: &str = "application/vnd.security.vulnerability.report; version=1.1
 async fn push(site: &Site, lodash: &str) -> String {
     let pushed = image("web", &[npm("lodash", lodash)]);
     site.client.repository("apps/web").push_image_as("1", &pushed).await.expect(201);
-    pushed.digest().to_string()
+    pushed.digest()
 }
 
 async fn opinions(site: &Site) -> Value {
