@@ -106,6 +106,7 @@ impl Governance {
     fn ask(&self) {
         self.shared.asked.notify_one();
         self.shared.moved.notify_one();
+        self.shared.registry.ask_for_log();
     }
 
     /// Changes something that may be remembered as in force.
@@ -116,6 +117,7 @@ impl Governance {
     {
         let done = self.db().write(work).await;
         self.forget_in_force();
+        self.ask();
         done
     }
 
