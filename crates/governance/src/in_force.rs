@@ -5,7 +5,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, PoisonError, RwLock,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -48,9 +48,10 @@ pub(crate) struct Freeze {
 /// What was in force when it was asked last.
 #[derive(Debug, Default)]
 pub(crate) struct Cache {
-    kept: RwLock<Option<Arc<InForce>>>,
-    /// Whether this process changed something since.
-    changed: AtomicBool,
+    /// With how many changes there were before it was read.
+    kept: RwLock<Option<(u64, Arc<InForce>)>>,
+    /// How often this process changed something.
+    changes: AtomicU64,
 }
 
 impl InForce {
@@ -128,31 +129,36 @@ impl Governance {
     /// What is in force now, whichever process put it in force.
     pub async fn in_force(&self) -> Result<Arc<InForce>, Error> {
         let cache = &self.shared.in_force;
+        // Before anything is read: what is changed from here on is not in it.
+        let changes = cache.changes.load(Ordering::Acquire);
         let kept = cache.kept.read().unwrap_or_else(PoisonError::into_inner).clone();
         // Where nobody else writes to the database, what is remembered is right until it is changed here.
-        let is_own = !self.db().is_shared() && !cache.changed.swap(false, Ordering::AcqRel);
-        if let Some(kept) = kept.as_ref().filter(|_| is_own) {
+        let is_own = !self.db().is_shared();
+        if let Some((_, kept)) = kept.as_ref().filter(|(then, _)| is_own && *then == changes) {
             return Ok(Arc::clone(kept));
         }
-        let read = self.in_force_now(kept).await;
-        if read.is_err() {
-            cache.changed.store(true, Ordering::Release);
-        }
-        read
+        self.in_force_now(changes, kept.map(|(_, kept)| kept)).await
     }
 
-    async fn in_force_now(&self, kept: Option<Arc<InForce>>) -> Result<Arc<InForce>, Error> {
+    async fn in_force_now(
+        &self,
+        changes: u64,
+        kept: Option<Arc<InForce>>,
+    ) -> Result<Arc<InForce>, Error> {
         let mut connection = self.db().read().await?;
         let revision = policy_version::revision(&mut connection).await?;
-        if let Some(kept) = kept.filter(|kept| kept.revision == revision) {
-            return Ok(kept);
-        }
-        let read = Arc::new(InForce::read(&mut connection).await?);
+        let read = match kept.filter(|kept| kept.revision == revision) {
+            Some(kept) => kept,
+            None => Arc::new(InForce::read(&mut connection).await?),
+        };
         let cache = &self.shared.in_force.kept;
         let mut kept = cache.write().unwrap_or_else(PoisonError::into_inner);
         // Another request may have read a newer one meanwhile.
-        if kept.as_ref().is_none_or(|kept| kept.revision <= read.revision) {
-            *kept = Some(Arc::clone(&read));
+        let is_older = |(then, kept): &(u64, Arc<InForce>)| {
+            *then <= changes && kept.revision <= read.revision
+        };
+        if kept.as_ref().is_none_or(is_older) {
+            *kept = Some((changes, Arc::clone(&read)));
         }
         Ok(read)
     }
@@ -160,11 +166,12 @@ impl Governance {
     /// What is remembered, if that is of the revision.
     pub(crate) fn remembered(&self, revision: i64) -> Option<Arc<InForce>> {
         let kept = self.shared.in_force.kept.read().unwrap_or_else(PoisonError::into_inner);
-        kept.clone().filter(|kept| kept.revision == revision)
+        let kept = kept.as_ref().map(|(_, kept)| Arc::clone(kept));
+        kept.filter(|kept| kept.revision == revision)
     }
 
     /// Lets what is remembered be asked again: after each change, whether it was made or failed.
     pub(crate) fn forget_in_force(&self) {
-        self.shared.in_force.changed.store(true, Ordering::Release);
+        self.shared.in_force.changes.fetch_add(1, Ordering::AcqRel);
     }
 }

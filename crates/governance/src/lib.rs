@@ -115,10 +115,18 @@ impl Governance {
         T: Send + 'static,
         F: for<'t> FnOnce(&'t mut Tx) -> BoxFuture<'t, Result<T, Error>> + Send + 'static,
     {
-        let done = self.db().write(work).await;
-        self.forget_in_force();
-        self.ask();
-        done
+        let governance = self.clone();
+        // Whoever asked may go away: what is remembered must be let go of all the same.
+        let done = tokio::spawn(async move {
+            let done = governance.db().write(work).await;
+            governance.forget_in_force();
+            governance.ask();
+            done
+        });
+        match done.await {
+            Ok(done) => done,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 
     fn db(&self) -> &plura_meta::Db {

@@ -66,13 +66,14 @@ type Counts = (i64, i64, i64, i64, i64);
 
 async fn counts(connection: &mut Connection, name: Option<&str>) -> Result<Counts, Error> {
     const OF_ALL: &str = "
-        select (select count(distinct digest) from manifest),
+        select (select count(distinct digest) from manifest where subject is null),
             (select count(*) from image),
             (select count(*) from image where problem is null),
             (select count(distinct digest) from evidence where verified = 1),
             (select value from total where name = 'blob_bytes')";
     const OF_ONE: &str = "
-        select (select count(*) from manifest where repository_id = repository.id),
+        select (select count(*) from manifest
+             where repository_id = repository.id and subject is null),
             (select count(*) from manifest join image on image.digest = manifest.digest
              where manifest.repository_id = repository.id),
             (select count(*) from manifest join image on image.digest = manifest.digest

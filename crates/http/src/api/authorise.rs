@@ -61,6 +61,11 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
         Need::SeeProject => see(call, &call.parameter("project")?).await,
         Need::Repository(permission) => repositories(call, permission).await,
         Need::Figures if call.state.options.anonymous_metrics => Ok(()),
+        Need::RepositoryFigures => match call.asked::<RepositoryName>("repo")? {
+            Some(name) => repository(call, Permission::Pull, &name).await,
+            None if call.caller.principal.is_anonymous() => Err(login_required()),
+            None => installation(call, Permission::Operate).await,
+        },
         Need::Log if call.state.options.public_log => Ok(()),
         _ if call.caller.principal.is_anonymous() => Err(login_required()),
         // The handler asks `robots`, or `repository`, when it has read the body.
@@ -73,10 +78,6 @@ pub(super) async fn permit(call: &Call, need: Need) -> Result<(), ApiError> {
         Need::Audit => match call.asked::<ProjectName>("project")? {
             Some(name) => project(call, Permission::ReadAudit, &name).await,
             None => installation(call, Permission::ReadAudit).await,
-        },
-        Need::RepositoryFigures => match call.asked::<RepositoryName>("repo")? {
-            Some(name) => repository(call, Permission::Pull, &name).await,
-            None => installation(call, Permission::Operate).await,
         },
         Need::Figures => installation(call, Permission::Operate).await,
     }

@@ -114,10 +114,6 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     longest_exception = "90d"  # default
     exception_warning = "14d"  # default
 
-    [transparency]
-    # origin is not set
-    public = false  # default
-    integrate = true  # default
     [rollout]
     timeout = "10s"  # default
 
@@ -128,6 +124,12 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     [rollout.traffic]
     # url is not set
     # secret_file is not set
+
+    [transparency]
+    # origin is not set
+    public = false  # default
+    integrate = true  # default
+
     [events]
     send = true  # default
     allow_private_targets = []  # default

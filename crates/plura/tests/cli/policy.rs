@@ -73,7 +73,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
     --- stderr
     error: `wrong.toml` is not valid
       tags[0].shapes[0]: `{semverr}`; expected letters, digits and `._-+` with `{semver}`, `{gitsha}`, `{date}`, `{number}`, `{word}` or `*` among them, at most 128 characters
-      channels[0].soak: `soon`; expected a duration such as `90s`, `15m`, `1h30m`, `7d` or `2w`, of at most 3650 days
+      channels[0].soak: `soon`; expected a duration such as `90s`, `15m`, `1h30m`, `7d` or `2w`, of at most 36525 days
       channels[0].gates[0]: `produktion` is not in `gates`; define it there, or correct the name
 
     hint: `plura policy example` explains every key
@@ -84,7 +84,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
     --- stdout
     --- stderr
     error: `unreadable.toml` is not valid
-      line 2, column 1: unknown field `chanels`, expected one of `format`, `description`, `layout`, `tags`, `base_images`, `windows`, `freezes`, `gates`, `canaries`, `channels`, `pulls`; see `plura policy example` for every key
+      line 2, column 1: unknown field `chanels`, expected one of `format`, `description`, `layout`, `tags`, `base_images`, `windows`, `freezes`, `gates`, `canaries`, `channels`, `pulls`, `promotion`, `blocks`, `retention`; see `plura policy example` for every key
 
     hint: `plura policy example` explains every key
     ");

@@ -51,7 +51,9 @@ pub(super) async fn apply(args: &PolicyApplyArgs, printer: &Printer) -> anyhow::
     let before = in_force(&client).await?;
     let change = compare(&before.document, &new.governance.document);
     let laxer = change.of(Direction::Laxer).count();
-    if laxer > 0 && !args.yes {
+    // The first one is laxer than none in that there are channels at all.
+    let is_first = before.document == GovernanceDocument::default();
+    if laxer > 0 && !is_first && !args.yes {
         check::print(&change, args.output.json, printer)?;
         return Err(SaidNo(format!("what becomes laxer: {laxer}; nothing was done")))
             .hint("if that is meant, say it with `--yes`");

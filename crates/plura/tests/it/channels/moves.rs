@@ -25,9 +25,10 @@ async fn an_image_is_pulled_from_each_channel_that_it_came_through() {
         for blob in &image.blobs {
             channel.get_blob(&blob.digest()).await.expect(200).expect_body(&blob.bytes);
         }
+        // Beside what was pushed, decisions about it may be there already.
         let referrers = channel.referrers(&digest).await;
-        assert_eq!(referrers.len(), 1, "{referrers:#?}");
-        assert_eq!(referrers[0]["digest"], about);
+        let found = referrers.iter().filter(|one| one["digest"] == about).count();
+        assert_eq!(found, 1, "{referrers:#?}");
     }
     // Deleting the image where it came from takes nothing from a channel.
     place.repository.delete_manifest(&digest).await.expect(202);

@@ -12,17 +12,17 @@ async fn a_document_is_in_force_at_once_and_its_history_stays() {
     let place = Place::start();
     let none = place.server.client().get("/api/v1/policy").await.expect(200).json();
     assert_eq!(none["version"], 0);
-    place.repository.push_image_as("latest", &image("a", &json!({}))).await.expect(201);
+    place.offer("latest", &image("a", &json!({}))).await.expect(201);
     let applied = place.apply(STRICT).await.expect(200).json();
     assert_eq!(applied["version"], 1);
     assert_eq!(applied["leaf"], 0);
     assert_eq!(applied["changes"]["changes"][0]["direction"], "stricter");
-    place.repository.push_image_as("latest", &image("b", &json!({}))).await.expect(403);
+    place.offer("latest", &image("b", &json!({}))).await.expect(403);
     // The same again is no version of its own, however it is written.
     let again = place.apply(&format!("# a comment\n{STRICT}")).await.expect(200).json();
     assert_eq!((&again["version"], &again["leaf"]), (&json!(1), &json!(null)));
     place.apply("").await.expect(200);
-    place.repository.push_image_as("latest", &image("b", &json!({}))).await.expect(201);
+    place.offer("latest", &image("b", &json!({}))).await.expect(201);
     let history = place.server.client().get("/api/v1/policy/versions").await.expect(200).json();
     let versions = history["versions"].as_array().expect("a list");
     assert_eq!(versions.iter().map(|one| &one["version"]).collect::<Vec<_>>(), [2, 1]);

@@ -39,6 +39,12 @@ impl Place {
         request.body(format!("format = 1\n{document}"))
     }
 
+    /// Pushes an image, which may be refused once its blobs are there.
+    async fn offer(&self, reference: &str, image: &Image) -> Answer {
+        self.repository.push_blobs(&image.blobs).await;
+        self.repository.put_manifest(reference, &image.manifest).await
+    }
+
     /// Whether the image may be in the channel, and why.
     async fn why(&self, reference: &str, channel: &str) -> Value {
         let request =

@@ -23,7 +23,7 @@ fn labelled(name: &str) -> Image {
 #[tokio::test]
 async fn a_refusal_names_rule_observed_required_and_fix_where_docker_prints_it() {
     let place = Place::governed_by(RULES).await;
-    let refused = place.repository.push_image_as("latest", &labelled("a")).await;
+    let refused = place.offer("latest", &labelled("a")).await;
     let refused = refused.expect_error(403, "DENIED");
     let words = refused.error_message();
     assert!(
@@ -43,13 +43,13 @@ async fn a_refusal_names_rule_observed_required_and_fix_where_docker_prints_it()
 #[tokio::test]
 async fn labels_are_read_from_the_configuration() {
     let place = Place::governed_by(RULES).await;
-    let without = place.repository.push_image_as("1.0.0", &image("a", &json!({}))).await;
+    let without = place.offer("1.0.0", &image("a", &json!({}))).await;
     let words = without.expect_error(403, "DENIED").error_message();
     assert!(words.contains("without the labels org.opencontainers.image.revision"), "{words}");
-    place.repository.push_image_as("1.0.0", &labelled("a")).await.expect(201);
+    place.offer("1.0.0", &labelled("a")).await.expect(201);
     // By digest, nobody is misled by a name.
     let other = image("b", &json!({}));
-    place.repository.push_image_as(&other.digest(), &other).await.expect(201);
+    place.offer(&other.digest(), &other).await.expect(201);
     // What is exempted is not asked.
     let sandbox = place.server.client().repository("apps/sandbox/x");
     sandbox.push_image_as("latest", &other).await.expect(201);
@@ -59,7 +59,7 @@ async fn labels_are_read_from_the_configuration() {
 async fn an_immutable_tag_is_one_image_whoever_pushes_at_the_same_time() {
     let place = Place::governed_by(RULES).await;
     let images: Vec<Image> = (0..8).map(|number| labelled(&number.to_string())).collect();
-    let pushes = images.iter().map(|image| place.repository.push_image_as("1.0.0", image));
+    let pushes = images.iter().map(|image| place.offer("1.0.0", image));
     let answers = join_all(pushes).await;
     let taken: Vec<usize> =
         (0..answers.len()).filter(|place| answers[*place].status == 201).collect();
@@ -67,7 +67,7 @@ async fn an_immutable_tag_is_one_image_whoever_pushes_at_the_same_time() {
     let found = place.repository.get_manifest("1.0.0").await.expect(200);
     assert_eq!(found.header("docker-content-digest"), images[taken].digest());
     // The same again is no change; deleting it would make room for another.
-    place.repository.push_image_as("1.0.0", &images[taken]).await.expect(201);
+    place.offer("1.0.0", &images[taken]).await.expect(201);
     place.repository.delete_manifest("1.0.0").await.expect_error(403, "DENIED");
     let digest = images[taken].digest();
     place.repository.delete_manifest(&digest).await.expect_error(403, "DENIED");
@@ -77,7 +77,7 @@ async fn an_immutable_tag_is_one_image_whoever_pushes_at_the_same_time() {
 async fn what_only_warns_is_a_warning_of_the_answer_and_in_the_audit() {
     let place =
         Place::governed_by(&RULES.replace("repositories", "mode = \"warn\"\nrepositories")).await;
-    let pushed = place.repository.push_image_as("latest", &labelled("a")).await.expect(201);
+    let pushed = place.offer("latest", &labelled("a")).await.expect(201);
     let warning = pushed.header("warning");
     assert!(warning.starts_with("299 - \"releases.forbidden: the tag `latest`"), "{warning}");
     let set = place.audit("tag.set").await;
@@ -104,17 +104,17 @@ async fn channels_are_moved_by_nobody_who_pushes() {
 async fn a_tag_for_signatures_is_no_way_around_the_rules() {
     let place = Place::governed_by(RULES).await;
     let signed = labelled("a");
-    place.repository.push_image_as("1.0.0", &signed).await.expect(201);
+    place.offer("1.0.0", &signed).await.expect(201);
     let hex = signed.digest().replace("sha256:", "sha256-");
     for tag in [format!("{hex}.sig"), format!("{hex}.att"), hex.clone()] {
-        let disguised = place.repository.push_image_as(&tag, &image("b", &json!({}))).await;
+        let disguised = place.offer(&tag, &image("b", &json!({}))).await;
         let words = disguised.expect_one_of(&[400, 403]).error_message();
         assert!(!words.is_empty(), "{tag}");
     }
     // The list of referrers that clients keep by themselves.
     let about = Image::artifact(&mut Random::printed(), "a/b").about(&signed.manifest);
     let digest = about.digest();
-    place.repository.push_image_as(&digest, &about).await.expect(201);
+    place.offer(&digest, &about).await.expect(201);
     let list = Manifest::index(&[about.manifest.descriptor()]);
     place.repository.put_manifest(&hex, &list).await.expect(201);
     let images = Manifest::index(&[signed.manifest.descriptor()]);
