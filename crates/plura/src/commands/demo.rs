@@ -6,6 +6,7 @@ mod governance;
 mod image;
 mod release;
 mod steps;
+mod traffic;
 
 use anyhow::Context;
 use tokio::sync::oneshot;
@@ -19,8 +20,8 @@ use crate::wire::Server;
 
 pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
     let directory = tempfile::tempdir().context("cannot make a temporary directory")?;
-    let settings = settings(directory.path())?;
     runtime()?.block_on(async {
+        let settings = settings(directory.path(), &traffic::listen().await?)?;
         let (address, running) = start(settings.clone()).await?;
         printer
             .data(format!("A registry on {address}, data in {}\n\n", directory.path().display()))?;
@@ -46,11 +47,16 @@ pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
 }
 
 /// The defaults on a free port, and nothing kept once it is garbage: a demo has no days to wait.
-fn settings(directory: &std::path::Path) -> anyhow::Result<Settings> {
+fn settings(directory: &std::path::Path, traffic: &str) -> anyhow::Result<Settings> {
+    let secret = directory.join("traffic-secret");
+    std::fs::write(&secret, "whoever moves the traffic of the demo knows it")
+        .context("cannot write to the temporary directory")?;
     let flag = |key, value: &std::ffi::OsStr| Flag { name: "demo", key, value: value.to_owned() };
     let flags = vec![
         flag("data", directory.as_os_str()),
         flag("server.listen", "127.0.0.1:0".as_ref()),
+        flag("rollout.traffic.url", traffic.as_ref()),
+        flag("rollout.traffic.secret_file", secret.as_os_str()),
         flag("collection.enabled", "false".as_ref()),
         flag("collection.grace", "0s".as_ref()),
         flag("collection.keep_untagged", "0s".as_ref()),
