@@ -38,8 +38,8 @@ pub(super) fn run(printer: &Printer) -> anyhow::Result<ExitStatus> {
         let client = access::close(client).await?;
         access::robot(&client).await?;
         access::explain(&client).await?;
-        governance::walk(&client).await?;
         steps::collect(&client, &image).await?;
+        governance::walk(&client).await?;
         running.stop().await?;
         printer.data("\nDone. Run your own: plura serve\n")
     })?;

@@ -84,7 +84,7 @@ fn everything_that_is_wrong_is_told_with_its_place() {
     --- stdout
     --- stderr
     error: `unreadable.toml` is not valid
-      line 2, column 1: unknown field `chanels`, expected one of `format`, `description`, `layout`, `tags`, `base_images`, `windows`, `freezes`, `gates`, `canaries`, `channels`, `pulls`, `promotion`, `blocks`, `retention`; see `plura policy example` for every key
+      line 2, column 1: unknown field `chanels`, expected one of `format`, `description`, `layout`, `tags`, `base_images`, `windows`, `freezes`, `gates`, `canaries`, `promotion`, `blocks`, `channels`, `pulls`, `retention`; see `plura policy example` for every key
 
     hint: `plura policy example` explains every key
     ");

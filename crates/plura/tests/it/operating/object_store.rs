@@ -16,6 +16,8 @@ pub(super) fn variables(store: &S3) -> Vec<(&'static str, String)> {
         ("PLURA_STORAGE__S3__SECRET_KEY", S3::SECRET_KEY.to_owned()),
         ("PLURA_COLLECTION__ENABLED", "false".to_owned()),
         ("PLURA_CONTENTS__READ", "false".to_owned()),
+        // The log is written beside blobs, when it has something to say.
+        ("PLURA_TRANSPARENCY__INTEGRATE", "false".to_owned()),
     ]
 }
 
