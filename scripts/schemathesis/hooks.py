@@ -3,10 +3,18 @@
 import itertools
 
 import schemathesis
+from hypothesis import strategies
 from urllib3.util import connection
 
 connect = connection.create_connection
 numbers = itertools.count(1)
+
+# Policies: one that can be in force, and what is none.
+POLICIES = ["", 'format = 1\ndescription = "Everything may go everywhere"\n', "format = 2\n"]
+schemathesis.openapi.media_type(
+    "application/toml",
+    strategies.one_of(strategies.sampled_from(POLICIES), strategies.text()).map(str.encode),
+)
 
 
 def connect_from_elsewhere(*arguments, **options):

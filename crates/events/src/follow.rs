@@ -141,8 +141,11 @@ impl Events {
 
     /// Where a query begins, if it says so.
     async fn beginning(&self, query: &EventQuery) -> Result<Option<i64>, Error> {
-        if query.after.is_some() {
-            return Ok(query.after);
+        if let Some(after) = query.after {
+            if after < 0 {
+                return Err(Error::invalid("after", "expected the id of an event, 0 or more"));
+            }
+            return Ok(Some(after));
         }
         let Some(since) = &query.since else { return Ok(None) };
         let since: jiff::Timestamp = since

@@ -154,9 +154,8 @@ impl Governance {
         let cache = &self.shared.in_force.kept;
         let mut kept = cache.write().unwrap_or_else(PoisonError::into_inner);
         // Another request may have read a newer one meanwhile.
-        let is_older = |(then, kept): &(u64, Arc<InForce>)| {
-            *then <= changes && kept.revision <= read.revision
-        };
+        let is_older =
+            |(then, kept): &(u64, Arc<InForce>)| *then <= changes && kept.revision <= read.revision;
         if kept.as_ref().is_none_or(is_older) {
             *kept = Some((changes, Arc::clone(&read)));
         }

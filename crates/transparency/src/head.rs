@@ -139,7 +139,8 @@ impl Transparency {
         }
         let verifier = key.verifier().to_string();
         let known = log::keys(&mut self.db().read().await?).await?;
-        if before.is_some() && renames.is_none() && known.iter().any(|key| key.verifier == verifier) {
+        if before.is_some() && renames.is_none() && known.iter().any(|key| key.verifier == verifier)
+        {
             return Ok(true);
         }
         let head = Head::sign(origin, size, root, key)?.row();

@@ -68,6 +68,7 @@ struct Past {
     #[param(value_type = Option<String>, max_length = 127)]
     channel: Option<Bounded<127>>,
     /// Only those before the one of this place.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_u64)]
     before: Option<u32>,
 }
 

@@ -84,6 +84,7 @@ struct Application {
 #[derive(Deserialize, IntoParams)]
 struct Before {
     /// Versions before this one.
+    #[param(value_type = Option<i64>, minimum = 0, maximum = 4_294_967_295_u64)]
     before: Option<u32>,
 }
 
