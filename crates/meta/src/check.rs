@@ -188,10 +188,13 @@ pub async fn delete_upload(tx: &mut Tx, id: &str) -> Result<(), Error> {
 pub async fn delete_manifest(tx: &mut Tx, row: &manifest::Scanned) -> Result<(), Error> {
     const REFERENCES: &str = "delete from manifest_reference where manifest_id = $1";
     const TAGS: &str = "delete from tag where repository_id = $1 and digest = $2";
+    const USES: &str = "delete from manifest_use where repository_id = $1 and digest = $2";
     tx.query(REFERENCES).bind(row.id).execute().await?;
     let query = tx.query(TAGS).bind(row.repository).bind(&row.digest);
     let gone = query.execute().await?;
     project::add_tags(tx, row.repository, -signed(gone)).await?;
+    let query = tx.query(USES).bind(row.repository).bind(&row.digest);
+    query.execute().await?;
     tx.query("delete from manifest where id = $1").bind(row.id).execute().await?;
     repository::delete_if_empty(tx, row.repository).await?;
     Ok(())

@@ -6,7 +6,7 @@ use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx, build,
     contents::{self, image, review as image_review},
     db::{json_array, parse},
-    evidence, manifest_author, vulnerability_statement,
+    evidence, manifest_author, manifest_use, vulnerability_statement,
 };
 
 /// A manifest as it is answered.
@@ -228,6 +228,7 @@ pub async fn delete(
     vulnerability_statement::forget(tx, repository, digest).await?;
     build::forget(tx, repository, digest).await?;
     manifest_author::forget(tx, repository, digest).await?;
+    manifest_use::forget(tx, repository, digest).await?;
     let references: Vec<String> = tx.query_scalar(REFERENCES).bind(id).fetch_all().await?;
     tx.query("delete from manifest where id = $1").bind(id).execute().await?;
     image::forget_unless_anywhere(tx, digest).await?;
@@ -335,6 +336,15 @@ pub async fn reference_digests(
     let digests: Vec<String> =
         connection.query_scalar(SQL).bind(repository).bind(digest.to_string()).fetch_all().await?;
     digests.iter().map(|digest| parse("manifest_reference.digest", digest)).collect()
+}
+
+/// The repositories that have a manifest.
+pub async fn repositories(
+    connection: &mut Connection,
+    digest: &Digest,
+) -> Result<Vec<RepositoryId>, Error> {
+    const SQL: &str = "select repository_id from manifest where digest = $1";
+    connection.query_scalar(SQL).bind(digest.to_string()).fetch_all().await
 }
 
 /// What a review needs to know about a manifest.

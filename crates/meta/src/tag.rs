@@ -5,7 +5,7 @@ use plura_oci::{Digest, Tag};
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
     db::{json_array, parse},
-    evidence, project,
+    evidence, manifest_use, project,
 };
 
 /// Points the tag at a manifest; returns the digest it pointed at before.
@@ -30,6 +30,9 @@ pub async fn set(
             .execute()
             .await?;
         ask_for_subject(tx, repository, tag).await?;
+    }
+    if let Some(left) = before.filter(|before| before != digest) {
+        manifest_use::untagged(tx, repository, &left, now).await?;
     }
     if before.is_none() {
         project::add_tags(tx, repository, 1).await?;
@@ -74,7 +77,11 @@ pub async fn delete(
         project::add_tags(tx, repository, -1).await?;
         ask_for_subject(tx, repository, tag).await?;
     }
-    digest.map(|digest| parse("tag.digest", &digest)).transpose()
+    let digest = digest.map(|digest| parse("tag.digest", &digest)).transpose()?;
+    if let Some(left) = &digest {
+        manifest_use::untagged(tx, repository, left, Timestamp::now()).await?;
+    }
+    Ok(digest)
 }
 
 /// Removes all tags that point at the digest; returns their names.

@@ -44,6 +44,16 @@ impl Tag {
         let subject = format!("{algorithm}:{hex}").parse().ok()?;
         Some(Attachment { subject, kind })
     }
+
+    /// The manifest in whose name the tag is: what is attached to it, or the list of its referrers. The list
+    /// of a digest that is longer than that of SHA-256 does not say which one it is.
+    pub fn named_subject(&self) -> Option<Digest> {
+        if let Some(attachment) = self.attachment() {
+            return Some(attachment.subject);
+        }
+        let hex = self.0.strip_prefix("sha256-")?;
+        format!("sha256:{hex}").parse().ok()
+    }
 }
 
 /// Something that stands under a tag of another manifest's name, `sha256-<hex>.sig`: how cosign 1 and 2

@@ -211,6 +211,7 @@ impl Registry {
         let work = async move |tx: &mut plura_meta::Tx| {
             let id = plura_meta::repository::find(tx, &repository).await?;
             let id = id.ok_or(Error::BlobUnknown(digest))?;
+            crate::manifests::check_not_held(tx, id, &digest, now).await?;
             if !blob::unlink(tx, id, &digest).await? {
                 return Err(Error::BlobUnknown(digest));
             }

@@ -24,10 +24,12 @@ mod lists;
 mod manifests;
 mod mount;
 mod progress;
+mod pulls;
 mod push;
 mod quota;
 mod recover;
 mod referrers;
+mod retire;
 mod rules;
 mod settings;
 mod uploads;
@@ -71,6 +73,7 @@ pub use plura_meta::{
 pub use progress::{Progress, Told, tell, telling};
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
+pub use retire::{Retired, Retirement};
 pub use rules::PushRules;
 pub use settings::{KeepUntagged, Settings, Sparse};
 pub use uploads::{ByteStream, Chunk, Claim, StartedUpload};
@@ -102,6 +105,8 @@ struct Shared {
     contents_asked: tokio::sync::Notify,
     /// Told when there may be new entries of the log.
     log_asked: tokio::sync::Notify,
+    /// Pulls that are not written down yet.
+    pulls: pulls::Pulls,
     /// What other processes on the same database know this one by.
     process: String,
     /// Held as long as the installation is open: two processes on one directory would each believe
@@ -132,6 +137,7 @@ impl Registry {
             evidence_asked: tokio::sync::Notify::default(),
             contents_asked: tokio::sync::Notify::default(),
             log_asked: tokio::sync::Notify::default(),
+            pulls: pulls::Pulls::default(),
             process: uuid::Uuid::now_v7().to_string(),
             _lock: lock,
         };
@@ -153,6 +159,9 @@ impl Registry {
 
     /// Closes the database once everything that was accepted is done.
     pub async fn close(self) {
+        if let Err(error) = self.write_pulls().await {
+            tracing::warn!(%error, "what was pulled in the last minute is not written down");
+        }
         self.shared.db.clone().close().await;
     }
 

@@ -1,10 +1,11 @@
 use futures_util::future::BoxFuture;
 use plura_meta::{
-    Connection, RepositoryId, Timestamp, Tx, blob, manifest, repository,
+    Connection, RepositoryId, Timestamp, Tx, blob, hold, manifest, repository,
     review::{self, Kind},
     tag,
 };
 use plura_oci::{Digest, Reference, RepositoryName, Tag};
+use plura_policy::{gate::Mode, tags::Refusal};
 
 use crate::{CachedManifest, Error, PushRules, Registry, detached};
 
@@ -154,6 +155,9 @@ impl Registry {
         let work = async move |tx: &mut Tx| {
             let unknown = || Error::ManifestUnknown(target.clone());
             let id = repository::find(tx, &name).await?.ok_or_else(unknown)?;
+            if let Reference::Digest(digest) = &target {
+                check_not_held(tx, id, digest, delete.now).await?;
+            }
             if let Some(rules) = &rules {
                 rules.check_deletion(tx, (id, &name), &target).await?;
             }
@@ -259,6 +263,26 @@ impl Delete {
         let due_at = due_at.unwrap_or(self.now.after(keep));
         Ok(review::schedule_all(tx, Kind::Manifest, Some(repository), digests, due_at).await?)
     }
+}
+
+/// Refuses to delete what something held needs.
+pub(crate) async fn check_not_held(
+    tx: &mut Tx,
+    repository: RepositoryId,
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<(), Error> {
+    let Some(hold) = hold::needing(tx, repository, digest, now).await? else { return Ok(()) };
+    Err(Error::Governed(vec![Refusal {
+        rule: "hold".to_owned(),
+        mode: Mode::Enforce,
+        observed: format!("{} holds {}: {}", hold.holder, hold.digest, hold.reason),
+        required: format!("{digest} stays as long as it is held"),
+        fix: format!(
+            "when it is needed no more, `plura reg release-hold {} --reason TEXT`",
+            hold.id
+        ),
+    }]))
 }
 
 /// What a manifest keeps, as what its repository has it.

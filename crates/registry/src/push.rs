@@ -1,7 +1,8 @@
 //! Pushing manifests.
 
 use plura_meta::{
-    RepositoryId, Timestamp, Tx, blob, build, evidence, manifest, manifest_author, repository,
+    RepositoryId, Timestamp, Tx, blob, build, evidence, manifest, manifest_author, manifest_use,
+    repository,
     review::{self, Kind},
     tag,
 };
@@ -150,6 +151,9 @@ impl Push {
         let warnings = self.check_rules(tx, repository).await?;
         if manifest::insert(tx, repository, &self.manifest, self.now).await? {
             manifest_author::note(tx, repository, &pushed, &self.pushed.origin.actor).await?;
+        } else {
+            // Whoever pushes it again relies on it as whoever pushed it first.
+            manifest_use::pushed_again(tx, repository, &pushed, self.now).await?;
         }
         self.pushed.record(tx, self.now).await?;
         if let Some(build) = &self.pushed.origin.build {

@@ -74,6 +74,10 @@ pub const TABLES: &[(&str, &str)] = &[
     ("webhook_delivery", "webhook_id, audit_id"),
     ("event_cursor", "id"),
     ("job", "name"),
+    ("manifest_use", "repository_id, digest"),
+    ("hold", "id"),
+    ("retention_plan", "id"),
+    ("retention_item", "plan_id, position"),
 ];
 
 /// Rows that are written with one statement, and their bytes.

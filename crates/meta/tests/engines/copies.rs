@@ -147,6 +147,16 @@ async fn fill(location: &Location) {
             .to_owned(),
         "insert into event_cursor values (1, 2)".to_owned(),
         "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no')".to_owned(),
+        "insert into manifest_use select repository_id, digest, 5, null, 6 from manifest"
+            .to_owned(),
+        "insert into hold values ('1', 'sha256:1', '', 'RCA-12', 'alice', 1, 9, null, null, null)"
+            .to_owned(),
+        "insert into retention_plan values (4, 'sha256:4', 'a/b', 'sha256:5', 'done', 1, 'alice', 2,
+            1, 3, 4, 0, 'alice', 2, 3, 2, 3, 4, 1)"
+            .to_owned(),
+        "insert into retention_item values (4, 0, 'a/b', 'v1', 'sha256:1', null, 'old', 'too old', 0,
+            1, 7, 'refused', 'moved')"
+            .to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();

@@ -5,7 +5,7 @@ use plura_oci::{Digest, RepositoryName};
 use crate::Pattern;
 
 use super::{
-    ExpireRule, KeepRule, Order, RetentionDocument, RetentionProblem, glob::Glob,
+    ExpireRule, KeepRule, Order, RetentionDocument, RetentionProblem, Root, Roots, glob::Glob,
     problem::Problems, span::Span,
 };
 
@@ -83,6 +83,23 @@ impl Selection {
 
     pub(super) fn excludes(&self, tag: &str) -> bool {
         self.except_tags.iter().any(|glob| glob.covers(tag))
+    }
+}
+
+impl RetentionRules {
+    /// The first of what must not go at that time, in milliseconds since 1970, whatever the rules say.
+    pub fn first_root(&self, roots: &Roots, now: i64) -> Option<Root> {
+        roots.at(self, now).into_iter().next()
+    }
+
+    /// Whether the rules may let anything go.
+    pub fn may_expire(&self) -> bool {
+        !self.expire.is_empty()
+    }
+
+    /// Whether a rule that may let something go is about the repository.
+    pub fn may_expire_in(&self, repository: &RepositoryName) -> bool {
+        self.expire.iter().any(|rule| rule.selection.is_about(repository))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use plura_meta::{
-    Connection, RepositoryId, adopted_root, blob, channel, manifest,
+    Connection, RepositoryId, Timestamp, adopted_root, blob, channel, hold, manifest,
     review::{Kind, Review},
     tag,
 };
@@ -80,6 +80,9 @@ async fn judge_manifest(
     }
     if channel::keeps(connection, repository, digest).await? {
         return Ok(keep("the history of a channel or a promotion needs it"));
+    }
+    if hold::needing(connection, repository, digest, Timestamp::now()).await?.is_some() {
+        return Ok(keep("it is held, or something that is held needs it"));
     }
     if let Some(subject) = found.subject {
         let exists = manifest::summary(connection, repository, &subject).await?.is_some();

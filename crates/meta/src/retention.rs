@@ -1,0 +1,669 @@
+//! What plans of retention are made from, and how they are kept.
+
+use plura_oci::{Digest, RepositoryName, Tag};
+
+use crate::{
+    Connection, Error, RepositoryId, Timestamp, Tx,
+    db::{json_array, parse},
+};
+
+/// The key of a plan's row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct PlanId(pub(crate) i64);
+
+/// A manifest as plans see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoriedManifest {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is about.
+    pub subject: Option<Digest>,
+    /// When it was last pushed.
+    pub pushed_at: Timestamp,
+    /// When it was last pulled, to the hour.
+    pub pulled_at: Option<Timestamp>,
+    /// When it last lost a tag.
+    pub untagged_at: Option<Timestamp>,
+}
+
+/// A tag as plans see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InventoriedTag {
+    /// Its name.
+    pub tag: Tag,
+    /// What it points at.
+    pub digest: Digest,
+    /// Since when.
+    pub moved_at: Timestamp,
+}
+
+/// That a channel points at a manifest, or did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stay {
+    /// The channel, `environment:tag`.
+    pub channel: String,
+    /// The manifest.
+    pub digest: Digest,
+    /// When the channel left it; nothing while it is there.
+    pub until: Option<Timestamp>,
+}
+
+/// A blob that a manifest references, and who else does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Referenced {
+    /// The manifest.
+    pub manifest: Digest,
+    /// The key of the blob.
+    pub blob: i64,
+    /// Its length in bytes.
+    pub size: u64,
+    /// How many manifests of the repository reference it.
+    pub references: u64,
+}
+
+/// A plan, and how far it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct StoredPlan {
+    /// The key of its row.
+    pub id: PlanId,
+    /// Its digest; nothing as long as it is being made.
+    pub digest: Option<String>,
+    /// The repository; empty where it is about all.
+    pub repository: String,
+    /// The digest of the rules.
+    pub rules: String,
+    /// `making`, `planned`, `running`, `done`, `cancelled`.
+    pub state: String,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// Who made it.
+    pub made_by: String,
+    /// How many tags go.
+    pub tags: i64,
+    /// How many of them are immutable.
+    pub immutable_tags: i64,
+    /// How many manifests go.
+    pub manifests: i64,
+    /// How many bytes of blobs that frees.
+    pub bytes: i64,
+    /// Whether there was more than fits into one plan.
+    pub truncated: bool,
+    /// Who has it carried out.
+    pub run_by: Option<String>,
+    /// Since when.
+    pub started_at: Option<Timestamp>,
+    /// When that ended.
+    pub ended_at: Option<Timestamp>,
+    /// How many tags were deleted.
+    pub deleted_tags: i64,
+    /// How many manifests were deleted.
+    pub deleted_manifests: i64,
+    /// How many bytes that frees.
+    pub deleted_bytes: i64,
+    /// How much was not deleted, since it did not hold any more.
+    pub refused: i64,
+}
+
+/// One thing that a plan deletes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// Its place in the plan.
+    pub position: i64,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag; nothing for a manifest.
+    pub tag: Option<Tag>,
+    /// The manifest, or what the tag points at.
+    pub digest: Digest,
+    /// What it belongs to, which goes before.
+    pub owner: Option<Digest>,
+    /// By which rule.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+    /// How many bytes that frees.
+    pub bytes: u64,
+    /// Whether it is a tag that may not be pointed elsewhere.
+    pub immutable: bool,
+    /// When it was last pushed or tagged, as the plan saw it.
+    pub seen: Timestamp,
+    /// `planned`, `deleted`, `refused`.
+    pub state: String,
+    /// Why it was refused.
+    pub problem: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ManifestRow {
+    digest: String,
+    subject: Option<String>,
+    pushed_at: Timestamp,
+    again_at: Option<Timestamp>,
+    pulled_at: Option<Timestamp>,
+    untagged_at: Option<Timestamp>,
+}
+
+#[derive(sqlx::FromRow)]
+struct ItemRow {
+    position: i64,
+    repository: String,
+    tag: Option<String>,
+    digest: String,
+    owner: Option<String>,
+    rule: String,
+    reason: String,
+    bytes: i64,
+    immutable: bool,
+    seen: Timestamp,
+    state: String,
+    problem: Option<String>,
+}
+
+/// The manifests of a repository behind `after`, by digest; at most `limit`.
+pub async fn manifests(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    after: Option<&Digest>,
+    limit: u32,
+) -> Result<Vec<InventoriedManifest>, Error> {
+    const SQL: &str = "
+        select manifest.digest, manifest.subject, manifest.pushed_at,
+            manifest_use.pushed_at as again_at, manifest_use.pulled_at, manifest_use.untagged_at
+        from manifest
+        left join manifest_use on manifest_use.repository_id = manifest.repository_id
+            and manifest_use.digest = manifest.digest
+        where manifest.repository_id = $1 and manifest.digest > $2
+        order by manifest.digest limit $3";
+    let after = after.map(ToString::to_string).unwrap_or_default();
+    let query = connection.query_as::<ManifestRow>(SQL).bind(repository).bind(after);
+    let rows = query.bind(i64::from(limit)).fetch_all().await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Which manifests reference the given ones, as pairs of a manifest and what it references.
+pub async fn parents(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    of: impl IntoIterator<Item = &Digest>,
+) -> Result<Vec<(Digest, Digest)>, Error> {
+    const SQL: &str = "
+        select manifest.digest, manifest_reference.digest
+        from json_each($2) as wanted
+        join manifest_reference on manifest_reference.repository_id = $1
+            and manifest_reference.digest = wanted.value
+        join manifest on manifest.id = manifest_reference.manifest_id";
+    let rows: Vec<(String, String)> =
+        connection.query_as(SQL).bind(repository).bind(json_array(of)).fetch_all().await?;
+    let pair = |(parent, child): (String, String)| {
+        Ok((parse("manifest.digest", &parent)?, parse("manifest_reference.digest", &child)?))
+    };
+    rows.into_iter().map(pair).collect()
+}
+
+/// The tags of a repository behind `after`, by name; at most `limit`.
+pub async fn tags(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    after: Option<&Tag>,
+    limit: u32,
+) -> Result<Vec<InventoriedTag>, Error> {
+    const SQL: &str = "
+        select name, digest, moved_at from tag
+        where repository_id = $1 and name > $2 order by name limit $3";
+    let query = connection.query_as::<(String, String, Timestamp)>(SQL).bind(repository);
+    let query = query.bind(after.map_or("", Tag::as_str)).bind(i64::from(limit));
+    let tag = |(name, digest, moved_at): (String, String, Timestamp)| {
+        let (tag, digest) = (parse("tag.name", &name)?, parse("tag.digest", &digest)?);
+        Ok(InventoriedTag { tag, digest, moved_at })
+    };
+    query.fetch_all().await?.into_iter().map(tag).collect()
+}
+
+/// What channels that are pulled from a repository point at, and did. Of a channel that came back to the
+/// same manifest there are several.
+pub async fn stays(
+    connection: &mut Connection,
+    place: &RepositoryName,
+    digest: Option<&Digest>,
+) -> Result<Vec<Stay>, Error> {
+    const SQL: &str = "
+        select channel.environment, channel.tag, made.digest, next.at
+        from channel_move as made
+        join channel on channel.id = made.channel_id
+        left join channel_move as next
+            on next.channel_id = made.channel_id and next.number = made.number + 1
+        where made.place = $1 and (cast($2 as text) is null or made.digest = $2)";
+    type Row = (String, String, String, Option<Timestamp>);
+    let query = connection.query_as::<Row>(SQL).bind(place.as_str());
+    let rows = query.bind(digest.map(ToString::to_string)).fetch_all().await?;
+    let stay = |(environment, tag, digest, until): Row| {
+        let digest = parse("channel_move.digest", &digest)?;
+        Ok(Stay { channel: format!("{environment}:{tag}"), digest, until })
+    };
+    rows.into_iter().map(stay).collect()
+}
+
+/// The channel that has a manifest in its history and was moved since then, if there is one.
+pub async fn moved_since(
+    connection: &mut Connection,
+    place: &RepositoryName,
+    digest: &Digest,
+    since: Timestamp,
+) -> Result<Option<String>, Error> {
+    const SQL: &str = "
+        select channel.environment || ':' || channel.tag
+        from channel_move as made
+        join channel on channel.id = made.channel_id
+        join channel_move as last
+            on last.channel_id = made.channel_id and last.number = channel.moves
+        where made.place = $1 and made.digest = $2 and last.at >= $3
+        limit 1";
+    let query = connection.query_scalar(SQL).bind(place.as_str()).bind(digest.to_string());
+    query.bind(since).fetch_optional().await
+}
+
+/// The channels that are pulled from a repository.
+pub async fn channels(
+    connection: &mut Connection,
+    place: &RepositoryName,
+) -> Result<Vec<crate::channel::ChannelId>, Error> {
+    const SQL: &str = "
+        select id from channel
+        where id in (select channel_id from channel_move where place = $1) order by id";
+    connection.query_scalar(SQL).bind(place.as_str()).fetch_all().await
+}
+
+/// What is being promoted from a repository, or into it: the promotion and the manifest.
+pub async fn promoted(
+    connection: &mut Connection,
+    repository: &RepositoryName,
+    digest: Option<&Digest>,
+) -> Result<Vec<(String, Digest)>, Error> {
+    const SQL: &str = "
+        select id, digest from promotion
+        where due_at is not null and (repository = $1 or place = $1)
+          and (cast($2 as text) is null or digest = $2)";
+    let query = connection.query_as::<(String, String)>(SQL).bind(repository.as_str());
+    let rows = query.bind(digest.map(ToString::to_string)).fetch_all().await?;
+    rows.into_iter().map(|(id, digest)| Ok((id, parse("promotion.digest", &digest)?))).collect()
+}
+
+/// The blobs of manifests that no other repository links.
+pub async fn referenced(
+    connection: &mut Connection,
+    repository: RepositoryId,
+    of: impl IntoIterator<Item = &Digest>,
+) -> Result<Vec<Referenced>, Error> {
+    const SQL: &str = "
+        select manifest.digest, blob.id, blob.size,
+            (select count(*) from manifest_reference as other
+             where other.repository_id = $1 and other.digest = blob.digest)
+        from json_each($2) as wanted
+        join manifest on manifest.repository_id = $1 and manifest.digest = wanted.value
+        join manifest_reference on manifest_reference.manifest_id = manifest.id
+        join blob on blob.digest = manifest_reference.digest
+        where not exists (
+            select 1 from blob_link
+            where blob_link.blob_id = blob.id and blob_link.repository_id <> $1
+        )";
+    type Row = (String, i64, i64, i64);
+    let query = connection.query_as::<Row>(SQL).bind(repository).bind(json_array(of));
+    let referenced = |(manifest, blob, size, references): Row| {
+        Ok(Referenced {
+            manifest: parse("manifest.digest", &manifest)?,
+            blob,
+            size: size.unsigned_abs(),
+            references: references.unsigned_abs(),
+        })
+    };
+    query.fetch_all().await?.into_iter().map(referenced).collect()
+}
+
+/// Begins a plan, which has nothing in it yet.
+pub async fn begin(
+    tx: &mut Tx,
+    repository: Option<&RepositoryName>,
+    rules: &Digest,
+    by: &str,
+    now: Timestamp,
+) -> Result<PlanId, Error> {
+    const SQL: &str = "
+        insert into retention_plan (repository, rules, state, made_at, made_by, tags,
+            immutable_tags, manifests, bytes, truncated, deleted_tags, deleted_manifests,
+            deleted_bytes, refused)
+        values ($1, $2, 'making', $3, $4, 0, 0, 0, 0, false, 0, 0, 0, 0)
+        returning id";
+    let query = tx.query_scalar(SQL).bind(repository.map_or("", RepositoryName::as_str));
+    query.bind(rules.to_string()).bind(now).bind(by).fetch_one().await
+}
+
+/// Adds to a plan that is being made; whether it still is.
+pub async fn add(tx: &mut Tx, plan: PlanId, items: &[Item]) -> Result<bool, Error> {
+    const STILL: &str = "select exists (select 1 from retention_plan where id = $1)";
+    const SQL: &str = "
+        insert into retention_item (plan_id, position, repository, tag, digest, owner, rule,
+            reason, bytes, immutable, seen, state)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'planned')";
+    let is_there: bool = tx.query_scalar(STILL).bind(plan).fetch_one().await?;
+    if !is_there {
+        return Ok(false);
+    }
+    for item in items {
+        tx.query(SQL)
+            .bind(plan)
+            .bind(item.position)
+            .bind(item.repository.as_str())
+            .bind(item.tag.as_ref().map(Tag::as_str))
+            .bind(item.digest.to_string())
+            .bind(item.owner.as_ref().map(ToString::to_string))
+            .bind(&item.rule)
+            .bind(&item.reason)
+            .bind(i64::try_from(item.bytes).unwrap_or(i64::MAX))
+            .bind(item.immutable)
+            .bind(item.seen)
+            .execute()
+            .await?;
+    }
+    Ok(true)
+}
+
+/// Makes a plan known by its digest.
+pub async fn finish(tx: &mut Tx, plan: &StoredPlan) -> Result<(), Error> {
+    const SQL: &str = "
+        update retention_plan
+        set digest = $2, state = 'planned', tags = $3, immutable_tags = $4, manifests = $5,
+            bytes = $6, truncated = $7
+        where id = $1 and state = 'making'";
+    tx.query(SQL)
+        .bind(plan.id)
+        .bind(&plan.digest)
+        .bind(plan.tags)
+        .bind(plan.immutable_tags)
+        .bind(plan.manifests)
+        .bind(plan.bytes)
+        .bind(plan.truncated)
+        .execute()
+        .await?;
+    Ok(())
+}
+
+/// The plan of that digest that was made last, if it is not being made.
+pub async fn find(
+    connection: &mut Connection,
+    digest: &Digest,
+) -> Result<Option<StoredPlan>, Error> {
+    const SQL: &str = "
+        select id, digest, repository, rules, state, made_at, made_by, tags, immutable_tags,
+            manifests, bytes, truncated, run_by, started_at, ended_at, deleted_tags,
+            deleted_manifests, deleted_bytes, refused
+        from retention_plan where digest = $1 order by id desc limit 1";
+    connection.query_as(SQL).bind(digest.to_string()).fetch_optional().await
+}
+
+/// The plan of that row.
+pub async fn of(connection: &mut Connection, id: PlanId) -> Result<Option<StoredPlan>, Error> {
+    const SQL: &str = "
+        select id, digest, repository, rules, state, made_at, made_by, tags, immutable_tags,
+            manifests, bytes, truncated, run_by, started_at, ended_at, deleted_tags,
+            deleted_manifests, deleted_bytes, refused
+        from retention_plan where id = $1";
+    connection.query_as(SQL).bind(id).fetch_optional().await
+}
+
+/// Plans that were carried out, or are, the last first; at most `limit`.
+pub async fn history(connection: &mut Connection, limit: u32) -> Result<Vec<StoredPlan>, Error> {
+    const SQL: &str = "
+        select id, digest, repository, rules, state, made_at, made_by, tags, immutable_tags,
+            manifests, bytes, truncated, run_by, started_at, ended_at, deleted_tags,
+            deleted_manifests, deleted_bytes, refused
+        from retention_plan where started_at is not null
+        order by started_at desc, id desc limit $1";
+    connection.query_as(SQL).bind(i64::from(limit)).fetch_all().await
+}
+
+/// Has a plan carried out, unless it was already; whether it is to be.
+pub async fn start(tx: &mut Tx, id: PlanId, by: &str, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "
+        update retention_plan
+        set state = 'running', run_by = coalesce(run_by, $2),
+            started_at = coalesce(started_at, $3), ended_at = null
+        where id = $1 and state in ('planned', 'running', 'cancelled')";
+    Ok(tx.query(SQL).bind(id).bind(by).bind(now).execute().await? > 0)
+}
+
+/// Has a plan that is carried out stopped; whether it was.
+pub async fn cancel(tx: &mut Tx, id: PlanId, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "
+        update retention_plan set state = 'cancelled', ended_at = $2
+        where id = $1 and state in ('planned', 'running')";
+    Ok(tx.query(SQL).bind(id).bind(now).execute().await? > 0)
+}
+
+/// Ends a plan of which nothing is left to be done; whether it was running.
+pub async fn end(tx: &mut Tx, id: PlanId, now: Timestamp) -> Result<bool, Error> {
+    const SQL: &str = "
+        update retention_plan set state = 'done', ended_at = $2 where id = $1 and state = 'running'";
+    Ok(tx.query(SQL).bind(id).bind(now).execute().await? > 0)
+}
+
+/// Whether a plan is to be carried out.
+pub async fn is_running(connection: &mut Connection, id: PlanId) -> Result<bool, Error> {
+    const SQL: &str = "
+        select exists (select 1 from retention_plan where id = $1 and state = 'running')";
+    connection.query_scalar(SQL).bind(id).fetch_one().await
+}
+
+/// What is in a plan behind `after`, in its order; all of it, or what is in that state; at most `limit`.
+pub async fn items(
+    connection: &mut Connection,
+    id: PlanId,
+    state: Option<&str>,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<Item>, Error> {
+    const SQL: &str = "
+        select position, repository, tag, digest, owner, rule, reason, bytes, immutable, seen,
+            state, problem
+        from retention_item
+        where plan_id = $1 and (cast($2 as text) is null or state = $2) and position > $3
+        order by position limit $4";
+    let query = connection.query_as::<ItemRow>(SQL).bind(id).bind(state).bind(after);
+    let rows = query.bind(i64::from(limit)).fetch_all().await?;
+    rows.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Whether something of a repository was deleted by a plan.
+pub async fn is_begun(
+    connection: &mut Connection,
+    id: PlanId,
+    repository: &RepositoryName,
+) -> Result<bool, Error> {
+    const SQL: &str = "
+        select exists (
+            select 1 from retention_item
+            where plan_id = $1 and state = 'deleted' and repository = $2
+        )";
+    connection.query_scalar(SQL).bind(id).bind(repository.as_str()).fetch_one().await
+}
+
+/// The plan that somebody had carried out last.
+pub async fn last_run_by(
+    connection: &mut Connection,
+    by: &str,
+) -> Result<Option<StoredPlan>, Error> {
+    const SQL: &str = "
+        select id, digest, repository, rules, state, made_at, made_by, tags, immutable_tags,
+            manifests, bytes, truncated, run_by, started_at, ended_at, deleted_tags,
+            deleted_manifests, deleted_bytes, refused
+        from retention_plan where started_at is not null and run_by = $1
+        order by started_at desc, id desc limit 1";
+    connection.query_as(SQL).bind(by).fetch_optional().await
+}
+
+/// Notes that a plan had nothing in it, and so is done.
+pub async fn finish_empty(tx: &mut Tx, id: PlanId, by: &str, now: Timestamp) -> Result<(), Error> {
+    const SQL: &str = "
+        update retention_plan
+        set state = 'done', digest = '', run_by = $2, started_at = $3, ended_at = $3
+        where id = $1";
+    tx.query(SQL).bind(id).bind(by).bind(now).execute().await?;
+    Ok(())
+}
+
+/// Notes that something of a plan was deleted.
+pub async fn deleted(tx: &mut Tx, id: PlanId, item: &Item) -> Result<(), Error> {
+    const ITEM: &str = "
+        update retention_item set state = 'deleted' where plan_id = $1 and position = $2";
+    const PLAN: &str = "
+        update retention_plan
+        set deleted_tags = deleted_tags + $2, deleted_manifests = deleted_manifests + $3,
+            deleted_bytes = deleted_bytes + $4
+        where id = $1";
+    tx.query(ITEM).bind(id).bind(item.position).execute().await?;
+    let query = tx.query(PLAN).bind(id).bind(i64::from(item.tag.is_some()));
+    let query = query.bind(i64::from(item.tag.is_none()));
+    query.bind(i64::try_from(item.bytes).unwrap_or(i64::MAX)).execute().await?;
+    Ok(())
+}
+
+/// Notes that something of a plan was not deleted, and why.
+pub async fn refuse(tx: &mut Tx, id: PlanId, position: i64, problem: &str) -> Result<(), Error> {
+    const ITEM: &str = "
+        update retention_item set state = 'refused', problem = $3
+        where plan_id = $1 and position = $2";
+    const PLAN: &str = "update retention_plan set refused = refused + 1 where id = $1";
+    tx.query(ITEM).bind(id).bind(position).bind(problem).execute().await?;
+    tx.query(PLAN).bind(id).execute().await?;
+    Ok(())
+}
+
+/// The plans that nobody needs any more: those that were begun before and are not finished, those that were
+/// not carried out, but for the newest `keep`, and those that were before `before`.
+pub async fn outdated(
+    connection: &mut Connection,
+    (unfinished, before): (Timestamp, Timestamp),
+    keep: u32,
+) -> Result<Vec<PlanId>, Error> {
+    const SQL: &str = "
+        select id from retention_plan
+        where state = 'making' and made_at < $1
+           or state in ('done', 'cancelled') and made_at < $2
+           or state = 'planned' and id not in (
+                select id from retention_plan where state = 'planned' order by id desc limit $3
+           )
+        order by id";
+    let query = connection.query_scalar(SQL).bind(unfinished).bind(before);
+    query.bind(i64::from(keep)).fetch_all().await
+}
+
+/// Forgets a part of a plan, or the plan once nothing is in it; whether something was left.
+pub async fn forget(tx: &mut Tx, id: PlanId, limit: u32) -> Result<bool, Error> {
+    const ITEMS: &str = "
+        delete from retention_item where plan_id = $1 and position in (
+            select position from retention_item where plan_id = $1 order by position limit $2
+        )";
+    if tx.query(ITEMS).bind(id).bind(i64::from(limit)).execute().await? > 0 {
+        return Ok(true);
+    }
+    tx.query("delete from retention_plan where id = $1").bind(id).execute().await?;
+    Ok(false)
+}
+
+/// Forgets a part of what was deleted by a plan, which its numbers tell of; whether something was left.
+pub async fn forget_deleted(tx: &mut Tx, id: PlanId, limit: u32) -> Result<bool, Error> {
+    const SQL: &str = "
+        delete from retention_item where plan_id = $1 and position in (
+            select position from retention_item
+            where plan_id = $1 and state = 'deleted' order by position limit $2
+        )";
+    Ok(tx.query(SQL).bind(id).bind(i64::from(limit)).execute().await? > 0)
+}
+
+/// What is stored in a repository.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Usage {
+    /// The repository.
+    pub repository: String,
+    /// How many tags it has.
+    pub tags: i64,
+    /// How many manifests it has.
+    pub manifests: i64,
+    /// Bytes of blobs that it links.
+    pub bytes: i64,
+    /// Bytes of those of them that others link, too.
+    pub shared_bytes: i64,
+}
+
+/// What is stored in repositories behind `after`, by name; those of one project, or one, where that is given;
+/// at most `limit`.
+pub async fn usage(
+    connection: &mut Connection,
+    (project, repository): (Option<&str>, Option<&str>),
+    after: Option<&str>,
+    limit: u32,
+) -> Result<Vec<Usage>, Error> {
+    // The character behind `/` is `0`.
+    const SQL: &str = "
+        select page.name as repository,
+            (select count(*) from tag where tag.repository_id = page.id) as tags,
+            (select count(*) from manifest where manifest.repository_id = page.id) as manifests,
+            cast(coalesce(sum(blob.size), 0) as bigint) as bytes,
+            cast(coalesce(sum(case
+                when exists (
+                    select 1 from blob_link as other
+                    where other.blob_id = blob_link.blob_id
+                      and other.repository_id <> blob_link.repository_id
+                ) then blob.size
+            end), 0) as bigint) as shared_bytes
+        from (
+            select id, name from repository
+            where name > $1
+              and (cast($2 as text) is null or name = $2
+                   or name > $2 || '/' and name < $2 || '0')
+              and (cast($3 as text) is null or name = $3)
+            order by name limit $4
+        ) as page
+        left join blob_link on blob_link.repository_id = page.id
+        left join blob on blob.id = blob_link.blob_id
+        group by page.id, page.name
+        order by page.name";
+    let query = connection.query_as(SQL).bind(after.unwrap_or_default()).bind(project);
+    query.bind(repository).bind(i64::from(limit)).fetch_all().await
+}
+
+impl TryFrom<ManifestRow> for InventoriedManifest {
+    type Error = Error;
+
+    fn try_from(row: ManifestRow) -> Result<Self, Error> {
+        let subject = row.subject.map(|subject| parse("manifest.subject", &subject)).transpose()?;
+        Ok(Self {
+            digest: parse("manifest.digest", &row.digest)?,
+            subject,
+            pushed_at: row.again_at.map_or(row.pushed_at, |again| again.max(row.pushed_at)),
+            pulled_at: row.pulled_at,
+            untagged_at: row.untagged_at,
+        })
+    }
+}
+
+impl TryFrom<ItemRow> for Item {
+    type Error = Error;
+
+    fn try_from(row: ItemRow) -> Result<Self, Error> {
+        Ok(Self {
+            position: row.position,
+            repository: parse("retention_item.repository", &row.repository)?,
+            tag: row.tag.map(|tag| parse("retention_item.tag", &tag)).transpose()?,
+            digest: parse("retention_item.digest", &row.digest)?,
+            owner: row.owner.map(|owner| parse("retention_item.owner", &owner)).transpose()?,
+            rule: row.rule,
+            reason: row.reason,
+            bytes: row.bytes.unsigned_abs(),
+            immutable: row.immutable,
+            seen: row.seen,
+            state: row.state,
+            problem: row.problem,
+        })
+    }
+}
