@@ -77,6 +77,12 @@ pub enum Error {
     /// It is not blocked.
     #[error("{0} is not blocked there")]
     NotBlocked(Digest),
+    /// There is no such plan.
+    #[error("there is no plan {0}; `plura reg gc --dry-run` makes one")]
+    PlanUnknown(Digest),
+    /// There is no such hold, or it was released, or is over.
+    #[error("there is no hold `{0}` that could be released")]
+    HoldUnknown(String),
     /// What was asked for cannot be.
     #[error("{0}")]
     Invalid(String),

@@ -110,7 +110,7 @@ impl InForce {
     }
 }
 
-fn corrupt(column: &str) -> Error {
+pub(crate) fn corrupt(column: &str) -> Error {
     plura_meta::Error::Corrupt(format!("{column} cannot be read")).into()
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod facts;
 mod figures;
 mod freezes;
+mod holds;
 mod in_force;
 mod kept;
 mod leaf;
@@ -24,6 +25,7 @@ mod record;
 mod redecide;
 mod refusal;
 mod report_error;
+mod retention;
 mod rollback;
 
 use std::sync::Arc;
@@ -50,6 +52,7 @@ pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
 pub use figures::Figures;
 pub use freezes::{ListedFreeze, NewFreeze};
+pub use holds::{HoldsPage, ListedHold, NewHold};
 pub use in_force::InForce;
 pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation};
 pub use plura_access::secret::Secret;
@@ -60,6 +63,10 @@ pub use promotion::{
 pub use pull::Pull;
 pub use refusal::{KeyProblem, Refusal};
 pub use report_error::ReportError;
+pub use retention::{
+    PlannedDeletion, RepositoryUsage, RetentionPlan, RetentionRun, RetentionRuns, UsageFilter,
+    UsagePage,
+};
 pub use rollback::{RollbackRequest, RolledBack};
 
 /// What is known of images, and is decided from.
@@ -92,6 +99,8 @@ struct Shared {
     asked: Notify,
     /// Told when channels point at something else.
     moved: Notify,
+    /// Held by the plan of retention that is carried out; there is one at a time.
+    retaining: tokio::sync::Mutex<()>,
 }
 
 impl Governance {
@@ -99,7 +108,9 @@ impl Governance {
     pub fn new(registry: Registry, sources: Sources) -> Self {
         let in_force = in_force::Cache::default();
         let (asked, moved) = (Notify::new(), Notify::new());
-        Self { shared: Arc::new(Shared { registry, sources, in_force, asked, moved }) }
+        let retaining = tokio::sync::Mutex::default();
+        let shared = Shared { registry, sources, in_force, asked, moved, retaining };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Has promotions go on and channels looked at without waiting for their time.

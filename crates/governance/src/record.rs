@@ -62,6 +62,34 @@ pub(crate) enum Leaf {
     /// A freeze was ended before its time.
     #[serde(rename = "freeze.ended")]
     FreezeEnded { freeze: String, channels: String },
+    /// Something must not be deleted.
+    #[serde(rename = "hold.placed")]
+    HoldPlaced {
+        hold: String,
+        digest: Digest,
+        repository: Option<RepositoryName>,
+        reason: String,
+        until: Option<Instant>,
+    },
+    /// Something may be deleted again.
+    #[serde(rename = "hold.released")]
+    HoldReleased {
+        hold: String,
+        digest: Digest,
+        repository: Option<RepositoryName>,
+        reason: String,
+    },
+    /// A plan of what rules let go was carried out.
+    #[serde(rename = "retention.run")]
+    RetentionRun {
+        plan: String,
+        repository: String,
+        rules: String,
+        tags: i64,
+        manifests: i64,
+        bytes: i64,
+        refused: i64,
+    },
 }
 
 /// A leaf as it is hashed.
@@ -89,6 +117,9 @@ impl Leaf {
             Self::BlockLifted { .. } => "block.lifted",
             Self::FreezeBegun { .. } => "freeze.begun",
             Self::FreezeEnded { .. } => "freeze.ended",
+            Self::HoldPlaced { .. } => "hold.placed",
+            Self::HoldReleased { .. } => "hold.released",
+            Self::RetentionRun { .. } => "retention.run",
         }
     }
 
@@ -98,7 +129,10 @@ impl Leaf {
             Self::PolicyApplied { digest, .. }
             | Self::ApprovalGiven { digest, .. }
             | Self::BlockCreated { digest, .. }
-            | Self::BlockLifted { digest, .. } => digest.to_string(),
+            | Self::BlockLifted { digest, .. }
+            | Self::HoldPlaced { digest, .. }
+            | Self::HoldReleased { digest, .. } => digest.to_string(),
+            Self::RetentionRun { plan, .. } => plan.clone(),
             Self::ApprovalRevoked { digest, .. } => digest.clone(),
             Self::FreezeBegun { channels, .. } | Self::FreezeEnded { channels, .. } => {
                 channels.clone()
@@ -112,13 +146,16 @@ impl Leaf {
             Self::ApprovalGiven { repository, digest, .. } => format!("{repository}@{digest}"),
             Self::ApprovalRevoked { repository, digest, .. } => format!("{repository}@{digest}"),
             Self::BlockCreated { digest, repository, .. }
-            | Self::BlockLifted { digest, repository, .. } => match repository {
+            | Self::BlockLifted { digest, repository, .. }
+            | Self::HoldPlaced { digest, repository, .. }
+            | Self::HoldReleased { digest, repository, .. } => match repository {
                 Some(repository) => format!("{repository}@{digest}"),
                 None => digest.to_string(),
             },
             Self::FreezeBegun { freeze, .. } | Self::FreezeEnded { freeze, .. } => {
                 format!("freeze:{freeze}")
             }
+            Self::RetentionRun { plan, .. } => format!("plan:{plan}"),
         }
     }
 
@@ -126,9 +163,13 @@ impl Leaf {
         let repository = match self {
             Self::ApprovalGiven { repository, .. } => repository.as_str(),
             Self::ApprovalRevoked { repository, .. } => repository,
-            Self::BlockCreated { repository, .. } | Self::BlockLifted { repository, .. } => {
+            Self::BlockCreated { repository, .. }
+            | Self::BlockLifted { repository, .. }
+            | Self::HoldPlaced { repository, .. }
+            | Self::HoldReleased { repository, .. } => {
                 repository.as_ref().map_or("", RepositoryName::as_str)
             }
+            Self::RetentionRun { repository, .. } => repository,
             _ => "",
         };
         repository.split('/').next().unwrap_or_default()

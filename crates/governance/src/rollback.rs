@@ -1,6 +1,6 @@
 //! Going back: a channel points again at what it pointed at before, in one transaction.
 
-mod target;
+pub(crate) mod target;
 
 use std::sync::Arc;
 

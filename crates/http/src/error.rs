@@ -335,6 +335,8 @@ impl From<plura_governance::Error> for ApiError {
             | E::VersionUnknown(_)
             | E::ApprovalUnknown(_)
             | E::FreezeUnknown(_)
+            | E::PlanUnknown(_)
+            | E::HoldUnknown(_)
             | E::NotBlocked(_) => caused(StatusCode::NOT_FOUND, ErrorCode::NotFound),
             E::BlockedAlready(_) => caused(StatusCode::CONFLICT, ErrorCode::Conflict),
             E::PolicyChanged { in_force } => caused(StatusCode::CONFLICT, ErrorCode::Conflict)

@@ -8,7 +8,7 @@ use plura_oci::Digest;
 
 /// What a channel can go back to, the last first: what was there before, was not rolled back from since it
 /// came there last, and is not there now. `moves` are those of its history, the last first.
-pub(super) fn candidates<'m>(moves: &'m [Move], now_there: &Digest) -> Vec<&'m Move> {
+pub(crate) fn candidates<'m>(moves: &'m [Move], now_there: &Digest) -> Vec<&'m Move> {
     let mut seen = vec![*now_there];
     let mut left = Vec::new();
     let mut found = Vec::new();

@@ -19,6 +19,7 @@ mod describe;
 mod events;
 mod evidence;
 mod exceptions;
+mod holds;
 mod images;
 mod jobs;
 mod key;
@@ -32,6 +33,7 @@ mod projects;
 mod promotions;
 mod refusals;
 mod reports;
+mod retention;
 mod robots;
 mod route;
 mod scanner;
@@ -109,6 +111,8 @@ fn all() -> Vec<Route> {
         decisions::routes,
         approvals::routes,
         blocks::routes,
+        holds::routes,
+        retention::routes,
         audit::routes,
         events::routes,
         webhooks::routes,

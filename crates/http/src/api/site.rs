@@ -8,10 +8,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, header};
-use plura_oci::RepositoryName;
+use plura_governance::RetentionPlan;
+use plura_oci::{Digest, RepositoryName};
 use plura_policy::Permission;
-use plura_registry::{CollectRequest, Timestamp};
-use serde::Deserialize;
+use plura_registry::{CollectReport, CollectRequest, Timestamp};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
@@ -20,7 +21,10 @@ use super::{
     call::{Answer, Call},
     route::{Route, Verb},
 };
-use crate::app::{App, State};
+use crate::{
+    app::{App, State},
+    auth::bad_request,
+};
 
 pub(super) fn routes() -> Vec<Route> {
     const OPERATE: Need = Need::Installation(Permission::Operate);
@@ -62,6 +66,9 @@ async fn metrics(call: Call) -> Answer {
     Ok(([(header::CONTENT_TYPE, TEXT)], text).into_response())
 }
 
+const EXPECTED: &str =
+    r#"{"repo": "apps/search", "dry_run": true}, both optional, or {"plan": "sha256:..."}"#;
+
 /// What `POST /v1/registry/gc` takes.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -69,12 +76,39 @@ struct Collect {
     repo: Option<RepositoryName>,
     #[serde(default)]
     dry_run: bool,
+    /// The plan that is to be carried out.
+    plan: Option<Digest>,
+    /// Has the plan stopped instead.
+    #[serde(default)]
+    cancel: bool,
+}
+
+/// What a collection did, and what rules let go beside it.
+#[derive(Serialize)]
+struct Collected {
+    #[serde(flatten)]
+    report: CollectReport,
+    /// The plan of a dry run; none where rules let nothing go.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    plan: Option<RetentionPlan>,
 }
 
 async fn collect(call: Call) -> Answer {
-    let Collect { repo, dry_run } =
-        call.json(r#"{"repo": "apps/search", "dry_run": true}, both optional"#)?;
+    let Collect { repo, dry_run, plan, cancel } = call.json(EXPECTED)?;
     let state = &call.state;
+    let (governance, origin) = (&state.knowledge.governance, &call.caller.origin);
+    match (plan, cancel) {
+        (Some(_), _) if dry_run || repo.is_some() => {
+            return Err(bad_request(
+                "a plan says itself what it is about; leave `repo` and `dry_run`",
+            ));
+        }
+        (Some(plan), true) => return ok(&governance.cancel_retention(plan).await?),
+        (Some(plan), false) => return ok(&governance.carry_out_retention(origin, plan).await?),
+        (None, true) => return Err(bad_request("cancel: expected `plan`, too")),
+        (None, false) => {}
+    }
+    let name = repo.clone();
     let now = Timestamp::now();
     let request = CollectRequest { repository: repo, dry_run, now };
     let report = state.registry.collect(request).await;
@@ -85,5 +119,6 @@ async fn collect(call: Call) -> Answer {
     if !dry_run {
         state.access.record(&call.caller.origin, App::collected(&report)).await?;
     }
-    ok(&report)
+    let plan = if dry_run { governance.plan_retention(origin, name.as_ref()).await? } else { None };
+    ok(&Collected { report, plan })
 }

@@ -1,7 +1,7 @@
 use http::{HeaderName, StatusCode, header};
 use plura_governance::Pull;
 use plura_oci::{ErrorCode, Reference, RepositoryName, Tag, location};
-use plura_registry::PutManifest;
+use plura_registry::{PutManifest, Timestamp};
 
 use super::{Answer, CONTENT_DIGEST, Call, Refusal, refuse};
 use crate::{
@@ -28,6 +28,7 @@ pub(super) async fn get(
         is_lookup: call.is_lookup(&repository),
     };
     call.state.knowledge.governance.check_pull(&pull).await.map_err(refuse)?;
+    call.registry.note_pull(&repository, &found.digest, Timestamp::now());
     let digest = found.digest.to_string();
     let etag = format!("\"{digest}\"");
     let status = if call.has_already(&etag) { StatusCode::NOT_MODIFIED } else { StatusCode::OK };

@@ -28,6 +28,7 @@ mod policy;
 mod project;
 mod registry;
 mod reports;
+mod retention;
 mod robot;
 mod scanner;
 mod signing;
@@ -85,6 +86,7 @@ pub(crate) use self::project::{
 };
 pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
 pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
+pub(crate) use self::retention::{HoldArgs, ReleaseHoldArgs, UsageArgs};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };

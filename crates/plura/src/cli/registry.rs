@@ -8,6 +8,7 @@ use super::channels::{
     StatusArgs,
 };
 use super::reports::{EVIDENCE_HELP, EvidenceArgs, NOTES_HELP, NotesArgs};
+use super::retention::{HOLD_HELP, HoldArgs, ReleaseHoldArgs, USAGE_HELP, UsageArgs};
 use clap::{Args, Subcommand};
 use plura_oci::Reference;
 use plura_policy::ChannelName;
@@ -113,6 +114,22 @@ pub(crate) enum RegistryCommand {
     /// List the freezes beside those of the policy
     #[command(after_help = LIST_HELP)]
     Freezes(RulesArgs),
+
+    /// Let nothing delete an image, nor what belongs to it
+    #[command(after_help = HOLD_HELP)]
+    Hold(HoldArgs),
+
+    /// List what is held
+    #[command(after_help = HOLD_HELP)]
+    Holds(RulesArgs),
+
+    /// Release what is held
+    #[command(after_help = HOLD_HELP)]
+    ReleaseHold(ReleaseHoldArgs),
+
+    /// Say how much is stored in repositories
+    #[command(after_help = USAGE_HELP)]
+    Usage(UsageArgs),
 }
 
 const COLLECT_HELP: &str = "\
@@ -120,9 +137,16 @@ The server does this by itself, every `collection.interval`. What is collected: 
 their repository references for longer than `collection.grace`, and manifests without a tag for longer \
 than `collection.keep_untagged`.
 
+What the policy's rules of retention let go is planned by a dry run, under a digest, and deleted by naming that: \
+exactly what was planned, but for what does not hold any more, which stays and is listed. A run that was \
+interrupted goes on when it is run again. The server makes and carries out a plan of its own every \
+`collection.retention_interval`.
+
 Examples:
-  plura reg gc --dry-run            What would go now, with the reason of each
-  plura reg gc --repo apps/search   Only one repository";
+  plura reg gc --dry-run             What would go now, with the reason of each
+  plura reg gc --plan sha256:9d1f... Delete what was planned
+  plura reg gc --history             The plans that were carried out
+  plura reg gc --repo apps/search    Only one repository";
 
 /// What to collect
 #[derive(Debug, Args)]
@@ -135,6 +159,18 @@ pub(crate) struct CollectArgs {
     /// Decide and report; change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+
+    /// Delete what this plan of a dry run names
+    #[arg(long, value_name = "DIGEST", conflicts_with_all = ["repo", "dry_run"])]
+    pub(crate) plan: Option<plura_oci::Digest>,
+
+    /// Stop the plan instead
+    #[arg(long, requires = "plan")]
+    pub(crate) cancel: bool,
+
+    /// List the plans that were carried out
+    #[arg(long, conflicts_with_all = ["repo", "dry_run", "plan", "cancel"])]
+    pub(crate) history: bool,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -52,7 +52,7 @@ pub(super) fn list(args: &RulesArgs, printer: &Printer) -> anyhow::Result<ExitSt
 }
 
 /// The server, and the repository if one is named.
-fn place(
+pub(super) fn place(
     what: &BlockedDigest,
     server: &ServerArgs,
 ) -> anyhow::Result<(ServerArgs, Option<RepositoryName>)> {

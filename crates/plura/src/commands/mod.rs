@@ -22,6 +22,7 @@ mod exception;
 mod export;
 mod freeze;
 mod health;
+mod hold;
 mod image;
 mod import;
 mod init;
@@ -46,6 +47,7 @@ mod trust;
 mod trust_key;
 mod trust_policy;
 mod trust_root;
+mod usage;
 mod user;
 mod verify;
 mod version;
@@ -127,6 +129,10 @@ fn registry(command: &RegistryCommand, printer: &Printer) -> anyhow::Result<Exit
         RegistryCommand::Freeze(args) => freeze::freeze(args, printer),
         RegistryCommand::Unfreeze(args) => freeze::unfreeze(args, printer),
         RegistryCommand::Freezes(args) => freeze::list(args, printer),
+        RegistryCommand::Hold(args) => hold::hold(args, printer),
+        RegistryCommand::Holds(args) => hold::list(args, printer),
+        RegistryCommand::ReleaseHold(args) => hold::release(args, printer),
+        RegistryCommand::Usage(args) => usage::run(args, printer),
     }
 }
 

@@ -293,6 +293,14 @@ pub(crate) const SECTIONS: &[Section] = &[
                         still needs is kept with it. A change counts for what loses its last tag \
                         from then on.",
             },
+            Key {
+                path: "collection.retention_interval",
+                kind: POSITIVE_DURATION,
+                default: Some(r#""7d""#),
+                example: r#""1d""#,
+                about: "How often what the policy's rules of retention let go is deleted; first that \
+                        long after the policy was applied. `plura reg gc --dry-run` shows what that is.",
+            },
         ],
     },
     Section {

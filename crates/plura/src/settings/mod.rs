@@ -167,6 +167,7 @@ pub(crate) struct Collection {
     pub(crate) interval: PositiveSpan,
     pub(crate) grace: Span,
     pub(crate) keep_untagged: Keep,
+    pub(crate) retention_interval: PositiveSpan,
 }
 
 /// What is known of images.

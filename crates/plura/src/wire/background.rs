@@ -27,6 +27,7 @@ const WEBHOOKS: &str = "webhooks";
 const LOG: &str = "log";
 const PROMOTIONS: &str = "promotions";
 const CHANNELS: &str = "channels";
+const RETENTION: &str = "retention";
 
 /// Begins all of it.
 pub(super) fn start(
@@ -48,6 +49,7 @@ pub(super) fn start(
         let failures = probing.failures.get().into();
         health.watch(&store, probing.interval.duration(), failures).await;
     }));
+    background.push(tokio::spawn(write_pulls(registry.clone())));
     background.push(tokio::spawn(tend(access.clone())));
     let denials = access.clone();
     background.push(tokio::spawn(async move { denials.watch_denials().await }));
@@ -62,11 +64,20 @@ fn jobs(knowledge: &Knowledge, settings: &Settings) -> Vec<JoinHandle<()>> {
     let knowledge = knowledge.clone();
     let Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs } =
         knowledge;
-    let deciding = governance.clone();
+    let (deciding, retaining) = (governance.clone(), governance.clone());
+    let collection = settings.collection.clone();
     let mut all = vec![
         job(&jobs, PROMOTIONS, move || {
             let governance = governance.clone();
             async move { governance.watch_promotions().await }
+        }),
+        job(&jobs, RETENTION, move || {
+            let (governance, collection) = (retaining.clone(), collection.clone());
+            async move {
+                if collection.enabled {
+                    governance.watch_retention(collection.retention_interval.duration()).await;
+                }
+            }
         }),
         job(&jobs, CHANNELS, move || {
             let governance = deciding.clone();
@@ -111,6 +122,7 @@ fn tell_of_jobs(knowledge: &Knowledge) {
     let jobs = &knowledge.jobs;
     jobs.add(COLLECTION, "removes what nothing reaches any more");
     jobs.add(PROMOTIONS, "takes promotions from step to step");
+    jobs.add(RETENTION, "deletes what the policy lets go");
     jobs.add(CHANNELS, "decides again about what is in channels");
     jobs.add(LOG, "makes what was decided part of the log");
     let counted = knowledge.evidence.clone();
@@ -143,6 +155,19 @@ where
 {
     let jobs = jobs.clone();
     tokio::spawn(async move { jobs.run(name, work).await })
+}
+
+/// Writes down what was pulled, every minute, for ever.
+async fn write_pulls(registry: Registry) {
+    const PAUSE: Duration = Duration::from_mins(1);
+    let mut ticks = tokio::time::interval(PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = registry.write_pulls().await {
+            error!(%error, "cannot write down what was pulled; trying again in a minute");
+        }
+    }
 }
 
 /// Looks after keys and ended credentials, every hour, for ever.

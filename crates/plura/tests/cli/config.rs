@@ -101,6 +101,7 @@ fn show_prints_what_is_in_force_and_where_it_came_from() {
     interval = "1m"  # default
     grace = "24h"  # default
     keep_untagged = "30d"  # default
+    retention_interval = "7d"  # default
 
     [evidence]
     gather = true  # default

@@ -11,5 +11,6 @@ mod images;
 mod log;
 mod operating;
 mod replicas;
+mod retention;
 mod trust;
 mod vulnerabilities;

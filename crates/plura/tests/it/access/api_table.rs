@@ -182,6 +182,11 @@ DELETE /api/v1/blocks?reason=r&digest=sha256:00000000000000000000000000000000000
 GET    /api/v1/freezes                                                   -                                  L         L      +        +      +         +        +          +              +         +    +     +            +           +   200
 POST   /api/v1/freezes                                                   {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
 DELETE /api/v1/freezes/00000000-0000-0000-0000-000000000000              -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /api/v1/holds                                                     -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+POST   /api/v1/holds                                                     {}                                 L         L      -        -      -         -        -          -              +         +    -     -            -           -   400
+DELETE /api/v1/holds/00000000-0000-0000-0000-000000000000?reason=r       -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   404
+GET    /api/v1/retention/runs                                            -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
+GET    /api/v1/usage                                                     -                                  L         L      -        -      -         -        -          -              +         +    -     -            -           -   200
 "#;
 
 /// A row of the table.
