@@ -46,6 +46,7 @@ pub mod rollback_key;
 pub mod scanner;
 pub mod signing_key;
 mod statement;
+pub mod summary_due;
 pub mod tag;
 mod time;
 pub mod total;

@@ -61,6 +61,8 @@ pub const TABLES: &[(&str, &str)] = &[
     ("log_entry", "position"),
     ("log_head", "id"),
     ("log_key", "verifier"),
+    ("log_digest", "digest, position"),
+    ("summary_due", "id"),
     ("policy_version", "id"),
     ("governance_state", "id"),
     ("manifest_author", "repository_id, digest"),

@@ -1,0 +1,30 @@
+-- Which digests an entry of the log is about: what history and promotions say of one is found by it, and not
+-- only by the channel. It follows from `log_entry`, and is no part of what is hashed.
+create table log_digest (
+    digest text not null,
+    position bigint not null,
+    primary key (digest, position)
+) without rowid;
+
+insert into log_digest (digest, position)
+select distinct digest, position
+from (
+    select position, json_extract(cast(document as text), '$.digest') as digest from log_entry
+    where json_valid(cast(document as text))
+    union all
+    select position, json_extract(cast(document as text), '$.previous') from log_entry
+    where json_valid(cast(document as text))
+) as named
+where typeof(digest) = 'text';
+
+-- Decisions that are to be attached to what they are about, as signed summaries. A row comes in the
+-- transaction of the decision and goes when the summary is there; `due_at` is also until when somebody is at
+-- it.
+create table summary_due (
+    id text not null primary key,
+    decision text not null,
+    attempts bigint not null,
+    due_at bigint not null
+) without rowid;
+
+create index summary_due_at on summary_due (due_at, id);
