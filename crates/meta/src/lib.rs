@@ -48,6 +48,7 @@ pub mod signing_key;
 mod statement;
 pub mod summary_due;
 pub mod tag;
+pub mod tag_event;
 mod time;
 pub mod total;
 pub mod trust;

@@ -21,3 +21,19 @@ create table summary_due (
 );
 
 create index summary_due_at on summary_due (due_at, id);
+
+create table tag_event (
+    repository_id bigint not null,
+    tag text collate "C" not null,
+    at bigint not null,
+    digest text collate "C" not null,
+    media_type text collate "C" not null,
+    size bigint not null,
+    deleted boolean not null,
+    primary key (repository_id, tag, at)
+);
+
+insert into tag_event (repository_id, tag, at, digest, media_type, size, deleted)
+select tag.repository_id, tag.name, tag.moved_at, tag.digest, manifest.media_type, manifest.size, false
+from tag
+join manifest on manifest.repository_id = tag.repository_id and manifest.digest = tag.digest;

@@ -28,3 +28,22 @@ create table summary_due (
 ) without rowid;
 
 create index summary_due_at on summary_due (due_at, id);
+
+-- What tags pointed at, and when they were deleted: an entry for each, in the transaction that moves the tag.
+-- `at` is another one for each entry of a tag. An entry stays when the manifest goes, as long as there is the
+-- repository.
+create table tag_event (
+    repository_id bigint not null,
+    tag text not null,
+    at bigint not null,
+    digest text not null,
+    media_type text not null,
+    size bigint not null,
+    deleted boolean not null,
+    primary key (repository_id, tag, at)
+) without rowid;
+
+insert into tag_event (repository_id, tag, at, digest, media_type, size, deleted)
+select tag.repository_id, tag.name, tag.moved_at, tag.digest, manifest.media_type, manifest.size, false
+from tag
+join manifest on manifest.repository_id = tag.repository_id and manifest.digest = tag.digest;

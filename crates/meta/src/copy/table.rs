@@ -63,6 +63,7 @@ pub const TABLES: &[(&str, &str)] = &[
     ("log_key", "verifier"),
     ("log_digest", "digest, position"),
     ("summary_due", "id"),
+    ("tag_event", "repository_id, tag, at"),
     ("policy_version", "id"),
     ("governance_state", "id"),
     ("manifest_author", "repository_id, digest"),

@@ -122,6 +122,7 @@ async fn fill(location: &Location) {
         "insert into log_key values ('v', 1)".to_owned(),
         "insert into log_digest values ('sha256:1', 0), ('sha256:2', 0)".to_owned(),
         "insert into summary_due values ('1', '{}', 2, 3)".to_owned(),
+        "insert into tag_event values (3, 'v1', 4, 'sha256:1', 'm', 5, true)".to_owned(),
         "insert into policy_version values (1, 'sha256:1', 'format = 1', 'a', 'r', 1)".to_owned(),
         "insert into governance_state values (1, 3)".to_owned(),
         "insert into manifest_author values (3, 'sha256:1', 'alice')".to_owned(),
