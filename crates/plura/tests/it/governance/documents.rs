@@ -103,9 +103,9 @@ async fn a_document_is_checked_without_being_applied() {
     // What is no TOML at all is told like anything else, with its line.
     let unread = check("format = \n").await.expect(200).json();
     assert!(unread["problems"][0]["path"].as_str().is_some_and(|at| at.contains('1')), "{unread}");
-    check(&"#".repeat(2 << 20)).await.expect(413);
+    check(&"#".repeat((512 << 10) + 1)).await.expect(413);
     let plain = place.server.client().post("/api/v1/policy/check");
-    plain.header("content-type", "text/plain").body("format = 1\n".to_owned()).await.expect(415);
+    plain.header("content-type", "text/plain").body("format = 1\n".to_owned()).await.expect(400);
     let after = place.server.client().get("/api/v1/policy").await.expect(200).json();
     assert_eq!(before["digest"], after["digest"]);
     assert_eq!(place.audit("policy.applied").await.len(), 3);
