@@ -13,13 +13,13 @@ use crate::{Error, Governance, ReportError};
 /// What is taken at a time.
 const BATCH: u32 = 64;
 /// How long what was taken is left to who took it.
-const CLAIM: Duration = Duration::from_mins(1);
+const CLAIM: Duration = Duration::from_secs(15);
 /// How soon is tried again what failed once; twice as long after each other time.
 const AGAIN: Duration = Duration::from_secs(10);
 /// The longest that is waited.
 const LONGEST: Duration = Duration::from_hours(1);
 /// How often is looked for what others left.
-const PAUSE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Has a decision attached, once it is made; in the transaction that makes it. What waits is none.
 pub(crate) async fn queue(
@@ -40,7 +40,7 @@ impl Governance {
     /// Attaches what was decided to what it is about, for ever.
     pub async fn watch_summaries(&self) {
         if let Err(error) = self.release_summaries().await {
-            error!(%error, "decisions that were being attached are left for a minute");
+            error!(%error, "decisions that were being attached are left for a moment");
         }
         loop {
             match self.attach_due().await {
