@@ -2,7 +2,7 @@
 
 use plura_oci::RepositoryName;
 
-use crate::{Connection, Error, Timestamp, Tx, db, project};
+use crate::{Connection, Error, Timestamp, Tx, db, project, tag_event};
 
 /// No character of a name sorts behind `z`.
 const BEHIND_ALL: &str = "{";
