@@ -1,4 +1,3 @@
-use axum::body::Body;
 use http::{HeaderName, Response, StatusCode, header};
 use jiff::Timestamp;
 use plura_oci::{Digest, HistoryPage, Page, RepositoryName, Tag, media_types};
@@ -7,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Answer, Call, next_page, refuse};
 use crate::{
+    body::Body,
     error::ApiError,
     respond::{self, With},
 };
