@@ -47,7 +47,8 @@ each entry with the proof that the log has it. It is checked without a server.
 Examples:
   plura reg evidence apps/search@sha256:... -o evidence.tar
   plura reg evidence verify evidence.tar
-  plura reg evidence verify evidence.tar --key installation.pub --log-key 'registry.example.com+2b9cf1a8+AZ...'";
+  plura reg evidence verify evidence.tar --key installation.pub
+  plura reg evidence verify evidence.tar --log-key 'registry.example.com+2b9cf1a8+AZ...'";
 
 /// What to write, or to check
 #[derive(Debug, Args)]
