@@ -25,6 +25,7 @@ mod redecide;
 mod refusal;
 mod report_error;
 mod rollback;
+mod summaries;
 
 use std::sync::Arc;
 
@@ -34,13 +35,14 @@ use plura_evidence::Evidence;
 use plura_meta::Tx;
 use plura_registry::Registry;
 use plura_rollout::Rollout;
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::sync::Notify;
 
 pub use approvals::{GivenApproval, NewApproval};
 pub use attestor::{Attestor, AttestorError};
 pub use blocks::{BlockKind, ListedBlock};
-pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
+pub use bundle::{BundleProblem, LoggedFact, ProvedLog, Trusted, VerifiedBundle, verify_bundle};
 pub use channels::{
     ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
 };
@@ -75,6 +77,8 @@ pub struct Sources {
     pub rollout: Rollout,
     /// Who signs what is decided.
     pub attestor: Attestor,
+    /// What proves it.
+    pub transparency: Transparency,
 }
 
 /// What governs a registry. Cheap to clone.
@@ -92,20 +96,24 @@ struct Shared {
     asked: Notify,
     /// Told when channels point at something else.
     moved: Notify,
+    /// Told when something is decided that is to be attached.
+    decided: Notify,
 }
 
 impl Governance {
     /// What governs the registry.
     pub fn new(registry: Registry, sources: Sources) -> Self {
         let in_force = in_force::Cache::default();
-        let (asked, moved) = (Notify::new(), Notify::new());
-        Self { shared: Arc::new(Shared { registry, sources, in_force, asked, moved }) }
+        let (asked, moved, decided) = (Notify::new(), Notify::new(), Notify::new());
+        let shared = Shared { registry, sources, in_force, asked, moved, decided };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Has promotions go on and channels looked at without waiting for their time.
     fn ask(&self) {
         self.shared.asked.notify_one();
         self.shared.moved.notify_one();
+        self.shared.decided.notify_one();
         self.shared.registry.ask_for_log();
     }
 
