@@ -32,6 +32,10 @@ fn check_parts(action: &Action) {
         Action::GetManifest(_, reference) | Action::DeleteManifest(_, reference) => {
             check_reference(reference);
         }
+        Action::TagHistory(_, tag, page) => {
+            assert!(oracle::is_tag(tag.as_str()));
+            page.digest.iter().for_each(check_digest);
+        }
         Action::PutManifest { reference, tags, .. } => {
             check_reference(reference);
             assert!(tags.iter().all(|tag| oracle::is_tag(tag.as_str())));

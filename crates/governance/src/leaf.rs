@@ -104,6 +104,10 @@ pub(crate) async fn append(
     now: Timestamp,
 ) -> Result<i64, Error> {
     let document = serde_json::to_vec(leaf).unwrap_or_default();
-    let entry = log::NewEntry { kind: leaf.r#type, subject, document: &document };
+    // What was there before is found by it as well: that it was taken away is about it.
+    let digests: Vec<Digest> =
+        [leaf.digest, leaf.previous].into_iter().flatten().copied().collect();
+    let entry =
+        log::NewEntry { kind: leaf.r#type, subject, digests: &digests, document: &document };
     Ok(log::append(tx, &entry, now).await?)
 }

@@ -27,6 +27,7 @@ mod refusal;
 mod report_error;
 mod retention;
 mod rollback;
+mod summaries;
 
 use std::sync::Arc;
 
@@ -36,13 +37,14 @@ use plura_evidence::Evidence;
 use plura_meta::Tx;
 use plura_registry::Registry;
 use plura_rollout::Rollout;
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tokio::sync::Notify;
 
 pub use approvals::{GivenApproval, NewApproval};
 pub use attestor::{Attestor, AttestorError};
 pub use blocks::{BlockKind, ListedBlock};
-pub use bundle::{BundleProblem, VerifiedBundle, verify_bundle};
+pub use bundle::{BundleProblem, LoggedFact, ProvedLog, Trusted, VerifiedBundle, verify_bundle};
 pub use channels::{
     ChannelFilter, ChannelHead, HistoryPage, Hold, Moved, Released, Standing, Where,
 };
@@ -82,6 +84,8 @@ pub struct Sources {
     pub rollout: Rollout,
     /// Who signs what is decided.
     pub attestor: Attestor,
+    /// What proves it.
+    pub transparency: Transparency,
 }
 
 /// What governs a registry. Cheap to clone.
@@ -101,15 +105,17 @@ struct Shared {
     moved: Notify,
     /// Held by the plan of retention that is carried out; there is one at a time.
     retaining: tokio::sync::Mutex<()>,
+    /// Told when something is decided that is to be attached.
+    decided: Notify,
 }
 
 impl Governance {
     /// What governs the registry.
     pub fn new(registry: Registry, sources: Sources) -> Self {
         let in_force = in_force::Cache::default();
-        let (asked, moved) = (Notify::new(), Notify::new());
+        let (asked, moved, decided) = (Notify::new(), Notify::new(), Notify::new());
         let retaining = tokio::sync::Mutex::default();
-        let shared = Shared { registry, sources, in_force, asked, moved, retaining };
+        let shared = Shared { registry, sources, in_force, asked, moved, retaining, decided };
         Self { shared: Arc::new(shared) }
     }
 
@@ -117,6 +123,7 @@ impl Governance {
     fn ask(&self) {
         self.shared.asked.notify_one();
         self.shared.moved.notify_one();
+        self.shared.decided.notify_one();
         self.shared.registry.ask_for_log();
     }
 

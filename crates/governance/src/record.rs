@@ -140,6 +140,19 @@ impl Leaf {
         }
     }
 
+    /// The image that it is about.
+    fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::ApprovalGiven { digest, .. }
+            | Self::BlockCreated { digest, .. }
+            | Self::BlockLifted { digest, .. } => Some(*digest),
+            Self::ApprovalRevoked { digest, .. } => digest.parse().ok(),
+            Self::PolicyApplied { .. } | Self::FreezeBegun { .. } | Self::FreezeEnded { .. } => {
+                None
+            }
+        }
+    }
+
     fn target(&self) -> String {
         match self {
             Self::PolicyApplied { version, .. } => format!("policy:{version}"),
@@ -191,6 +204,8 @@ pub(crate) async fn record(
     // Keys are texts, and numbers are small: nothing in it cannot be written.
     let document = serde_json::to_vec(&document).unwrap_or_default();
     let subject = leaf.subject();
-    let entry = NewEntry { kind: leaf.kind(), subject: &subject, document: &document };
+    let digests: Vec<Digest> = leaf.digest().into_iter().collect();
+    let (kind, subject) = (leaf.kind(), subject.as_str());
+    let entry = NewEntry { kind, subject, digests: &digests, document: &document };
     Ok(log::append(tx, &entry, now).await?)
 }

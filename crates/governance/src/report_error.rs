@@ -40,6 +40,9 @@ pub enum ReportError {
     /// Who signed it is not known now.
     #[error(transparent)]
     Evidence(#[from] plura_evidence::Error),
+    /// What the log has of it cannot be proved now.
+    #[error(transparent)]
+    Log(Box<plura_transparency::Error>),
     /// Bytes or manifests could not be read or kept.
     #[error(transparent)]
     Registry(#[from] plura_registry::Error),
@@ -51,6 +54,12 @@ pub enum ReportError {
 impl From<crate::Error> for ReportError {
     fn from(error: crate::Error) -> Self {
         Self::Governance(Box::new(error))
+    }
+}
+
+impl From<plura_transparency::Error> for ReportError {
+    fn from(error: plura_transparency::Error) -> Self {
+        Self::Log(Box::new(error))
     }
 }
 

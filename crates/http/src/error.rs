@@ -402,6 +402,7 @@ impl From<plura_governance::ReportError> for ApiError {
             E::Contents(error) => error.into(),
             E::Vulnerabilities(error) => (*error).into(),
             E::Evidence(error) => error.into(),
+            E::Log(error) => (*error).into(),
             E::Registry(error) => error.into(),
             E::Metadata(error) => Error::Metadata(error).into(),
             E::Signing(_) | E::Writing(_) => {

@@ -1,6 +1,8 @@
 //! The transparency log: entries without a gap, each in the transaction of what it is about; and the head
 //! of the tree that they are part of soon after.
 
+use plura_oci::Digest;
+
 use crate::{Connection, Error, Timestamp, Tx};
 
 /// An entry to be added.
@@ -10,6 +12,8 @@ pub struct NewEntry<'a> {
     pub kind: &'a str,
     /// What it is about: a digest, or a channel of a service.
     pub subject: &'a str,
+    /// The digests that it is found by, whatever its subject is.
+    pub digests: &'a [Digest],
     /// What there is to say of it, as JSON. It is part of what is hashed, as are all the others.
     pub document: &'a [u8],
 }
@@ -79,8 +83,31 @@ pub async fn append(tx: &mut Tx, entry: &NewEntry<'_>, now: Timestamp) -> Result
             select size as free from log_head
         ) as places
         returning position";
+    const ABOUT: &str = "
+        insert into log_digest (digest, position) values ($1, $2)
+        on conflict (digest, position) do nothing";
     let insert = tx.query_scalar(SQL).bind(now).bind(entry.kind).bind(entry.subject);
-    insert.bind(entry.document).fetch_one().await
+    let position: i64 = insert.bind(entry.document).fetch_one().await?;
+    for digest in entry.digests {
+        tx.query(ABOUT).bind(digest.to_string()).bind(position).execute().await?;
+    }
+    Ok(position)
+}
+
+/// The entries about a digest, the newest first; at most `limit`.
+pub async fn about(
+    connection: &mut Connection,
+    digest: &Digest,
+    limit: u32,
+) -> Result<Vec<LoggedEntry>, Error> {
+    const SQL: &str = "
+        select log_entry.position, at, kind, subject, document
+        from log_digest join log_entry on log_entry.position = log_digest.position
+        where log_digest.digest = $1
+        order by log_digest.position desc
+        limit $2";
+    let query = connection.query_as(SQL).bind(digest.to_string());
+    query.bind(i64::from(limit)).fetch_all().await
 }
 
 /// How many entries there are.

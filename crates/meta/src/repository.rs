@@ -2,7 +2,7 @@
 
 use plura_oci::RepositoryName;
 
-use crate::{Connection, Error, Timestamp, Tx, db, project};
+use crate::{Connection, Error, Timestamp, Tx, db, project, tag_event};
 
 /// No character of a name sorts behind `z`.
 const BEHIND_ALL: &str = "{";
@@ -81,5 +81,10 @@ pub async fn delete_if_empty(tx: &mut Tx, id: RepositoryId) -> Result<bool, Erro
           and not exists (select 1 from manifest where repository_id = $1)
           and not exists (select 1 from blob_link where repository_id = $1)
           and not exists (select 1 from tag where repository_id = $1)";
-    Ok(tx.query(SQL).bind(id).execute().await? > 0)
+    let gone = tx.query(SQL).bind(id).execute().await? > 0;
+    if gone {
+        // Another repository may get its number.
+        tag_event::forget(tx, id).await?;
+    }
+    Ok(gone)
 }

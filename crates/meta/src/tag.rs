@@ -5,7 +5,7 @@ use plura_oci::{Digest, Tag};
 use crate::{
     Connection, Error, RepositoryId, Timestamp, Tx,
     db::{json_array, parse},
-    evidence, manifest_use, project,
+    evidence, manifest_use, project, tag_event,
 };
 
 /// Points the tag at a manifest; returns the digest it pointed at before.
@@ -29,6 +29,7 @@ pub async fn set(
             .bind(now)
             .execute()
             .await?;
+        tag_event::created(tx, repository, tag, digest, now).await?;
         ask_for_subject(tx, repository, tag).await?;
     }
     if let Some(left) = before.filter(|before| before != digest) {
@@ -75,6 +76,7 @@ pub async fn delete(
         tx.query_scalar(SQL).bind(repository).bind(tag.as_str()).fetch_optional().await?;
     if digest.is_some() {
         project::add_tags(tx, repository, -1).await?;
+        tag_event::deleted(tx, repository, tag, Timestamp::now()).await?;
         ask_for_subject(tx, repository, tag).await?;
     }
     let digest = digest.map(|digest| parse("tag.digest", &digest)).transpose()?;
@@ -100,6 +102,7 @@ pub async fn delete_all_of(
     let names: Result<Vec<Tag>, Error> = names.iter().map(|name| parse("tag.name", name)).collect();
     let names = names?;
     for name in &names {
+        tag_event::deleted(tx, repository, name, Timestamp::now()).await?;
         ask_for_subject(tx, repository, name).await?;
     }
     Ok(names)

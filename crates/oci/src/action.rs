@@ -1,5 +1,6 @@
 use crate::{
-    Algorithm, Digest, ErrorCode, Page, Reference, RepositoryName, RequestError, Tag, UploadId,
+    Algorithm, Digest, ErrorCode, HistoryPage, Page, Reference, RepositoryName, RequestError, Tag,
+    UploadId,
 };
 
 /// A request to `/v2`, understood: what is authorised, counted and carried out is this value.
@@ -11,6 +12,8 @@ pub enum Action {
     ListRepositories(Page),
     /// `GET /v2/{name}/tags/list`
     ListTags(RepositoryName, Page),
+    /// `GET` or `HEAD /v2/{name}/_oci/tag-history/{tag}`
+    TagHistory(RepositoryName, Tag, HistoryPage),
     /// `GET` or `HEAD /v2/{name}/manifests/{reference}`
     GetManifest(RepositoryName, Reference),
     /// `PUT /v2/{name}/manifests/{reference}?tag=...`
@@ -93,6 +96,16 @@ impl Action {
                     Err(wrong_method("GET, HEAD"))
                 }
             }
+            [name @ .., "_oci", "tag-history", tag] if !name.is_empty() => {
+                let repository = repository(name)?;
+                if !read {
+                    return Err(wrong_method("GET, HEAD"));
+                }
+                let tag = tag.parse().map_err(|error: crate::ParseTagError| {
+                    RequestError::new(ErrorCode::TagInvalid, error.to_string())
+                })?;
+                Ok(Self::TagHistory(repository, tag, query.history_page()?))
+            }
             [name @ .., "manifests", reference] if !name.is_empty() => {
                 manifest(method, repository(name)?, reference, &query)
             }
@@ -136,6 +149,7 @@ impl Action {
             Self::Ping => "ping",
             Self::ListRepositories(_) => "list_repositories",
             Self::ListTags(..) => "list_tags",
+            Self::TagHistory(..) => "tag_history",
             Self::GetManifest(..) => "get_manifest",
             Self::PutManifest { .. } => "put_manifest",
             Self::DeleteManifest(..) => "delete_manifest",
@@ -155,6 +169,7 @@ impl Action {
         match self {
             Self::Ping | Self::ListRepositories(_) => None,
             Self::ListTags(repository, _)
+            | Self::TagHistory(repository, ..)
             | Self::GetManifest(repository, _)
             | Self::PutManifest { repository, .. }
             | Self::DeleteManifest(repository, _)
@@ -217,7 +232,7 @@ fn no_such_path() -> RequestError {
     RequestError::new(
         ErrorCode::Unsupported,
         "no such path; expected /v2/, /v2/_catalog, or /v2/NAME/ followed by manifests/REFERENCE, \
-         blobs/DIGEST, blobs/uploads/, tags/list or referrers/DIGEST",
+         blobs/DIGEST, blobs/uploads/, tags/list, referrers/DIGEST or _oci/tag-history/TAG",
     )
 }
 
@@ -252,6 +267,32 @@ impl Query {
     }
 
     fn page(&self) -> Result<Page, RequestError> {
+        let after = self.last("last").map(ToOwned::to_owned);
+        Ok(Page { limit: self.limit()?, after })
+    }
+
+    fn history_page(&self) -> Result<HistoryPage, RequestError> {
+        Ok(HistoryPage {
+            limit: self.limit()?,
+            before: self.time("before")?,
+            since: self.time("since")?,
+            digest: self.digest("digest")?,
+        })
+    }
+
+    fn time(&self, key: &str) -> Result<Option<jiff::Timestamp>, RequestError> {
+        let read = self.last(key).map(|time| {
+            time.parse().map_err(|_| {
+                RequestError::new(
+                    ErrorCode::PaginationNumberInvalid,
+                    format!("`{key}` must be a time such as 2026-04-03T02:01:00Z (RFC 3339)"),
+                )
+            })
+        });
+        read.transpose()
+    }
+
+    fn limit(&self) -> Result<Option<u32>, RequestError> {
         let limit = self.last("n").map(|n| {
             // Anything larger than a page is a page; only what is no number is wrong.
             if n.bytes().all(|b| b.is_ascii_digit()) {
@@ -262,7 +303,7 @@ impl Query {
                 format!("`n` must be a number from 0 up, not `{n}`"),
             ))
         });
-        Ok(Page { limit: limit.transpose()?, after: self.last("last").map(ToOwned::to_owned) })
+        limit.transpose()
     }
 
     fn tags(&self) -> Result<Vec<Tag>, RequestError> {

@@ -7,8 +7,8 @@
 mod oracle;
 
 use plura_oci::{
-    Action, Algorithm, ByteRange, ContentRange, Digest, Hasher, Page, Reference, RepositoryName,
-    StartUpload, Tag, UploadId, location,
+    Action, Algorithm, ByteRange, ContentRange, Digest, Hasher, HistoryPage, Page, Reference,
+    RepositoryName, StartUpload, Tag, UploadId, location,
 };
 use proptest::prelude::*;
 
@@ -47,6 +47,18 @@ fn page() -> impl Strategy<Value = Page> {
     (prop::option::of(any::<u32>()), after).prop_map(|(limit, after)| Page { limit, after })
 }
 
+/// Of the times that there are in rows.
+fn time() -> impl Strategy<Value = jiff::Timestamp> {
+    (0..4_102_444_800_000_i64)
+        .prop_map(|at| jiff::Timestamp::from_millisecond(at).expect("it is within a century"))
+}
+
+fn history_page() -> impl Strategy<Value = HistoryPage> {
+    let times = (prop::option::of(time()), prop::option::of(time()));
+    (prop::option::of(any::<u32>()), times, prop::option::of(digest()))
+        .prop_map(|(limit, (before, since), digest)| HistoryPage { limit, before, since, digest })
+}
+
 fn start_upload() -> impl Strategy<Value = StartUpload> {
     prop_oneof![
         algorithm().prop_map(StartUpload::Session),
@@ -67,6 +79,7 @@ fn action() -> impl Strategy<Value = Action> {
     let lists = prop_oneof![
         page().prop_map(Action::ListRepositories),
         (name(), page()).prop_map(|(n, p)| Action::ListTags(n, p)),
+        (name(), tag(), history_page()).prop_map(|(n, t, p)| Action::TagHistory(n, t, p)),
         (name(), digest(), prop::option::of("\\PC{1,12}"), page()).prop_map(
             |(repository, subject, artifact_type, page)| {
                 Action::ListReferrers { repository, subject, artifact_type, page }

@@ -56,7 +56,7 @@ pub use image::{
     ImageError, ImageFile, ImageManifest, ImageQuery, ImageTree, Layer, ListChange, MapChange,
     ReferrerCount, Relation, Step, TreeNode,
 };
-pub use lists::{Names, Readable};
+pub use lists::{Names, Readable, TagHistory};
 pub use mount::MountFrom;
 pub use plura_blob::{
     AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,

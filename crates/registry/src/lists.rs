@@ -1,7 +1,7 @@
 use std::fmt;
 
-use plura_meta::{repository, tag};
-use plura_oci::{Page, RepositoryName};
+use plura_meta::{Timestamp, repository, tag, tag_event, tag_event::TagEvent};
+use plura_oci::{HistoryPage, Page, RepositoryName, Tag};
 
 use crate::{Error, Registry};
 
@@ -11,6 +11,15 @@ pub struct Names {
     /// The page.
     pub names: Vec<String>,
     /// Whether there are more behind it.
+    pub more: bool,
+}
+
+/// A part of a tag's history.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TagHistory {
+    /// The entries, the newest first.
+    pub entries: Vec<TagEvent>,
+    /// Whether there are older ones.
     pub more: bool,
 }
 
@@ -69,6 +78,30 @@ impl Registry {
             }
         }
         Ok(Names::cut(found, page))
+    }
+
+    /// What a tag pointed at, and when it was deleted: the newest first, whether there is the tag now or not.
+    /// Of a repository that there is not, nothing.
+    pub async fn tag_history(
+        &self,
+        name: &RepositoryName,
+        tag: &Tag,
+        page: &HistoryPage,
+    ) -> Result<TagHistory, Error> {
+        let mut connection = self.db().read().await?;
+        let Some(id) = repository::find(&mut connection, name).await? else {
+            return Ok(TagHistory::default());
+        };
+        let filter = tag_event::Filter {
+            before: page.before_millisecond().map(Timestamp),
+            since: page.since_millisecond().map(Timestamp),
+            digest: page.digest.map(|digest| digest.to_string()),
+        };
+        let wanted = page.size();
+        let mut entries = tag_event::list(&mut connection, id, tag, &filter, wanted + 1).await?;
+        let more = entries.len() > wanted as usize;
+        entries.truncate(wanted as usize);
+        Ok(TagHistory { entries, more })
     }
 
     /// The tags of a repository, by name.

@@ -28,6 +28,7 @@ pub use error::Error;
 pub use head::Head;
 pub use list::{EntryPage, EntryQuery, LogEntry};
 pub use plura_tlog::{CHECKPOINT_TYPE, Hash, KeyName, Proof, Resource, TILE_TYPE};
+pub use proof::Proofs;
 
 use crate::tiles::Tiles;
 

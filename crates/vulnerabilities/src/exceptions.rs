@@ -237,7 +237,9 @@ async fn note(
     let subject = terms["vulnerability"].as_str().or_else(|| terms["package"]["name"].as_str());
     let subject = subject.unwrap_or_default().to_owned();
     let document = json!({ "actor": origin.actor, "exception": terms }).to_string();
-    let entry = NewEntry { kind, subject: &subject, document: document.as_bytes() };
+    // It may be about many images, of which some come later: it is found by the vulnerability.
+    let digests = &[];
+    let entry = NewEntry { kind, subject: &subject, digests, document: document.as_bytes() };
     log::append(tx, &entry, now).await?;
     Ok(())
 }

@@ -160,6 +160,7 @@ impl Advisory {
         }
         for affected in &mut advisory.affected {
             affected.ranges.retain(|range| &*range.kind != "GIT");
+            affected.end_where_known();
         }
         advisory.affected.retain(Affected::says_something);
         Ok(advisory)
@@ -167,6 +168,25 @@ impl Advisory {
 }
 
 impl Affected {
+    /// GitHub's advisories have no event for versions that nobody has fixed but that are not affected any
+    /// more; they say it beside the events ("last_known_affected_version_range").
+    fn end_where_known(&mut self) {
+        let Some(known) = self.database_specific.last_known_affected.take() else { return };
+        let end = if let Some(version) = known.strip_prefix("<=") {
+            Event::LastAffected(version.trim().into())
+        } else if let Some(version) = known.strip_prefix('<') {
+            Event::Limit(version.trim().into())
+        } else {
+            return;
+        };
+        let open = |range: &&mut Range| {
+            range.events.iter().all(|event| matches!(event, Event::Introduced(_)))
+        };
+        for range in self.ranges.iter_mut().filter(open) {
+            range.events.push(end.clone());
+        }
+    }
+
     fn says_something(&self) -> bool {
         self.package.is_some() && !(self.ranges.is_empty() && self.versions.is_empty())
     }

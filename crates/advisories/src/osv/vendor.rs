@@ -18,6 +18,10 @@ pub struct VendorWords {
     /// Ubuntu: `negligible`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub priority: Option<Box<str>>,
+    /// GitHub, of a package: `< 0.2`, behind which nothing is known although no event says so. Read into
+    /// the events, so it is not written again.
+    #[serde(skip)]
+    pub(super) last_known_affected: Option<Box<str>>,
 }
 
 impl VendorWords {
@@ -59,6 +63,7 @@ impl<'de> Visitor<'de> for Words {
                 Some(Name::Severity) => words.severity = word,
                 Some(Name::Urgency) => words.urgency = word,
                 Some(Name::Priority) => words.priority = word,
+                Some(Name::LastKnownAffected) => words.last_known_affected = word,
                 None => {}
             }
         }
@@ -100,6 +105,7 @@ enum Name {
     Severity,
     Urgency,
     Priority,
+    LastKnownAffected,
 }
 
 /// The name of a field, if it is one that is read.
@@ -112,6 +118,7 @@ impl<'de> Deserialize<'de> for Key {
             "severity" => Some(Name::Severity),
             "urgency" => Some(Name::Urgency),
             "priority" => Some(Name::Priority),
+            "last_known_affected_version_range" => Some(Name::LastKnownAffected),
             _ => None,
         }))
     }

@@ -7,7 +7,7 @@ use plura_oci::{Digest, Reference, RepositoryName};
 use plura_registry::{Error, ImageQuery, Relation, SmallBlob, TreeNode};
 use serde::Deserialize;
 
-use super::{LIMIT, LeftOut, blob_path};
+use super::{LIMIT, LeftOut, blob_path, log::LogIndex};
 use crate::{Governance, ReportError};
 
 /// The most bytes of one blob.
@@ -18,6 +18,7 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub(super) struct Collected {
     pub(super) files: BTreeMap<String, Bytes>,
     pub(super) left_out: Vec<LeftOut>,
+    pub(super) log: Option<LogIndex>,
     pub(super) total: usize,
 }
 

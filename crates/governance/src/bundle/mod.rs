@@ -2,10 +2,11 @@
 //!
 //! The file is a tar with `evidence.json` first, which names all others with their digests, and is signed
 //! (`evidence.sig`, as `cosign verify-blob` reads it). What was pushed is below `blobs/`, byte for byte, by
-//! its digest; what plura says is below `reports/`. The same content gives the same bytes, but for the
+//! its digest; what plura says is below `reports/`, what its log has, with proofs, below `log/`. The same content gives the same bytes, but for the
 //! signature.
 
 mod collect;
+mod log;
 mod verify;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -20,7 +21,8 @@ use serde_json::{Value, json};
 use crate::{Governance, ReportError, blocking};
 
 use collect::Collected;
-pub use verify::{BundleProblem, VerifiedBundle, verify_bundle};
+use log::LogIndex;
+pub use verify::{BundleProblem, LoggedFact, ProvedLog, Trusted, VerifiedBundle, verify_bundle};
 
 /// The form of the file that is written and read here.
 const FORMAT: &str = "plura.evidence/1";
@@ -44,6 +46,9 @@ struct Index {
     files: Vec<File>,
     /// What belongs to the image and is not in the file, since it is too large or not there.
     left_out: Vec<LeftOut>,
+    /// What the log has about it; nothing in files of before there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    log: Option<LogIndex>,
 }
 
 /// A file.
@@ -76,7 +81,9 @@ impl Governance {
         let digest = self.shared.registry.image_manifest(&query).await?.digest;
         let pinned = ImageQuery { reference: Reference::Digest(digest), ..query };
         let mut collected = self.collect(&pinned).await?;
-        for (path, report) in Box::pin(self.reports(&pinned, &digest)).await? {
+        let (log, reports) = Box::pin(self.reports(&pinned, &digest)).await?;
+        collected.log = Some(log);
+        for (path, report) in reports {
             collected.files.insert(path, report.into());
         }
         let total: usize = collected.files.values().map(bytes::Bytes::len).sum();
@@ -87,12 +94,12 @@ impl Governance {
         blocking(move || write(repository, digest, collected, attestor.key())).await
     }
 
-    /// What plura says.
+    /// What plura says, and what its log has.
     async fn reports(
         &self,
         query: &ImageQuery,
         digest: &Digest,
-    ) -> Result<Vec<(String, Vec<u8>)>, ReportError> {
+    ) -> Result<(LogIndex, Vec<(String, Vec<u8>)>), ReportError> {
         let (repository, reference) = (&query.repository, &query.reference);
         let sources = &self.shared.sources;
         let in_force = self.in_force().await?;
@@ -115,7 +122,9 @@ impl Governance {
             reports.retain(|(path, _)| path != "reports/policy.toml");
             reports.push(("reports/policy.toml".to_owned(), applied.document.clone().into_bytes()));
         }
+        let mut digests = vec![*digest];
         for image in self.shared.registry.all_images(query).await? {
+            digests.extend(Some(image.digest).filter(|child| child != digest));
             let hex = image.digest.hex();
             let one = ImageQuery { reference: Reference::Digest(image.digest), ..query.clone() };
             let sbom = sources.contents.sbom(&one, SbomFormat::CycloneDx).await?;
@@ -123,7 +132,10 @@ impl Governance {
             let contents = sources.contents.of(&one).await?;
             reports.push((format!("reports/contents-{hex}.json"), json_of(&contents)));
         }
-        Ok(reports)
+        let policy = in_force.governance.source;
+        let (log, proofs) = self.proofs(repository, &digests, &vulnerabilities, &policy).await?;
+        reports.extend(proofs);
+        Ok((log, reports))
     }
 
     /// What was decided about it, the newest first.
@@ -174,6 +186,7 @@ fn write(
         digest,
         files: files.collect(),
         left_out: collected.left_out,
+        log: collected.log,
     };
     let index = json_of(&index);
     let signature = STANDARD.encode(key.sign(&index).map_err(ReportError::Signing)?);

@@ -1,14 +1,32 @@
 //! Checking such a file where no server is.
 
-use std::{collections::BTreeMap, io::Read as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::Read as _,
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use jiff::Timestamp;
 use plura_oci::{Digest, RepositoryName};
+use plura_tlog::{Proof, VerifierKey};
 use plura_trust::{Envelope, PublicKey, Refusal, Statement, predicate_types};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{FORMAT, INDEX, Index, KEY, LIMIT, SIGNATURE, blob_path};
+use super::{
+    FORMAT, INDEX, Index, KEY, LIMIT, SIGNATURE, blob_path,
+    log::{LOG_KEYS, LogIndex, proof_path},
+};
+
+/// What is trusted; what is not named is taken from the file, which shows no more than that all of it is by
+/// the same.
+#[derive(Clone, Debug, Default)]
+pub struct Trusted {
+    /// The key of the installation.
+    pub key: Option<PublicKey>,
+    /// The keys of its log.
+    pub log: Vec<VerifierKey>,
+}
 
 /// A file in which everything is what it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -25,6 +43,36 @@ pub struct VerifiedBundle {
     pub key: Digest,
     /// What the installation decided, and signed.
     pub decisions: Vec<SignedDecision>,
+    /// What its log has about the image; nothing if the file is of before there was one.
+    pub log: Option<ProvedLog>,
+}
+
+/// What the log is proved to have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProvedLog {
+    /// The name of the log, if it has one.
+    pub origin: Option<String>,
+    /// How many entries it had.
+    pub size: u64,
+    /// The entries that are proved, in their order.
+    pub entries: Vec<LoggedFact>,
+    /// The numbers of those that could not be proved yet.
+    pub pending: Vec<u64>,
+    /// Whether there are older ones that the file does not tell.
+    pub more: bool,
+}
+
+/// An entry of the log that is proved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LoggedFact {
+    /// Its number, from zero.
+    pub index: u64,
+    /// When it was added.
+    pub at: Timestamp,
+    /// What happened: `promotion.finished`.
+    pub kind: String,
+    /// What it is about.
+    pub subject: String,
 }
 
 /// A decision that is signed.
@@ -82,15 +130,12 @@ struct Pointed {
 const MOST: usize = 20_000;
 
 /// Checks that everything in the file is what it says, and that the installation signed it, and the
-/// decisions in it: by the key that is trusted, or else by the one that came with the file, which shows no more
-/// than that all are by the same.
-pub fn verify_bundle(
-    bytes: &[u8],
-    trusted: Option<&PublicKey>,
-) -> Result<VerifiedBundle, BundleProblem> {
+/// decisions in it, and that its log has what is said of it: by the keys that are trusted, or else by those that
+/// came with the file.
+pub fn verify_bundle(bytes: &[u8], trusted: &Trusted) -> Result<VerifiedBundle, BundleProblem> {
     let files = read(bytes)?;
     let signed = files.get(INDEX).ok_or_else(|| not_one("it has no evidence.json"))?;
-    let key = key(&files, trusted)?;
+    let key = key(&files, trusted.key.as_ref())?;
     check_signature(signed, &files, &key)?;
     let index: Index =
         serde_json::from_slice(signed).map_err(|error| not_one(&error.to_string()))?;
@@ -100,6 +145,7 @@ pub fn verify_bundle(
     check_files(&index, &files)?;
     check_image(&index, &files)?;
     let decisions = decisions(&index, &files, &key)?;
+    let log = index.log.as_ref().map(|log| proved(log, &files, &trusted.log)).transpose()?;
     let left_out = index.left_out.iter().map(|one| format!("{}: {}", one.digest, one.reason));
     Ok(VerifiedBundle {
         files: files.len(),
@@ -108,6 +154,7 @@ pub fn verify_bundle(
         digest: index.digest,
         key: key.fingerprint(),
         decisions,
+        log,
     })
 }
 
@@ -226,6 +273,69 @@ fn key(
         }
         _ => Ok(key),
     }
+}
+
+/// What the log is proved to have: every entry that is listed, and there are no other files of it.
+fn proved(
+    log: &LogIndex,
+    files: &BTreeMap<String, Vec<u8>>,
+    trusted: &[VerifierKey],
+) -> Result<ProvedLog, BundleProblem> {
+    let listed: BTreeSet<String> = log.entries.iter().map(|index| proof_path(*index)).collect();
+    let other = |path: &&String| {
+        path.starts_with("log/") && *path != LOG_KEYS && !listed.contains(path.as_str())
+    };
+    if let Some(path) = files.keys().find(other) {
+        return Err(wrong(path, "evidence.json names no such entry of the log"));
+    }
+    let keys = log_keys(files, trusted)?;
+    let origin = log.origin.as_deref().unwrap_or_default();
+    let entries = log.entries.iter().map(|index| logged(*index, (origin, log.size), files, &keys));
+    Ok(ProvedLog {
+        origin: log.origin.clone(),
+        size: log.size,
+        entries: entries.collect::<Result<_, _>>()?,
+        pending: log.pending.clone(),
+        more: log.more,
+    })
+}
+
+/// The keys that proofs are believed by.
+fn log_keys(
+    files: &BTreeMap<String, Vec<u8>>,
+    trusted: &[VerifierKey],
+) -> Result<Vec<VerifierKey>, BundleProblem> {
+    if !trusted.is_empty() {
+        return Ok(trusted.to_vec());
+    }
+    let lines = files.get(LOG_KEYS).ok_or_else(|| wrong(LOG_KEYS, "it is missing"))?;
+    let lines = String::from_utf8_lossy(lines);
+    let keys = lines.lines().map(str::parse).collect::<Result<_, _>>();
+    keys.map_err(|error: plura_tlog::KeyError| wrong(LOG_KEYS, &error.to_string()))
+}
+
+fn logged(
+    index: u64,
+    (origin, size): (&str, u64),
+    files: &BTreeMap<String, Vec<u8>>,
+    keys: &[VerifierKey],
+) -> Result<LoggedFact, BundleProblem> {
+    let path = proof_path(index);
+    let problem = |problem: &str| wrong(&path, problem);
+    let content = files.get(&path).ok_or_else(|| problem("it is missing"))?;
+    let proof = Proof::from_json(content).map_err(|error| problem(&error.to_string()))?;
+    let proved = proof.verify(origin, keys).map_err(|error| problem(&error.to_string()))?;
+    if proved.index != index {
+        return Err(problem("it proves another entry"));
+    }
+    if proved.checkpoint.size() != size {
+        return Err(problem("it is of another head of the log"));
+    }
+    let entry: Value = proved.entry.read().map_err(|error| problem(&error.to_string()))?;
+    let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+    let at = entry["at"].as_i64().and_then(|at| Timestamp::from_millisecond(at).ok());
+    let at = at.ok_or_else(|| problem("it has no time"))?;
+    Ok(LoggedFact { index, at, kind: text("kind"), subject: text("subject") })
 }
 
 /// The summaries that the key signed, about the image. Those of others are evidence, and nothing more.

@@ -120,7 +120,9 @@ async fn noted(
     let target = format!("channel:{subject}");
     let event = Event::done("channel.release", target).of_project(project_of(pointer));
     audit::record(tx, origin, &event, now).await?;
-    let leaf = Leaf::new("channel.released", origin, now).about(&pointer.name, &pointer.digest);
+    let leaf = Leaf::new("channel.released", origin, now)
+        .about(&pointer.name, &pointer.digest)
+        .from(&pointer.repository);
     leaf::append(tx, &subject, &leaf, now).await
 }
 

@@ -18,6 +18,7 @@ use crate::{
     Cause, Decided, Error, Governance,
     channels::{Destination, timestamp},
     refusal::Refusal,
+    summaries,
 };
 
 /// What is taken at a time.
@@ -165,11 +166,6 @@ impl Governance {
         let (place, tag) = (row.place.clone(), row.name.tag.parse().ok());
         let canary = super::canary::tag(&row)?;
         let governance = self.clone();
-        let decision = match &next {
-            Next::Settle(order) => Some(order.decision.clone()),
-            Next::Deny(decided) => Some(decided.decision.clone()),
-            _ => None,
-        };
         let own = canary.clone();
         let work = async move |tx: &mut Tx| next.write(&governance, tx, row, (&own, now)).await;
         let tags: Vec<_> = tag.into_iter().chain([canary]).collect();
@@ -179,9 +175,6 @@ impl Governance {
         done.await?;
         plura_fault::point("promotion.written").map_err(Error::fault)?;
         self.ask();
-        if let Some(decision) = decision {
-            self.attest_later(decision);
-        }
         Ok(())
     }
 
@@ -285,6 +278,7 @@ impl Next {
                 if let Some(kept) = decided.packed(Cause::Promotion) {
                     kept.keep(tx).await?;
                 }
+                summaries::queue(tx, &decided.decision, now).await?;
                 let problem = settle::denied(&decided.decision);
                 let ended = Ending { state: State::Denied, problem, now }.end(tx, row).await?;
                 ended.map(|_| ()).ok_or(Error::Changed)

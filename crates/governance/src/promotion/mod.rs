@@ -16,10 +16,9 @@ use plura_meta::{audit::Origin, promotion as stored};
 use plura_oci::{Digest, RepositoryName};
 use plura_policy::{ChannelName, gate::GateDecision};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use tracing::warn;
 use utoipa::ToSchema;
 
-use crate::{Error, Governance, channels::channel_of, instant};
+use crate::{Error, channels::channel_of, instant};
 
 pub use canary::Progress;
 pub(crate) use cancel::returning;
@@ -198,19 +197,6 @@ impl Promotion {
             chain: row.chain.clone(),
             decision: decision.transpose()?,
         })
-    }
-}
-
-impl Governance {
-    /// Attaches what was decided to the image, signed. Nobody waits for it, and nothing depends on it: what
-    /// was decided is in the log.
-    fn attest_later(&self, decision: GateDecision) {
-        let governance = self.clone();
-        tokio::spawn(async move {
-            if let Err(error) = governance.attest(&decision).await {
-                warn!(%error, digest = %decision.digest, "a decision is not attached to its image");
-            }
-        });
     }
 }
 

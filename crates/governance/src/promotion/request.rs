@@ -135,9 +135,6 @@ impl Governance {
         plura_fault::point("promotion.requested").map_err(Error::fault)?;
         self.ask();
         let Done { row, key, log_position } = done;
-        if log_position.is_some() {
-            self.attest_later(decision.clone());
-        }
         Ok(Promoted {
             promotion: Some(Promotion::of(&row)?),
             decision,
@@ -298,7 +295,7 @@ impl Asked {
     async fn deny(&mut self, tx: &mut Tx, now: Timestamp) -> Result<i64, Error> {
         let problem = super::settle::denied(&self.order.decision);
         stored::insert(tx, &self.row).await?;
-        self.order.keep(tx).await?;
+        self.order.keep(tx, now).await?;
         let ended = Ending { state: State::Denied, problem, now }.end(tx, self.row.clone()).await?;
         let (row, position) = ended.ok_or(Error::Changed)?;
         self.row = row;

@@ -17,6 +17,7 @@ use crate::{
     channels::{Destination, subject_of, timestamp},
     instant,
     leaf::{self, Leaf, actor_of},
+    summaries,
 };
 
 /// How soon is looked again at what waits for something that nobody tells about.
@@ -65,7 +66,7 @@ impl Order {
             tag: &self.destination.tag,
         };
         governance.shared.registry.place(tx, placement, now).await?;
-        self.keep(tx).await?;
+        self.keep(tx, now).await?;
         let number = self.expected + 1;
         let leaf = Leaf::new("promotion.finished", &self.origin, now)
             .about(&row.name, &row.digest)
@@ -96,12 +97,13 @@ impl Order {
         Ok(position)
     }
 
-    /// Keeps what was decided, so that another document can be asked about it.
-    pub(crate) async fn keep(&self, tx: &mut Tx) -> Result<(), Error> {
+    /// Keeps what was decided, so that another document can be asked about it, and has it attached to the
+    /// image.
+    pub(crate) async fn keep(&self, tx: &mut Tx, now: Timestamp) -> Result<(), Error> {
         if let Some(kept) = &self.kept {
             kept.keep(tx).await?;
         }
-        Ok(())
+        summaries::queue(tx, &self.decision, now).await
     }
 
     /// Writes that the promotion is done, and makes its key good for what it is for.

@@ -22,6 +22,7 @@ use plura_registry::{
     Chunk, CollectReport, CollectRequest, KeepUntagged, PutManifest, Readable, Registry, Settings,
 };
 use plura_rollout::{Rollout, Traffic};
+use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -290,6 +291,11 @@ fn govern(registry: &Registry, directory: &TempDir, hook: &Hook) -> Governance {
         (Evidence::new(registry.clone()), Contents::new(registry.clone(), contents));
     let known =
         plura_vulnerabilities::Sources { contents: contents.clone(), evidence: evidence.clone() };
+    let log = plura_transparency::Settings {
+        directory: directory.path().to_owned(),
+        origin: None,
+        default_origin: None,
+    };
     let sources = Sources {
         evidence,
         contents,
@@ -297,6 +303,7 @@ fn govern(registry: &Registry, directory: &TempDir, hook: &Hook) -> Governance {
         rollout: Rollout::new(rollout),
         attestor: Attestor::open(&directory.path().join("keys"), None)
             .expect("what the test needs"),
+        transparency: Transparency::new(registry.clone(), log),
     };
     Governance::new(registry.clone(), sources)
 }

@@ -4,8 +4,8 @@ use futures_util::TryStreamExt;
 use http::StatusCode;
 use jiff::{Timestamp, ToSpan};
 use plura_governance::{AppliedPolicy, PolicyApplication, Simulation};
-use plura_oci::Digest;
-use plura_policy::{Permission, change::DocumentChange};
+use plura_oci::{Digest, ErrorCode};
+use plura_policy::{Governance, Permission, change::DocumentChange, document::Problem};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -51,6 +51,13 @@ pub(super) fn routes() -> Vec<Route> {
             version,
         )
         .described(Description::new("Gives a version of the document").gives::<AppliedPolicy>()),
+        Route::new(Verb::Post, "/api/v1/policy/check", Need::Login, "policy.check", check)
+            .streamed()
+            .described(
+                Description::new("Tells what is wrong with a document, which is not applied")
+                    .takes_content(TOML)
+                    .gives::<CheckedDocument>(),
+            ),
         Route::new(Verb::Post, "/api/v1/policy/diff", ADMINISTER, "policy.diff", diff)
             .streamed()
             .described(
@@ -96,6 +103,20 @@ struct Since {
     days: Option<u16>,
 }
 
+/// Whether a document could govern.
+#[derive(Serialize, ToSchema)]
+#[schema(as = CheckedPolicy)]
+struct CheckedDocument {
+    /// Whether it could.
+    valid: bool,
+    /// The SHA-256 of what it says, if it could.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    digest: Option<Digest>,
+    /// What is wrong with it, each with its place and what would be right.
+    problems: Vec<Problem>,
+}
+
 /// Versions of the document, without what they say.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PolicyVersions)]
@@ -126,6 +147,27 @@ async fn version(call: Call) -> Answer {
     ok(&call.state.knowledge.governance.policy_version(i64::from(version)).await?)
 }
 
+/// What `plura policy check` does where no server is.
+async fn check(call: Call) -> Answer {
+    let text = document(&call).await?;
+    // Compiling takes a processor for as long as a document has patterns and predicates.
+    let checked = tokio::task::spawn_blocking(move || Governance::from_toml(&text)).await;
+    let checked = match checked {
+        Ok(checked) => checked,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        Err(_) => {
+            let (status, code) = (StatusCode::SERVICE_UNAVAILABLE, ErrorCode::Unavailable);
+            return Err(ApiError::new(status, code, "the server is stopping"));
+        }
+    };
+    ok(&match checked {
+        Ok(governance) => {
+            CheckedDocument { valid: true, digest: Some(governance.source), problems: Vec::new() }
+        }
+        Err(error) => CheckedDocument { valid: false, digest: None, problems: error.problems },
+    })
+}
+
 async fn diff(call: Call) -> Answer {
     let text = document(&call).await?;
     ok(&call.state.knowledge.governance.compare(text).await?)
@@ -154,7 +196,7 @@ async fn document(call: &Call) -> Result<String, ApiError> {
         let Some(part) = part else { break };
         if bytes.len() + part.len() > LARGEST {
             let message = format!("the document has more than {LARGEST} bytes");
-            let (status, code) = (StatusCode::PAYLOAD_TOO_LARGE, plura_oci::ErrorCode::SizeInvalid);
+            let (status, code) = (StatusCode::PAYLOAD_TOO_LARGE, ErrorCode::SizeInvalid);
             return Err(ApiError::new(status, code, message));
         }
         bytes.extend_from_slice(&part);

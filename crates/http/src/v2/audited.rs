@@ -11,6 +11,7 @@ pub(super) fn event(action: &Action) -> Event {
         Action::Ping => Event::done("login", ""),
         Action::ListRepositories(_) => Event::done("repository.list", ""),
         Action::ListTags(name, _) => about("tag.list", name, None),
+        Action::TagHistory(name, tag, _) => about("tag.history", name, Some(tag.to_string())),
         Action::GetManifest(name, reference) => {
             about("manifest.pull", name, Some(reference.to_string()))
         }

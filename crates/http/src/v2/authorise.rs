@@ -65,6 +65,7 @@ pub(crate) fn permission(action: &Action) -> Option<Permission> {
     match action {
         Action::Ping | Action::ListRepositories(_) => None,
         Action::ListTags(..)
+        | Action::TagHistory(..)
         | Action::GetManifest(..)
         | Action::ListReferrers { .. }
         | Action::GetBlob(..) => Some(Permission::Pull),

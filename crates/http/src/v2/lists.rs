@@ -1,10 +1,12 @@
-use http::{HeaderName, StatusCode, header};
-use plura_oci::{Digest, Page, RepositoryName, media_types};
+use http::{HeaderName, Response, StatusCode, header};
+use jiff::Timestamp;
+use plura_oci::{Digest, HistoryPage, Page, RepositoryName, Tag, media_types};
 use plura_registry::Readable;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Call, next_page, refuse};
 use crate::{
+    body::Body,
     error::ApiError,
     respond::{self, With},
 };
@@ -38,6 +40,48 @@ pub(super) async fn tags(call: Call<'_>, repository: RepositoryName, page: Page)
     }
 }
 
+/// What a tag pointed at: an index whose descriptors say when, and whether the tag came or went. As drafted
+/// for the distribution specification (`extensions/_oci.md`, "Component: `tag-history`", of its pull request
+/// 606): unknown repositories and tags have an empty history, so that 404 is only said by registries that have
+/// no such endpoint.
+pub(super) async fn tag_history(
+    call: Call<'_>,
+    repository: RepositoryName,
+    tag: Tag,
+    page: HistoryPage,
+) -> Answer {
+    let found = call.registry.tag_history(&repository, &tag, &page).await.map_err(refuse)?;
+    let instant = |at: i64| Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX);
+    let entries = found.entries.iter().map(|entry| {
+        json!({
+            "mediaType": entry.media_type,
+            "size": entry.size,
+            "digest": entry.digest,
+            "annotations": {
+                "org.opencontainers.distribution.tag.timestamp": instant(entry.at.0).to_string(),
+                "org.opencontainers.distribution.tag.event":
+                    if entry.deleted { "deleted" } else { "created" },
+            },
+        })
+    });
+    let response = index(&json!({
+        "schemaVersion": 2,
+        "mediaType": media_types::OCI_INDEX,
+        "manifests": entries.collect::<Vec<_>>(),
+    }));
+    let Some(last) = found.entries.last().filter(|_| found.more) else { return Ok(response) };
+    let next = HistoryPage { before: Some(instant(last.at.0)), ..page };
+    let path = format!("/v2/{repository}/_oci/tag-history/{tag}");
+    let link = format!("<{path}?{}>; rel=\"next\"", next.to_query());
+    Ok(response.with(header::LINK, link))
+}
+
+fn index(index: &Value) -> Response<Body> {
+    let mut response = respond::json(StatusCode::OK, index);
+    response.headers_mut().remove(header::CONTENT_TYPE);
+    response.with(header::CONTENT_TYPE, media_types::OCI_INDEX)
+}
+
 pub(super) async fn referrers(
     call: Call<'_>,
     repository: RepositoryName,
@@ -48,14 +92,11 @@ pub(super) async fn referrers(
     let filter = artifact_type.as_deref();
     let found = call.registry.referrers(&repository, &subject, filter, &page).await;
     let found = found.map_err(|error| refuse(ApiError::from(error).or_unavailable()))?;
-    let index = json!({
+    let mut response = index(&json!({
         "schemaVersion": 2,
         "mediaType": media_types::OCI_INDEX,
         "manifests": &found.descriptors,
-    });
-    let mut response = respond::json(StatusCode::OK, &index);
-    response.headers_mut().remove(header::CONTENT_TYPE);
-    response = response.with(header::CONTENT_TYPE, media_types::OCI_INDEX);
+    }));
     if filter.is_some() {
         response = response.with(FILTERS_APPLIED, "artifactType");
     }

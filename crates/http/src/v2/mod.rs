@@ -159,6 +159,9 @@ async fn dispatch(call: Call<'_>, action: Action, allowed: Allowed) -> Answer {
             lists::repositories(call, page, &allowed.readable()).await
         }
         Action::ListTags(repository, page) => lists::tags(call, repository, page).await,
+        Action::TagHistory(repository, tag, page) => {
+            lists::tag_history(call, repository, tag, page).await
+        }
         Action::ListReferrers { repository, subject, artifact_type, page } => {
             lists::referrers(call, repository, subject, artifact_type, page).await
         }

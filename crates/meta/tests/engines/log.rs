@@ -4,6 +4,7 @@ use plura_meta::{
     Db, Error, Timestamp, Tx,
     log::{self, Filter, Head, NewEntry},
 };
+use plura_oci::Digest;
 
 use crate::both;
 
@@ -11,7 +12,8 @@ const NOW: Timestamp = Timestamp(1_700_000_000_000);
 
 async fn append(db: &Db, kind: &'static str, subject: &'static str) -> i64 {
     let work = async move |tx: &mut Tx| {
-        let entry = NewEntry { kind, subject, document: b"{}" };
+        let digests = [Digest::sha256(subject.as_bytes())];
+        let entry = NewEntry { kind, subject, digests: &digests, document: b"{}" };
         log::append(tx, &entry, NOW).await
     };
     db.write(move |tx| Box::pin(async move { work(tx).await })).await.unwrap()
@@ -54,6 +56,13 @@ async fn entries_are_numbered_without_a_gap_and_found_by_what_they_are_about() {
             let found: Vec<_> = found.iter().map(|entry| entry.position).collect();
             assert_eq!(found, expected, "{engine}: {filter:?}");
         }
+        for (about, limit, expected) in [("x", 10, &[3, 2, 0][..]), ("x", 1, &[3]), ("z", 10, &[])]
+        {
+            let digest = Digest::sha256(about.as_bytes());
+            let found = log::about(&mut connection, &digest, limit).await.unwrap();
+            let found: Vec<_> = found.iter().map(|entry| entry.position).collect();
+            assert_eq!(found, expected, "{engine}: {about}");
+        }
     }
 }
 
@@ -66,7 +75,7 @@ async fn a_head_takes_the_place_of_the_one_that_it_continues() {
             assert!(!log::insert_head(tx, &head(7)).await?, "there is one");
             assert!(log::replace_head(tx, &head(0), &head(3)).await?);
             assert!(!log::replace_head(tx, &head(0), &head(5)).await?, "it is another one");
-            let entry = NewEntry { kind: "a", subject: "x", document: b"{}" };
+            let entry = NewEntry { kind: "a", subject: "x", digests: &[], document: b"{}" };
             assert_eq!(
                 log::append(tx, &entry, NOW).await?,
                 3,

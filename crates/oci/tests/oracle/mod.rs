@@ -64,6 +64,10 @@ pub(crate) fn request(action: &Action) -> Request {
         Action::ListTags(repository, page) => {
             Request { query: page_query(page, None), ..get(format!("/v2/{repository}/tags/list")) }
         }
+        Action::TagHistory(repository, tag, page) => Request {
+            query: Some(page.to_query()).filter(|query| !query.is_empty()),
+            ..get(format!("/v2/{repository}/_oci/tag-history/{tag}"))
+        },
         Action::GetManifest(repository, reference) => get(manifest(repository, reference)),
         Action::PutManifest { repository, reference, tags } => {
             let tags = tags.iter().map(|tag| format!("tag={tag}")).collect::<Vec<_>>().join("&");

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use plura_oci::{Reference, image::Platform};
+use plura_tlog::VerifierKey;
 
 use super::{ImageName, OutputArgs, ServerArgs};
 
@@ -40,12 +41,14 @@ pub(crate) struct NotesArgs {
 
 pub(super) const EVIDENCE_HELP: &str = "\
 The file is a tar with manifests, configurations, signatures, attestations, SBOMs, vulnerabilities, facts, \
-the document in force, decisions and the key that they are signed with. It is checked without a server.
+the document in force, decisions, the key that they are signed with, and what the log has about the image, \
+each entry with the proof that the log has it. It is checked without a server.
 
 Examples:
   plura reg evidence apps/search@sha256:... -o evidence.tar
   plura reg evidence verify evidence.tar
-  plura reg evidence verify evidence.tar --key installation.pub";
+  plura reg evidence verify evidence.tar --key installation.pub
+  plura reg evidence verify evidence.tar --log-key 'registry.example.com+2b9cf1a8+AZ...'";
 
 /// What to write, or to check
 #[derive(Debug, Args)]
@@ -84,6 +87,11 @@ pub(crate) struct VerifyEvidenceArgs {
     /// is shown
     #[arg(long, value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
+
+    /// A key of the log, as `plura log status` prints it; without, those that the installation names in the
+    /// file are believed
+    #[arg(long = "log-key", value_name = "KEY")]
+    pub(crate) log_keys: Vec<VerifierKey>,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

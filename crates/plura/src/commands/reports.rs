@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
-use plura_governance::{VerifiedBundle, verify_bundle};
+use plura_governance::{ProvedLog, Trusted, VerifiedBundle, verify_bundle};
 use plura_trust::PublicKey;
 use reqwest::Method;
 use serde_json::Value;
@@ -70,15 +70,16 @@ fn verify(args: &VerifyEvidenceArgs, printer: &Printer) -> anyhow::Result<ExitSt
         .with_context(|| format!("cannot read {}", args.file.display()))
         .hint("name a file that `plura reg evidence` wrote")?;
     let key = args.key.as_deref().map(public_key).transpose()?;
+    let trusted = Trusted { key, log: args.log_keys.clone() };
     // That it is not to be believed is an answer.
-    let verified = verify_bundle(&content, key.as_ref())
+    let verified = verify_bundle(&content, &trusted)
         .map_err(|problem| SaidNo(printable(&problem.to_string())))?;
     if args.output.json {
         printer.json(&verified)?;
     } else {
         printer.data(text(&verified))?;
     }
-    if key.is_none() {
+    if trusted.key.is_none() {
         printer.note("whose key it is was not checked; name the one that you trust with `--key`");
     }
     Ok(ExitStatus::Done)
@@ -98,7 +99,7 @@ fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
 }
 
 fn text(verified: &VerifiedBundle) -> String {
-    let VerifiedBundle { repository, digest, files, left_out, key, decisions } = verified;
+    let VerifiedBundle { repository, digest, files, left_out, key, decisions, log } = verified;
     let head = [
         format!("{repository}@{digest}"),
         format!("{files} files, each what it says; signed with the key {key}"),
@@ -108,6 +109,20 @@ fn text(verified: &VerifiedBundle) -> String {
         format!("decided: {}", printable(&line))
     });
     let left_out = left_out.iter().map(|one| format!("not in it: {}", printable(one)));
-    let lines: Vec<String> = head.into_iter().chain(decided).chain(left_out).collect();
+    let logged = log.iter().flat_map(logged);
+    let lines: Vec<String> =
+        head.into_iter().chain(decided).chain(logged).chain(left_out).collect();
     lines.join("\n") + "\n"
+}
+
+/// What the log is proved to have, and what it is not yet.
+fn logged(log: &ProvedLog) -> Vec<String> {
+    let origin = log.origin.as_deref().unwrap_or_default();
+    let proved = log.entries.iter().map(|one| {
+        let line = format!("{} {} {}", one.at, one.kind, one.subject);
+        format!("logged: {}, entry {} of {origin}", printable(&line), one.index)
+    });
+    let pending = log.pending.iter().map(|index| format!("not proved yet: entry {index}"));
+    let more = log.more.then(|| "older entries of the log are not in it".to_owned());
+    proved.chain(pending).chain(more).collect()
 }

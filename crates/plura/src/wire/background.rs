@@ -28,6 +28,7 @@ const LOG: &str = "log";
 const PROMOTIONS: &str = "promotions";
 const CHANNELS: &str = "channels";
 const RETENTION: &str = "retention";
+const SUMMARIES: &str = "summaries";
 
 /// Begins all of it.
 pub(super) fn start(
@@ -64,7 +65,8 @@ fn jobs(knowledge: &Knowledge, settings: &Settings) -> Vec<JoinHandle<()>> {
     let knowledge = knowledge.clone();
     let Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs } =
         knowledge;
-    let (deciding, retaining) = (governance.clone(), governance.clone());
+    let (deciding, attaching) = (governance.clone(), governance.clone());
+    let retaining = governance.clone();
     let collection = settings.collection.clone();
     let mut all = vec![
         job(&jobs, PROMOTIONS, move || {
@@ -82,6 +84,10 @@ fn jobs(knowledge: &Knowledge, settings: &Settings) -> Vec<JoinHandle<()>> {
         job(&jobs, CHANNELS, move || {
             let governance = deciding.clone();
             async move { governance.watch_heads().await }
+        }),
+        job(&jobs, SUMMARIES, move || {
+            let governance = attaching.clone();
+            async move { governance.watch_summaries().await }
         }),
     ];
     if settings.evidence.gather {
@@ -124,6 +130,11 @@ fn tell_of_jobs(knowledge: &Knowledge) {
     jobs.add(PROMOTIONS, "takes promotions from step to step");
     jobs.add(RETENTION, "deletes what the policy lets go");
     jobs.add(CHANNELS, "decides again about what is in channels");
+    let counted = knowledge.governance.clone();
+    jobs.add_counted(SUMMARIES, "attaches what was decided to images, signed", move || {
+        let governance = counted.clone();
+        async move { governance.summaries_waiting().await.ok() }
+    });
     jobs.add(LOG, "makes what was decided part of the log");
     let counted = knowledge.evidence.clone();
     jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {

@@ -31,15 +31,16 @@ pub(super) fn knowledge(
     let public_url = settings.server.public_url.as_ref().map(ToString::to_string);
     let attestor = Attestor::open(&settings.data.join("keys"), public_url.as_deref())
         .hint("only the user that runs plura may read `keys` below the data directory")?;
+    let transparency = Transparency::new(registry.clone(), transparency_settings(settings));
     let sources = Sources {
         evidence: evidence.clone(),
         contents: contents.clone(),
         vulnerabilities: vulnerabilities.clone(),
         rollout: Rollout::new(rollout_settings(settings)),
         attestor,
+        transparency: transparency.clone(),
     };
     let governance = Governance::new(registry.clone(), sources);
-    let transparency = Transparency::new(registry.clone(), transparency_settings(settings));
     let events = Events::new(registry.clone(), event_settings(settings, address))?;
     let jobs = Jobs::new(registry.clone());
     Ok(Knowledge { evidence, contents, vulnerabilities, governance, transparency, events, jobs })

@@ -3,10 +3,12 @@
 mod access;
 mod accounts;
 mod audit;
+mod channels;
 mod color;
 mod config;
 mod decisions;
 mod fake_server;
+mod governance_help;
 mod help;
 mod import;
 mod login;

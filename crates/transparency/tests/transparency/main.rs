@@ -37,7 +37,8 @@ impl Place {
             for number in numbers {
                 let (subject, document) = (format!("s{number}"), format!("{{\"n\":{number}}}"));
                 let document = document.as_bytes();
-                let entry = NewEntry { kind: "test.entry", subject: &subject, document };
+                let entry =
+                    NewEntry { kind: "test.entry", subject: &subject, digests: &[], document };
                 log::append(tx, &entry, Timestamp(1_700_000_000_000)).await?;
             }
             Ok::<_, Error>(())

@@ -34,6 +34,8 @@ HEAD manifest        L+LL      S+SS   -+--     +++-   +++-      +++-     +++-   
 GET  manifest        L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   404
 HEAD manifest@       L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   404
 GET  manifest@       L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   404
+HEAD history         L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   200
+GET  history         L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   200
 HEAD referrers       L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   200
 GET  referrers       L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   200
 HEAD blob            L+LL      S+SS   -+--     +++-   +++-      +++-     +++-       ++++       ++++           ++++ +++-  ++++      +SS-    +SS-   ++--     200   404
@@ -55,7 +57,7 @@ DELETE blob          LLLL      SSSS   ----     ----   ----      ----     +-+-   
 ";
 
 /// Every action of `/v2` by its name in the log.
-const ACTIONS: [&str; 14] = [
+const ACTIONS: [&str; 15] = [
     "ping",
     "list_repositories",
     "list_tags",
@@ -70,6 +72,7 @@ const ACTIONS: [&str; 14] = [
     "append_upload",
     "finish_upload",
     "cancel_upload",
+    "tag_history",
 ];
 
 /// The place of an action in [`ACTIONS`]: an action that is added does not compile before it has one,
@@ -90,6 +93,7 @@ const fn place(action: &Action) -> usize {
         Action::AppendUpload(..) => 11,
         Action::FinishUpload(..) => 12,
         Action::CancelUpload(..) => 13,
+        Action::TagHistory(..) => 14,
     }
 }
 
@@ -137,6 +141,7 @@ impl Row {
             "ping" => "/v2/".to_owned(),
             "catalog" => "/v2/_catalog".to_owned(),
             "tags" => format!("/v2/{name}/tags/list"),
+            "history" => format!("/v2/{name}/_oci/tag-history/{tag}"),
             "manifest" => format!("/v2/{name}/manifests/{tag}"),
             "manifest@" => format!("/v2/{name}/manifests/{present}"),
             "referrers" => format!("/v2/{name}/referrers/{absent}"),

@@ -3,7 +3,9 @@
 
 mod commands;
 mod crashes;
+mod evidence;
 mod moves;
+mod summaries;
 
 use std::{collections::BTreeMap, path::Path};
 

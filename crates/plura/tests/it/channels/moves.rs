@@ -92,3 +92,17 @@ async fn an_automatic_channel_follows() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_channel_has_a_history_that_any_client_reads() {
+    let mut place = Place::governed_by(ORDER).await;
+    let (one, two) = (place.push().await, place.push().await);
+    place.promoted(&one, "dev").await;
+    place.promoted(&two, "dev").await;
+    place.roll_back("dev").await.expect(200);
+    let path = "/v2/channels/dev/search/_oci/tag-history/stable";
+    let history = place.client.get(path).await.expect(200).json();
+    let entries = history["manifests"].as_array().expect("a list");
+    let digests: Vec<_> = entries.iter().map(|entry| entry["digest"].as_str()).collect();
+    assert_eq!(digests, [Some(&*one), Some(&*two), Some(&*one)]);
+}

@@ -19,6 +19,7 @@ mod ranges;
 mod referrers;
 mod sessions;
 mod sparse;
+mod tag_history;
 mod tag_parameters;
 mod uploads;
 

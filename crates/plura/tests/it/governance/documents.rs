@@ -78,3 +78,35 @@ async fn a_document_is_compared_and_tried_without_being_in_force() {
     assert_eq!((&simulated["decisions"], &simulated["different"]), (&json!(0), &json!(0)));
     assert_eq!(place.server.client().get("/api/v1/policy").await.expect(200).json()["version"], 0);
 }
+
+#[tokio::test]
+async fn a_document_is_checked_without_being_applied() {
+    let place = Place::governed_by(STRICT).await;
+    let before = place.server.client().get("/api/v1/policy").await.expect(200).json();
+    let check = async |document: &str| {
+        let request = place.server.client().post("/api/v1/policy/check");
+        request.header("content-type", "application/toml").body(document.to_owned()).await
+    };
+    let good = check("format = 1\ndescription = \"mine\"\n").await.expect(200).json();
+    assert_eq!((&good["valid"], &good["problems"]), (&json!(true), &json!([])), "{good}");
+    // It is the digest that it would have if it were applied.
+    let applied = place.apply("description = \"mine\"\n").await.expect(200).json();
+    assert_eq!(good["digest"], applied["digest"], "{applied}");
+    place.apply(STRICT).await.expect(200);
+    let wrong =
+        check("format = 1\n[[tags]]\nname = \"\"\nrepositories = []\n").await.expect(200).json();
+    assert_eq!((&wrong["valid"], &wrong["digest"]), (&json!(false), &json!(null)), "{wrong}");
+    let problems = wrong["problems"].as_array().expect("a list");
+    assert!(problems.iter().any(|one| one["path"] == "tags[0].repositories"), "{problems:?}");
+    let told = |one: &serde_json::Value| one["fix"].as_str().is_some_and(|fix| !fix.is_empty());
+    assert!(problems.iter().all(told), "{problems:?}");
+    // What is no TOML at all is told like anything else, with its line.
+    let unread = check("format = \n").await.expect(200).json();
+    assert!(unread["problems"][0]["path"].as_str().is_some_and(|at| at.contains('1')), "{unread}");
+    check(&"#".repeat((512 << 10) + 1)).await.expect(413);
+    let plain = place.server.client().post("/api/v1/policy/check");
+    plain.header("content-type", "text/plain").body("format = 1\n".to_owned()).await.expect(400);
+    let after = place.server.client().get("/api/v1/policy").await.expect(200).json();
+    assert_eq!(before["digest"], after["digest"]);
+    assert_eq!(place.audit("policy.applied").await.len(), 3);
+}
