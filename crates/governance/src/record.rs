@@ -145,11 +145,14 @@ impl Leaf {
         match self {
             Self::ApprovalGiven { digest, .. }
             | Self::BlockCreated { digest, .. }
-            | Self::BlockLifted { digest, .. } => Some(*digest),
+            | Self::BlockLifted { digest, .. }
+            | Self::HoldPlaced { digest, .. }
+            | Self::HoldReleased { digest, .. } => Some(*digest),
             Self::ApprovalRevoked { digest, .. } => digest.parse().ok(),
-            Self::PolicyApplied { .. } | Self::FreezeBegun { .. } | Self::FreezeEnded { .. } => {
-                None
-            }
+            Self::PolicyApplied { .. }
+            | Self::FreezeBegun { .. }
+            | Self::FreezeEnded { .. }
+            | Self::RetentionRun { .. } => None,
         }
     }
 
