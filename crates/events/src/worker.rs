@@ -232,7 +232,8 @@ impl Events {
             Surroundings { host: &settings.host, source: &settings.source, is_public };
         let Some(body) = form.write(&event, &surroundings) else { return Ok(None) };
         let id = format!("{}-{}", webhook.id, event.id);
-        Ok(Some(Message { kind: event.r#type, id, body }))
+        let request = next.entry.request_id.clone();
+        Ok(Some(Message { kind: event.r#type, id, request, body }))
     }
 
     async fn record(

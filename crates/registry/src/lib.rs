@@ -34,7 +34,7 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::{Blobs, Records};
+use plura_blob::{Blobs, Records, of_same_request};
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
@@ -58,7 +58,7 @@ pub use lists::{Names, Readable};
 pub use mount::MountFrom;
 pub use plura_blob::{
     AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
-    Storage,
+    Storage, on_request,
 };
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
@@ -300,7 +300,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(of_same_request(work)).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
