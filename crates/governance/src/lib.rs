@@ -48,7 +48,7 @@ pub use checks::{ListedCheck, NewCheck};
 pub use decide::Decided;
 pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
-pub use figures::Figures;
+pub use figures::{Figures, Objective, ObjectiveBound, ObjectiveFigure, ObjectiveUnit};
 pub use freezes::{ListedFreeze, NewFreeze};
 pub use in_force::InForce;
 pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation};
