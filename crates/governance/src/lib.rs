@@ -55,7 +55,8 @@ pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation}
 pub use plura_access::secret::Secret;
 pub use plura_meta::{audit::Origin, decision::Filter as DecisionFilter};
 pub use promotion::{
-    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
+    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage,
+    PromotionsWaiting, State,
 };
 pub use pull::Pull;
 pub use refusal::{KeyProblem, Refusal};

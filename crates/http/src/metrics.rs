@@ -1,3 +1,4 @@
+mod background;
 mod governance;
 
 use std::{
@@ -13,7 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::governance::Governance;
+use self::{background::Background, governance::Governance};
 use crate::{Knowledge, listen};
 
 /// What is counted about requests and background work.
@@ -33,6 +34,7 @@ pub struct Metrics {
     log_entries: Gauge,
     log_waiting: Gauge,
     governance: Governance,
+    background: Background,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -101,6 +103,7 @@ impl Default for Metrics {
             log_entries: Gauge::default(),
             log_waiting: Gauge::default(),
             governance: Governance::default(),
+            background: Background::default(),
         };
         metrics.register();
         metrics
@@ -165,6 +168,7 @@ impl Metrics {
             self.log_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
         self.governance.refresh(&knowledge.governance).await;
+        self.background.copy(knowledge).await;
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -210,6 +214,7 @@ impl Metrics {
         registry.register("ready", help, storage.ready.clone());
         self.contents.register(registry);
         self.governance.register(registry);
+        self.background.register(registry);
     }
 }
 

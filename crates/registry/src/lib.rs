@@ -68,7 +68,7 @@ pub use plura_meta::{
     project::OverQuota,
     total::Totals,
 };
-pub use progress::{Progress, Told, tell, telling};
+pub use progress::{Progress, Told, Tuning, at_a_time, did, tell, telling, tuned};
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use rules::PushRules;
@@ -293,6 +293,13 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     match tokio::task::spawn_blocking(work).await {
         Ok(value) => value,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+impl Registry {
+    /// How much collection has to look at now.
+    pub async fn collection_waiting(&self) -> Result<u64, Error> {
+        Ok(plura_meta::review::count_due(&mut self.db().read().await?, Timestamp::now()).await?)
     }
 }
 
