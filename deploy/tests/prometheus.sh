@@ -26,7 +26,7 @@ figures_are_there() {
     local name
     while read -r name; do
         grep -xF -- "$name" "$run/names" || { printf 'plura has no %s\n' "$name" && return 1; }
-    done < <(grep -oE '\bplura_[a-z_]+' "$1" | sort -u)
+    done < <(grep -oE '\bplura_[a-z0-9_]+' "$1" | sort -u)
 }
 
 # dashboard_is_sound FILE: what its panels ask is the language of Prometheus, and each is about plura.
