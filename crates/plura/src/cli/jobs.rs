@@ -54,7 +54,7 @@ Examples:
 const TUNE_HELP: &str = "\
 What is not named is as the job would do it by itself.
 
-Exit status: 1 if there is no such job, or if it cannot be tuned so.
+Exit status: 1 if there is no such job.
 
 Examples:
   plura jobs tune webhooks --at-a-time 4

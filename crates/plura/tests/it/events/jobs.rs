@@ -61,7 +61,7 @@ async fn a_job_does_as_much_as_it_was_told_wherever_and_whenever_it_runs() {
     assert_eq!((&untuned["at_a_time"], &untuned["per_minute"]), (&json!(16), &Value::Null));
 
     // What does one thing after the other cannot do several, and what must go on goes on.
-    let refused = site.run("jobs tune contents --at-a-time 2").expect(1).stderr;
+    let refused = site.run("jobs tune contents --at-a-time 2").expect(2).stderr;
     assert!(refused.contains("one thing after the other"), "{refused}");
     for name in ["denials", "credentials"] {
         let refused = site.run(&format!("jobs pause {name}")).expect(1).stderr;
