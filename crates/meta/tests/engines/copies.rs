@@ -146,7 +146,7 @@ async fn fill(location: &Location) {
             (5, 2, 'dead', 9, 1, 1, 2, 500, 'refused')"
             .to_owned(),
         "insert into event_cursor values (1, 2)".to_owned(),
-        "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no')".to_owned(),
+        "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no', 2, 60)".to_owned(),
     ];
     for sql in statements {
         sqlx::query(AssertSqlSafe(sql)).execute(&mut connection).await.unwrap();
