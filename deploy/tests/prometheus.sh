@@ -23,10 +23,12 @@ figures_are_there() {
         else if ($4 == "histogram") print $3 "_bucket\n" $3 "_sum\n" $3 "_count"
         else print $3
     }' "$run/figures" >"$run/names"
+    # There are none before the first promotion.
+    printf 'plura_image_count_by_env\n' >>"$run/names"
     local name
     while read -r name; do
         grep -xF -- "$name" "$run/names" || { printf 'plura has no %s\n' "$name" && return 1; }
-    done < <(grep -oE '\bplura_[a-z_]+' "$1" | sort -u)
+    done < <(grep -oE '\bplura_[a-z0-9_]+' "$1" | sort -u)
 }
 
 # dashboard_is_sound FILE: what its panels ask is the language of Prometheus, and each is about plura.

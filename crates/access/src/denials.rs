@@ -31,9 +31,6 @@ use crate::{Access, Error, lockout::Prefix, time};
 /// For how long denials that are alike are counted.
 pub(crate) const WINDOW: Duration = Duration::from_mins(1);
 
-/// How often it is looked which windows have ended.
-const PAUSE: Duration = Duration::from_secs(5);
-
 /// Different denials of one address that are written down within a window.
 const MOST_ROWS: u32 = 120;
 
@@ -236,17 +233,23 @@ impl Access {
         recorded
     }
 
-    /// Writes down what was counted, each time a window has ended; for ever.
-    pub async fn watch_denials(&self) {
-        let mut ticks = tokio::time::interval(PAUSE);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            ticks.tick().await;
-            let Some(begun_by) = Instant::now().checked_sub(WINDOW) else { continue };
-            if let Err(error) = self.write_denials(begun_by).await {
-                tracing::error!(%error, "cannot write down what was refused; trying again soon");
-            }
+    /// How often [`Access::write_counted_denials`] is to be called.
+    pub const DENIALS_PAUSE: Duration = Duration::from_secs(5);
+
+    /// Writes down what was counted in windows that have ended.
+    pub async fn write_counted_denials(&self) -> Result<(), Error> {
+        match Instant::now().checked_sub(WINDOW) {
+            Some(begun_by) => self.write_denials(begun_by).await,
+            None => Ok(()),
         }
+    }
+
+    /// How many rows there are to write of what was counted, when their windows end.
+    pub fn denials_waiting(&self) -> u64 {
+        let counts = self.shared.denials.counts();
+        let repeated = counts.repeated.values().filter(|repeated| repeated.count > 0).count();
+        let tallies = counts.tallies.values().filter(|tally| tally.beyond > 0).count();
+        (repeated + tallies) as u64
     }
 
     /// Writes down all that was counted: the process stops.

@@ -12,6 +12,7 @@ mod gather;
 mod ingest;
 mod key;
 mod records;
+mod request;
 
 pub use adopted::ForeignDirectory;
 pub use blobs::{Blobs, Opened, Storage};
@@ -24,3 +25,4 @@ pub use error::Error;
 pub use ingest::{Appended, Progress};
 pub use key::BlobKey;
 pub use records::{ParseRecordNameError, RecordName, Records};
+pub use request::{of_same_request, on_request};

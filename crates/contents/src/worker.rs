@@ -11,7 +11,7 @@ use plura_meta::{
     repository,
 };
 use plura_oci::Reference;
-use plura_registry::{ImageQuery, work_when_asked};
+use plura_registry::{ImageQuery, did, work_when_asked};
 use tracing::{debug, error, warn};
 
 use crate::{Contents, Error, READER, ask::is_no_image};
@@ -48,6 +48,7 @@ impl Contents {
                 warn!(%error, digest = %review.digest, "an image cannot be read now");
                 self.postpone(review).await?;
             }
+            did(1).await;
         }
         Ok(true)
     }

@@ -10,6 +10,9 @@ pub enum Error {
     /// There is no such job.
     #[error("there is no job `{0}`; `plura jobs list` names all")]
     JobUnknown(String),
+    /// Nobody may let it stand still, or go slower.
+    #[error("`{0}` always works as it does: what happens meanwhile would be lost")]
+    JobAlways(&'static str),
     /// There is no such project.
     #[error("there is no project `{0}`")]
     ProjectUnknown(String),

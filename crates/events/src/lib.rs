@@ -32,7 +32,7 @@ pub use error::Error;
 pub use event::{Event, EventActor};
 pub use follow::{EventPage, EventQuery, Follower};
 pub use form::Form;
-pub use jobs::{Job, JobState, Jobs, JobsPage};
+pub use jobs::{Job, JobKind, JobProgress, JobState, Jobs, JobsPage};
 pub use pattern::EventPattern;
 pub use plura_meta::{Timestamp, audit::Origin};
 pub use webhooks::{DeliveryQuery, NewWebhook};

@@ -43,6 +43,8 @@ pub(crate) struct Message {
     pub(crate) kind: String,
     /// What it is called: the same for each attempt.
     pub(crate) id: String,
+    /// The request that did it; empty for what plura does by itself.
+    pub(crate) request: String,
     pub(crate) body: Body,
 }
 
@@ -133,6 +135,9 @@ impl Events {
             .header(CONTENT_TYPE, message.body.content_type)
             .header("x-plura-event", message.kind)
             .header("x-plura-delivery", message.id);
+        if !message.request.is_empty() {
+            request = request.header("x-request-id", message.request);
+        }
         let seconds = Timestamp::now().0 / 1000;
         request = request.header(TIMESTAMP, seconds);
         if let Some(name) = &webhook.signing_secret {

@@ -168,6 +168,7 @@ impl Events {
         let message = Message {
             kind: "ping".to_owned(),
             id: format!("{}-ping", found.id),
+            request: origin.request_id.clone(),
             body: ping(form, &origin.actor, &self.shared.settings.source),
         };
         let sent = self.send(&found, message).await;

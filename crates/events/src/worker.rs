@@ -14,7 +14,7 @@ use plura_meta::{
     webhook::{self, StoredWebhook},
     webhook_delivery::{self, Attempt, NextDelivery, State},
 };
-use plura_registry::{Progress, tell};
+use plura_registry::{Progress, at_a_time, did, tell};
 use tracing::{debug, error};
 
 use crate::{
@@ -31,8 +31,7 @@ const LONG_PAUSE: Duration = Duration::from_secs(5);
 const ENTRIES: u32 = 500;
 /// Entries without a delivery after which it is written down how far the audit was looked at.
 const FAR: i64 = 5000;
-/// Webhooks that are sent to at the same time, and messages to one of them in a turn.
-const AT_A_TIME: usize = 16;
+/// Messages to one webhook in a turn.
 const IN_A_TURN: usize = 100;
 /// What is kept of what ended, for each webhook; and how many may wait.
 const KEPT_DELIVERED: u32 = 1000;
@@ -67,6 +66,9 @@ enum Turn {
 }
 
 impl Events {
+    /// How many webhooks are sent to at the same time, if nobody says something else.
+    pub const AT_A_TIME: usize = 16;
+
     /// Sends what happens to webhooks, for ever.
     pub async fn watch(&self) {
         let mut work = Work::new();
@@ -79,7 +81,10 @@ impl Events {
                     tell(if webhooks.is_empty() { Progress::Rests } else { Progress::Works });
                     for webhook in webhooks {
                         let id = webhook.id;
-                        if busy.len() < AT_A_TIME && !resting.contains(&id) && busy.insert(id) {
+                        if busy.len() < at_a_time(Self::AT_A_TIME)
+                            && !resting.contains(&id)
+                            && busy.insert(id)
+                        {
                             sending.push(async move { (id, self.take_turn(webhook).await) });
                         }
                     }
@@ -109,8 +114,14 @@ impl Events {
 
     /// How many deliveries wait.
     pub async fn waiting(&self) -> Result<u64, Error> {
+        Ok(self.delivery_counts().await?.0)
+    }
+
+    /// How many deliveries wait, and how many were given up and can be sent again.
+    pub async fn delivery_counts(&self) -> Result<(u64, u64), Error> {
         let mut connection = self.db().read().await?;
-        Ok(webhook_delivery::count(&mut connection).await?.waiting.unsigned_abs())
+        let counts = webhook_delivery::count(&mut connection).await?;
+        Ok((counts.waiting.unsigned_abs(), counts.dead.unsigned_abs()))
     }
 
     /// Makes deliveries of what is new; the webhooks for which something waits. Nothing, where there is no
@@ -190,7 +201,7 @@ impl Events {
     async fn take_turn(&self, webhook: StoredWebhook) -> Turn {
         for _ in 0..IN_A_TURN {
             match self.send_next(&webhook).await {
-                Ok(true) => {}
+                Ok(true) => did(1).await,
                 Ok(false) => return Turn::Rests,
                 Err(error) => {
                     error!(%error, webhook = webhook.name, "cannot send; trying again");
@@ -232,7 +243,8 @@ impl Events {
             Surroundings { host: &settings.host, source: &settings.source, is_public };
         let Some(body) = form.write(&event, &surroundings) else { return Ok(None) };
         let id = format!("{}-{}", webhook.id, event.id);
-        Ok(Some(Message { kind: event.r#type, id, body }))
+        let request = next.entry.request_id.clone();
+        Ok(Some(Message { kind: event.r#type, id, request, body }))
     }
 
     async fn record(

@@ -9,7 +9,7 @@ use plura_meta::{
     repository,
 };
 use plura_oci::{Reference, RepositoryName};
-use plura_registry::work_when_asked;
+use plura_registry::{did, work_when_asked};
 use tracing::{error, warn};
 
 use crate::{AT_A_TIME, Error, Evidence, ask::Renewed};
@@ -36,6 +36,7 @@ impl Evidence {
             return self.walk().await;
         }
         let names = self.names(&reviews).await?;
+        let taken = reviews.len() as u64;
         let renewed: Vec<Option<Renewed>> = futures_util::stream::iter(reviews)
             .map(|review| {
                 let name = names.get(&review.repository).cloned();
@@ -46,6 +47,7 @@ impl Evidence {
             .await;
         let failed = renewed.iter().any(Option::is_none);
         self.keep(renewed.into_iter().flatten().collect()).await?;
+        did(taken).await;
         // What failed waits; it must not be tried again at once.
         Ok(!failed)
     }

@@ -52,7 +52,7 @@ pub use checks::{ListedCheck, NewCheck};
 pub use decide::Decided;
 pub use document::{AppliedPolicy, PolicyApplication};
 pub use error::Error;
-pub use figures::Figures;
+pub use figures::{Figures, Objective, ObjectiveBound, ObjectiveFigure, ObjectiveUnit};
 pub use freezes::{ListedFreeze, NewFreeze};
 pub use holds::{HoldsPage, ListedHold, NewHold};
 pub use in_force::InForce;
@@ -60,7 +60,8 @@ pub use kept::{Cause, KeptDecision, PackedDecision, SimulatedChange, Simulation}
 pub use plura_access::secret::Secret;
 pub use plura_meta::{audit::Origin, decision::Filter as DecisionFilter};
 pub use promotion::{
-    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage, State,
+    Progress, PromoteRequest, Promoted, Promotion, PromotionFilter, PromotionPage,
+    PromotionsWaiting, State,
 };
 pub use pull::Pull;
 pub use refusal::{KeyProblem, Refusal};

@@ -14,6 +14,7 @@ use plura_policy::{
     facts::ImageFacts,
     gate::{Effect, GateDecision, Mode, Outcome},
 };
+use plura_registry::{Progress, at_a_time, did, tell as tell_job};
 use tracing::{error, info, warn};
 
 use crate::{
@@ -32,14 +33,20 @@ const PAUSE: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_mins(5);
 /// How many channels are looked at with one query.
 const PAGE: u32 = 1000;
-/// How many are decided about at a time.
-const AT_A_TIME: usize = 4;
 
 impl Governance {
+    /// How many channels are decided about at a time, if nobody says something else.
+    pub const CHANNELS_AT_A_TIME: usize = 4;
+
     /// Decides about what is in channels as it is needed, for ever.
     pub async fn watch_heads(&self) {
         loop {
-            match self.decide_again().await {
+            let decided = self.decide_again().await;
+            tell_job(match &decided {
+                Ok(_) => Progress::Rests,
+                Err(error) => Progress::Failed(error.to_string()),
+            });
+            match decided {
                 Ok(0) => {}
                 Ok(changed) => info!(changed, "decided again about what is in channels"),
                 Err(error) => error!(%error, "cannot decide again about what is in channels"),
@@ -69,16 +76,22 @@ impl Governance {
             }
         }
         drop(connection);
+        if !stale.is_empty() {
+            tell_job(Progress::Works);
+            tell_job(Progress::Expects(stale.len() as u64));
+        }
         let in_force = &*in_force;
         let changed = futures_util::stream::iter(stale)
             .map(|(id, basis)| async move {
                 let decided = self.decide_head(id, basis, in_force).await;
-                decided.unwrap_or_else(|error| {
+                let changed = decided.unwrap_or_else(|error| {
                     warn!(%error, "cannot decide again about what is in a channel");
                     false
-                })
+                });
+                did(1).await;
+                changed
             })
-            .buffer_unordered(AT_A_TIME);
+            .buffer_unordered(at_a_time(Self::CHANNELS_AT_A_TIME));
         Ok(changed.filter(|changed| std::future::ready(*changed)).count().await)
     }
 

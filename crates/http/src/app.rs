@@ -13,7 +13,7 @@ use plura_contents::Contents;
 use plura_events::{Events, Jobs};
 use plura_evidence::Evidence;
 use plura_governance::Governance;
-use plura_registry::{CollectReport, Registry};
+use plura_registry::{CollectReport, Registry, on_request};
 use plura_transparency::Transparency;
 use plura_vulnerabilities::Vulnerabilities;
 use tower::ServiceExt;
@@ -172,14 +172,17 @@ impl App {
         let started = Instant::now();
         let id = RequestId::new(request.headers());
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let (action, mut response) = match self.find_client(&mut request) {
-            Err(error) => ("not_understood", error.into_response()),
-            Ok(()) if v2::is_ours(&path) => v2::answer(&self.state, request, &id).await,
-            Ok(()) => {
-                request.extensions_mut().insert(id.clone());
-                ("api", self.route(request).await)
+        let answered = async {
+            match self.find_client(&mut request) {
+                Err(error) => ("not_understood", error.into_response()),
+                Ok(()) if v2::is_ours(&path) => v2::answer(&self.state, request, &id).await,
+                Ok(()) => {
+                    request.extensions_mut().insert(id.clone());
+                    ("api", self.route(request).await)
+                }
             }
         };
+        let (action, mut response) = on_request(id.text(), answered).await;
         let status = response.status();
         if let Some(Cause(cause)) = response.extensions_mut().remove() {
             error!(request = %id, cause, "the registry could not do its part");

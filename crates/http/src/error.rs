@@ -372,7 +372,7 @@ impl From<plura_events::Error> for ApiError {
             E::WebhookUnknown(_) | E::ProjectUnknown(_) | E::JobUnknown(_) => {
                 caused(StatusCode::NOT_FOUND, ErrorCode::NotFound)
             }
-            E::WebhookExists(_) | E::TooMany(_) => {
+            E::WebhookExists(_) | E::TooMany(_) | E::JobAlways(_) => {
                 caused(StatusCode::CONFLICT, ErrorCode::Conflict)
             }
             E::Invalid { .. } => caused(StatusCode::BAD_REQUEST, ErrorCode::Invalid),

@@ -1,3 +1,6 @@
+mod background;
+mod governance;
+
 use std::{
     sync::atomic::{AtomicI64, AtomicU64},
     time::Duration,
@@ -11,6 +14,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use self::{background::Background, governance::Governance};
 use crate::{Knowledge, listen};
 
 /// What is counted about requests and background work.
@@ -29,6 +33,8 @@ pub struct Metrics {
     advisories_age: Gauge,
     log_entries: Gauge,
     log_waiting: Gauge,
+    governance: Governance,
+    background: Background,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -96,6 +102,8 @@ impl Default for Metrics {
             advisories_age: Gauge::default(),
             log_entries: Gauge::default(),
             log_waiting: Gauge::default(),
+            governance: Governance::default(),
+            background: Background::default(),
         };
         metrics.register();
         metrics
@@ -159,6 +167,8 @@ impl Metrics {
             self.log_entries.set(i64::try_from(size).unwrap_or(i64::MAX));
             self.log_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         }
+        self.governance.refresh(&knowledge.governance).await;
+        self.background.copy(knowledge).await;
         let mut text = String::new();
         // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
@@ -203,6 +213,8 @@ impl Metrics {
         let help = "1 if the storage can be used, 0 if not";
         registry.register("ready", help, storage.ready.clone());
         self.contents.register(registry);
+        self.governance.register(registry);
+        self.background.register(registry);
     }
 }
 

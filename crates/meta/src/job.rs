@@ -19,12 +19,17 @@ pub struct StoredJob {
     pub failed_at: Option<Timestamp>,
     /// Why.
     pub error: Option<String>,
+    /// How much it does at a time, if somebody said.
+    pub at_a_time: Option<i64>,
+    /// How much it does in a minute, if somebody said.
+    pub per_minute: Option<i64>,
 }
 
 /// All that have a row.
 pub async fn all(connection: &mut Connection) -> Result<Vec<StoredJob>, Error> {
     const SQL: &str = "
-        select name, paused, changed_at, changed_by, woken, failed_at, error from job order by name";
+        select name, paused, changed_at, changed_by, woken, failed_at, error, at_a_time, per_minute
+        from job order by name";
     connection.query_as(SQL).fetch_all().await
 }
 
@@ -42,6 +47,25 @@ pub async fn set_paused(
             set paused = excluded.paused, changed_at = excluded.changed_at,
                 changed_by = excluded.changed_by";
     tx.query(SQL).bind(name).bind(paused).bind(now).bind(by).execute().await?;
+    Ok(())
+}
+
+/// Says how much a job does at a time and in a minute; as it would by itself, where nothing is said.
+pub async fn tune(
+    tx: &mut Tx,
+    name: &str,
+    (at_a_time, per_minute): (Option<i64>, Option<i64>),
+    by: &str,
+    now: Timestamp,
+) -> Result<(), Error> {
+    const SQL: &str = "
+        insert into job (name, paused, changed_at, changed_by, woken, at_a_time, per_minute)
+        values ($1, false, $2, $3, 0, $4, $5)
+        on conflict (name) do update
+            set at_a_time = excluded.at_a_time, per_minute = excluded.per_minute,
+                changed_at = excluded.changed_at, changed_by = excluded.changed_by";
+    let query = tx.query(SQL).bind(name).bind(now).bind(by);
+    query.bind(at_a_time).bind(per_minute).execute().await?;
     Ok(())
 }
 

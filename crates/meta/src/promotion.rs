@@ -247,6 +247,18 @@ pub async fn is_any_due(connection: &mut Connection, now: Timestamp) -> Result<b
     connection.query_scalar(SQL).bind(now).fetch_one().await
 }
 
+/// How many promotions have not ended, how many of them are due at `now`, and since when the first is.
+pub async fn count_running(
+    connection: &mut Connection,
+    now: Timestamp,
+) -> Result<(i64, i64, Option<Timestamp>), Error> {
+    const SQL: &str = "
+        select (select count(*) from promotion where due_at is not null),
+            (select count(*) from promotion where due_at is not null and due_at <= $1),
+            (select min(due_at) from promotion where due_at is not null and due_at <= $1)";
+    connection.query_as(SQL).bind(now).fetch_one().await
+}
+
 /// Has everything looked at that waits for gates: something changed that they look at.
 pub async fn wake(tx: &mut Tx, state: &str, now: Timestamp) -> Result<u64, Error> {
     const SQL: &str = "

@@ -200,6 +200,13 @@ pub async fn count_waiting(connection: &mut Connection, now: Timestamp) -> Resul
     Ok(count.unsigned_abs())
 }
 
+/// How many reviews are due at `now`.
+pub async fn count_due(connection: &mut Connection, now: Timestamp) -> Result<u64, Error> {
+    const SQL: &str = "select count(*) from review where due_at <= $1";
+    let count: i64 = connection.query_scalar(SQL).bind(now).fetch_one().await?;
+    Ok(count.unsigned_abs())
+}
+
 impl Kind {
     /// The name as it is stored and shown.
     pub fn as_str(self) -> &'static str {

@@ -20,7 +20,7 @@ use plura_oci::{Digest, RepositoryName, Tag};
 use serde::Serialize;
 
 use self::judge::{Gone, Judgement, judge};
-use crate::{Error, Registry, blobs::stored_key, detached, manifests::Delete};
+use crate::{Error, Registry, blobs::stored_key, detached, did, manifests::Delete};
 
 /// What a run is asked to do.
 #[derive(Clone, Debug)]
@@ -153,9 +153,11 @@ impl Registry {
             if let Some(only) = &mut only {
                 only.blobs.extend(decided.unlinked);
             }
+            let count = decided.items.len() as u64;
             for item in decided.items {
                 report.add(item);
             }
+            did(count).await;
         }
         self.remove_queued().await?;
         Ok(report)

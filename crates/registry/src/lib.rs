@@ -36,7 +36,7 @@ mod uploads;
 
 use std::{path::Path, sync::Arc};
 
-use plura_blob::{Blobs, Records};
+use plura_blob::{Blobs, Records, of_same_request};
 use plura_meta::{Db, Tx, audit};
 use plura_oci::RepositoryName;
 
@@ -60,7 +60,7 @@ pub use lists::{Names, Readable, TagHistory};
 pub use mount::MountFrom;
 pub use plura_blob::{
     AccessKeys, BucketOptions, Encryption, Fitness, ObjectStream, Opened, Requirement, Retries,
-    Storage,
+    Storage, on_request,
 };
 pub use plura_meta::{
     Error as DatabaseError, Location as DatabaseLocation, Server as DatabaseServer, Timestamp,
@@ -70,7 +70,7 @@ pub use plura_meta::{
     project::OverQuota,
     total::Totals,
 };
-pub use progress::{Progress, Told, tell, telling};
+pub use progress::{Progress, Told, Tuning, at_a_time, did, tell, telling, tuned};
 pub use push::{PushedManifest, PutManifest};
 pub use referrers::{ReferrerDescriptor, Referrers};
 pub use retire::{Retired, Retirement};
@@ -305,11 +305,18 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
     }
 }
 
+impl Registry {
+    /// How much collection has to look at now.
+    pub async fn collection_waiting(&self) -> Result<u64, Error> {
+        Ok(plura_meta::review::count_due(&mut self.db().read().await?, Timestamp::now()).await?)
+    }
+}
+
 /// Runs to its end also when the client goes away and nobody waits for the result any more.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(of_same_request(work)).await {
         Ok(result) => result,
         Err(error) => std::panic::resume_unwind(error.into_panic()),
     }

@@ -89,6 +89,8 @@ struct State {
 #[derive(Debug, Default)]
 struct Known {
     requests: Vec<S3Request>,
+    /// What those said of whom they are for: `User-Agent`, and `X-Request-Id`.
+    senders: Vec<(S3Request, String, Option<String>)>,
     /// Mishaps with the number of requests of the kind that they are for.
     ordered: Vec<(S3Request, usize, S3Mishap)>,
     /// Unfinished writing in parts: identifier and key.
@@ -151,6 +153,12 @@ impl S3 {
     /// What was asked of it since it was last asked this.
     pub fn take_requests(&self) -> Vec<S3Request> {
         std::mem::take(&mut self.state.lock().requests)
+    }
+
+    /// What was asked of it since it was last asked this, with the name of the client (`User-Agent`), and of
+    /// the request that it was for (`X-Request-Id`).
+    pub fn take_senders(&self) -> Vec<(S3Request, String, Option<String>)> {
+        std::mem::take(&mut self.state.lock().senders)
     }
 
     /// Has the next `count` requests of a kind go wrong.
@@ -230,9 +238,15 @@ impl State {
 
     /// Counts a request, and takes the mishap that was ordered for it. Looks at its health come any
     /// time, and are not counted.
-    fn note(&self, kind: S3Request, path: &str) -> Option<S3Mishap> {
+    fn note(&self, kind: S3Request, request: &Request<Incoming>) -> Option<S3Mishap> {
         let mut known = self.lock();
-        if kind != S3Request::Head || !path.ends_with("/probe") {
+        if kind != S3Request::Head || !request.uri().path().ends_with("/probe") {
+            let header = |name: &str| {
+                let value = request.headers().get(name)?;
+                Some(String::from_utf8_lossy(value.as_bytes()).into_owned())
+            };
+            let client = header("user-agent").unwrap_or_default();
+            known.senders.push((kind, client, header("x-request-id")));
             known.requests.push(kind);
         }
         let place = known.ordered.iter().position(|(ordered, _, _)| *ordered == kind)?;
@@ -252,7 +266,7 @@ async fn answer(
 ) -> Result<Answer, std::io::Error> {
     let kind = kind_of(&request);
     let cut = || std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-    match state.note(kind, request.uri().path()) {
+    match state.note(kind, &request) {
         None => carry_out(&state, service, request, kind).await,
         Some(S3Mishap::DoneButFailed) => {
             let done = carry_out(&state, service, request, kind).await?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plura_meta::{Timestamp, Tx, lease, log, log::LoggedEntry};
-use plura_registry::work_at_least_every;
+use plura_registry::{did, work_at_least_every};
 use plura_tlog::{Entry, Frontier, Resource, SigningKey, TILE_WIDTH};
 use tracing::{error, warn};
 
@@ -26,6 +26,12 @@ impl Transparency {
         work_at_least_every(PAUSE, || self.work(), asked, failed).await;
     }
 
+    /// How many entries are not part of the tree yet.
+    pub async fn waiting(&self) -> Result<u64, Error> {
+        let head = self.head().await?;
+        Ok(self.size().await?.saturating_sub(head.map_or(0, |head| head.size)))
+    }
+
     /// Integrates some of the new entries; whether there may be more.
     pub async fn work(&self) -> Result<bool, Error> {
         let (head, key) = self.ready().await?;
@@ -40,6 +46,7 @@ impl Transparency {
         let entries: Vec<_> =
             rows.iter().map(entry_of).collect::<Result<_, _>>().map_err(plura_tlog::Error::from)?;
         self.integrate(&head, key, &entries).await?;
+        did(rows.len() as u64).await;
         Ok(rows.len() == BATCH as usize)
     }
 

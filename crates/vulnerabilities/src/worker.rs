@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use plura_meta::{Timestamp, advisory, vulnerability};
-use plura_registry::work_when_asked;
+use plura_registry::{did, work_when_asked};
 use tracing::error;
 
 use crate::{Error, Vulnerabilities};
@@ -33,7 +33,9 @@ impl Vulnerabilities {
         }
         let loaded = self.loaded().await?;
         if loaded.in_force.basis == in_force.basis {
+            let count = packages.len() as u64;
             self.match_packages(&loaded, packages).await?;
+            did(count).await;
         }
         Ok(true)
     }

@@ -19,6 +19,7 @@ use crate::{
     Appended, BlobKey, Error, Progress,
     gather::{Gather, PIECE},
     ingest::{blocking, join, spawn_hasher},
+    request::of_same_request,
 };
 
 impl Bucket {
@@ -235,13 +236,13 @@ impl<'a> Sending<'a> {
         }
         multipart.parts.push((String::new(), size));
         let bucket = self.bucket.clone();
-        self.flying.spawn(async move {
+        self.flying.spawn(of_same_request(async move {
             let _held = held;
             plura_fault::point("bucket.part").map_err(Error::io("write", key.as_str()))?;
             let part = bucket.0.store.put_part(&bucket.path(&key), &id, place, payload).await;
             let part = part.map_err(|error| failed("write a part of", key.as_str(), error))?;
             Ok((place, part.content_id))
-        });
+        }));
         Ok(())
     }
 

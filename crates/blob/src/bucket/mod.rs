@@ -18,6 +18,7 @@ mod examine;
 mod foreign;
 mod memory;
 mod multiparts;
+mod named;
 mod options;
 mod parts;
 mod read;

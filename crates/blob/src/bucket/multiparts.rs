@@ -2,17 +2,20 @@
 
 use object_store::{
     aws::AwsAuthorizer,
-    client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody, ReqwestConnector},
+    client::{HttpClient, HttpConnector, HttpRequest, HttpRequestBody},
     multipart::{MultipartStore, PartId},
 };
 use tracing::debug;
 
-use super::{Bucket, code_of, failed, options::BucketOptions, parts::Multipart, stored};
+use super::{
+    Bucket, code_of, failed, named::NamedConnector, options::BucketOptions, parts::Multipart,
+    stored,
+};
 use crate::{BlobKey, Error};
 
 /// A client for requests that are built here.
 pub(super) fn connect(options: &BucketOptions) -> Result<HttpClient, Error> {
-    let connected = ReqwestConnector::default().connect(&options.client_options()?);
+    let connected = NamedConnector.connect(&options.client_options()?);
     connected.map_err(|error| Error::Options(error.to_string()))
 }
 

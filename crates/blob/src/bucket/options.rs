@@ -5,6 +5,7 @@ use object_store::{
     aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey},
 };
 
+use super::named::NamedConnector;
 use crate::Error;
 
 /// Where a bucket is, how it is reached, and how much is held in memory for it.
@@ -142,6 +143,7 @@ impl BucketOptions {
         self.check()?;
         let builder = self
             .builder(self.endpoint.as_deref())
+            .with_http_connector(NamedConnector)
             .with_client_options(self.client_options()?)
             .with_retry(self.retry())
             // What TLS protects needs no second hash of every byte.

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use plura_meta::{Timestamp, Tx, channel, idempotency, promotion as stored, rollback_key};
 use plura_oci::{Reference, Tag};
 use plura_policy::gate::Effect;
-use plura_registry::Placement;
+use plura_registry::{Placement, Progress, at_a_time, did, tell};
 use tracing::{error, warn};
 
 use super::{
@@ -23,8 +23,6 @@ use crate::{
 
 /// What is taken at a time.
 const BATCH: u32 = 64;
-/// How many are gone on with at a time.
-const AT_A_TIME: usize = 4;
 /// How long what was taken is left to who took it.
 const CLAIM: Duration = Duration::from_mins(1);
 /// How soon is tried again what failed.
@@ -35,6 +33,17 @@ const TIDY: Duration = Duration::from_hours(1);
 const REMEMBERED: Duration = Duration::from_hours(24 * 7);
 /// How often is looked for what is due.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Promotions that have not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PromotionsWaiting {
+    /// How many there are.
+    pub running: u64,
+    /// How many of them somebody ought to look at now.
+    pub due: u64,
+    /// For how long nobody looked at the one that waits longest for that.
+    pub overdue: Duration,
+}
 
 /// What becomes of a promotion that was looked at.
 pub(super) enum Next {
@@ -51,6 +60,9 @@ pub(super) enum Next {
 }
 
 impl Governance {
+    /// How many promotions are gone on with at a time, if nobody says something else.
+    pub const PROMOTIONS_AT_A_TIME: usize = 4;
+
     /// Goes on with promotions, for ever.
     pub async fn watch_promotions(&self) {
         if let Err(error) = self.let_go().await {
@@ -66,9 +78,15 @@ impl Governance {
                 }
             }
             match self.advance().await {
-                Ok(true) => continue,
-                Ok(false) => {}
-                Err(error) => error!(%error, "promotions do not go on; trying again"),
+                Ok(true) => {
+                    tell(Progress::Works);
+                    continue;
+                }
+                Ok(false) => tell(Progress::Rests),
+                Err(error) => {
+                    tell(Progress::Failed(error.to_string()));
+                    error!(%error, "promotions do not go on; trying again");
+                }
             }
             let _ = tokio::time::timeout(PAUSE, self.shared.asked.notified()).await;
         }
@@ -82,11 +100,26 @@ impl Governance {
         }
         let work = async move |tx: &mut Tx| stored::take(tx, now, now.after(CLAIM), BATCH).await;
         let taken = self.db().write(move |tx| Box::pin(async move { work(tx).await })).await?;
-        let any = !taken.is_empty();
+        let count = taken.len() as u64;
         futures_util::stream::iter(taken)
-            .for_each_concurrent(AT_A_TIME, |row| self.go_on(row))
+            .for_each_concurrent(at_a_time(Self::PROMOTIONS_AT_A_TIME), |row| self.go_on(row))
             .await;
-        Ok(any)
+        did(count).await;
+        Ok(count > 0)
+    }
+
+    /// How many promotions have not ended, how many of them are due, and since when the one that is due the
+    /// longest is.
+    pub async fn promotions_waiting(&self) -> Result<PromotionsWaiting, Error> {
+        let now = Timestamp::now();
+        let (running, due, since) =
+            stored::count_running(&mut self.db().read().await?, now).await?;
+        let overdue = since.map_or(0, |since| now.0.saturating_sub(since.0));
+        Ok(PromotionsWaiting {
+            running: running.unsigned_abs(),
+            due: due.unsigned_abs(),
+            overdue: Duration::from_millis(overdue.unsigned_abs()),
+        })
     }
 
     /// Forgets the names of requests and the keys that are too old to be of use.

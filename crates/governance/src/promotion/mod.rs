@@ -20,6 +20,7 @@ use utoipa::ToSchema;
 
 use crate::{Error, channels::channel_of, instant};
 
+pub use advance::PromotionsWaiting;
 pub use canary::Progress;
 pub(crate) use cancel::returning;
 pub use list::{PromotionFilter, PromotionPage};

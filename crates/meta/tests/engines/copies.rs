@@ -149,7 +149,7 @@ async fn fill(location: &Location) {
             (5, 2, 'dead', 9, 1, 1, 2, 500, 'refused')"
             .to_owned(),
         "insert into event_cursor values (1, 2)".to_owned(),
-        "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no')".to_owned(),
+        "insert into job values ('contents', 1, 1, 'alice', 0, 2, 'no', 2, 60)".to_owned(),
         "insert into manifest_use select repository_id, digest, 5, null, 6 from manifest"
             .to_owned(),
         "insert into hold values ('1', 'sha256:1', '', 'RCA-12', 'alice', 1, 9, null, null, null)"

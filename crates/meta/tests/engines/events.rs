@@ -187,5 +187,20 @@ async fn jobs_are_paused_and_fail_for_all() {
         written!(db, |tx| job::record(tx, "contents", None, NOW));
         let jobs = job::all(&mut db.read().await.unwrap()).await.unwrap();
         assert_eq!((jobs[0].failed_at, &jobs[0].error), (None, &None), "{engine}");
+        assert_eq!((jobs[0].at_a_time, jobs[0].per_minute), (None, None), "{engine}");
+        // What is said of how much it does changes nothing else.
+        written!(db, |tx| job::tune(tx, "contents", (Some(2), None), "carol", NOW));
+        written!(db, |tx| job::tune(tx, "denials", (None, Some(60)), "carol", NOW));
+        let jobs = job::all(&mut db.read().await.unwrap()).await.unwrap();
+        let shown: Vec<_> = jobs
+            .iter()
+            .map(|job| (job.name.as_str(), job.paused, job.at_a_time, job.per_minute))
+            .collect();
+        let expected = [
+            ("contents", true, Some(2), None),
+            ("denials", false, None, Some(60)),
+            ("webhooks", false, None, None),
+        ];
+        assert_eq!(shown, expected, "{engine}");
     }
 }

@@ -72,7 +72,7 @@ pub(crate) use self::image::{
 pub(crate) use self::image_name::{BadName, ImageName};
 pub(crate) use self::init::InitArgs;
 pub(crate) use self::installation::{BackupArgs, CheckArgs, RestoreArgs};
-pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs};
+pub(crate) use self::jobs::{JobArgs, JobsCommand, JobsListArgs, TuneArgs};
 pub(crate) use self::log::{LogCommand, LogListArgs, LogProveArgs, LogStatusArgs, LogVerifyArgs};
 pub(crate) use self::login::{LoginArgs, LogoutArgs, address as server_address, is_local};
 pub(crate) use self::man::ManArgs;

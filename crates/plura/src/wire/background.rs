@@ -3,7 +3,8 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use plura_access::{Access, Origin};
-use plura_events::Jobs;
+use plura_events::{Events, JobKind, Jobs};
+use plura_governance::Governance;
 use plura_http::{App, Health, Knowledge};
 use plura_registry::{CollectRequest, Progress, Registry, Timestamp, tell};
 use tokio::task::JoinHandle;
@@ -29,6 +30,8 @@ const PROMOTIONS: &str = "promotions";
 const CHANNELS: &str = "channels";
 const RETENTION: &str = "retention";
 const SUMMARIES: &str = "summaries";
+const DENIALS: &str = "denials";
+const CREDENTIALS: &str = "credentials";
 
 /// Begins all of it.
 pub(super) fn start(
@@ -37,8 +40,8 @@ pub(super) fn start(
     app: &App,
     settings: &Settings,
 ) -> Vec<JoinHandle<()>> {
+    tell_of_jobs(&parts);
     let Parts { registry, knowledge, access } = parts;
-    tell_of_jobs(&knowledge);
     let mut background = jobs(&knowledge, settings);
     let (collecting, jobs) = (settings.collection.clone(), knowledge.jobs.clone());
     let (store, people, figures) = (registry.clone(), access.clone(), app.clone());
@@ -51,9 +54,10 @@ pub(super) fn start(
         health.watch(&store, probing.interval.duration(), failures).await;
     }));
     background.push(tokio::spawn(write_pulls(registry.clone())));
-    background.push(tokio::spawn(tend(access.clone())));
+    let people = access.clone();
+    background.push(job(&jobs, CREDENTIALS, move || tend(people.clone())));
     let denials = access.clone();
-    background.push(tokio::spawn(async move { denials.watch_denials().await }));
+    background.push(job(&jobs, DENIALS, move || write_denials(denials.clone())));
     let Knowledge { events, .. } = knowledge;
     background.push(tokio::spawn(async move { events.watch_followed().await }));
     background.push(tokio::spawn(async move { jobs.watch().await }));
@@ -123,39 +127,68 @@ fn jobs(knowledge: &Knowledge, settings: &Settings) -> Vec<JoinHandle<()>> {
     all
 }
 
-/// Says what the jobs do, and how much waits for each.
-fn tell_of_jobs(knowledge: &Knowledge) {
+/// Says what the jobs do, how much of it at a time, and how much waits for each.
+fn tell_of_jobs(parts: &Parts<'_>) {
+    let Parts { registry, knowledge, access } = parts;
     let jobs = &knowledge.jobs;
-    jobs.add(COLLECTION, "removes what nothing reaches any more");
-    jobs.add(PROMOTIONS, "takes promotions from step to step");
-    jobs.add(RETENTION, "deletes what the policy lets go");
-    jobs.add(CHANNELS, "decides again about what is in channels");
+    let counted = (*registry).clone();
+    let kind = JobKind::new("removes what nothing reaches any more").counted(move || {
+        let registry = counted.clone();
+        async move { registry.collection_waiting().await.ok() }
+    });
+    jobs.add(COLLECTION, kind);
     let counted = knowledge.governance.clone();
-    jobs.add_counted(SUMMARIES, "attaches what was decided to images, signed", move || {
+    let kind = JobKind::new("takes promotions from step to step");
+    let kind = kind.at_a_time(Governance::PROMOTIONS_AT_A_TIME).counted(move || {
+        let governance = counted.clone();
+        async move { governance.promotions_waiting().await.ok().map(|waiting| waiting.due) }
+    });
+    jobs.add(PROMOTIONS, kind);
+    jobs.add(RETENTION, JobKind::new("deletes what the policy lets go"));
+    let kind = JobKind::new("decides again about what is in channels");
+    jobs.add(CHANNELS, kind.at_a_time(Governance::CHANNELS_AT_A_TIME));
+    let counted = knowledge.transparency.clone();
+    let kind = JobKind::new("makes what was decided part of the log").counted(move || {
+        let transparency = counted.clone();
+        async move { transparency.waiting().await.ok() }
+    });
+    jobs.add(LOG, kind);
+    let counted = knowledge.governance.clone();
+    let kind = JobKind::new("attaches what was decided to images, signed").counted(move || {
         let governance = counted.clone();
         async move { governance.summaries_waiting().await.ok() }
     });
-    jobs.add(LOG, "makes what was decided part of the log");
+    jobs.add(SUMMARIES, kind);
     let counted = knowledge.evidence.clone();
-    jobs.add_counted(EVIDENCE, "finds out who signed what, and how it was built", move || {
+    let about = "finds out who signed what, and how it was built";
+    let kind = JobKind::new(about).counted(move || {
         let evidence = counted.clone();
         async move { evidence.waiting().await.ok() }
     });
+    jobs.add(EVIDENCE, kind);
     let counted = knowledge.contents.clone();
-    jobs.add_counted(CONTENTS, "reads what is in images", move || {
+    let kind = JobKind::new("reads what is in images").counted(move || {
         let contents = counted.clone();
         async move { contents.waiting().await.ok() }
     });
+    jobs.add(CONTENTS, kind);
     let counted = knowledge.vulnerabilities.clone();
-    jobs.add_counted(VULNERABILITIES, "matches packages with advisories", move || {
+    let kind = JobKind::new("matches packages with advisories").counted(move || {
         let vulnerabilities = counted.clone();
         async move { vulnerabilities.waiting().await.ok() }
     });
+    jobs.add(VULNERABILITIES, kind);
     let counted = knowledge.events.clone();
-    jobs.add_counted(WEBHOOKS, "sends events to webhooks", move || {
-        let events = counted.clone();
-        async move { events.waiting().await.ok() }
-    });
+    let kind =
+        JobKind::new("sends events to webhooks").at_a_time(Events::AT_A_TIME).counted(move || {
+            let events = counted.clone();
+            async move { events.waiting().await.ok() }
+        });
+    jobs.add(WEBHOOKS, kind);
+    let counted = (*access).clone();
+    let kind = JobKind::new("writes down what was refused many times").always();
+    jobs.add(DENIALS, kind.counted(move || std::future::ready(Some(counted.denials_waiting()))));
+    jobs.add(CREDENTIALS, JobKind::new("renews keys and forgets what ended").always());
 }
 
 /// A job that goes on as long as nobody pauses it.
@@ -188,9 +221,34 @@ async fn tend(access: Access) {
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = access.tend().await {
+        tell(Progress::Works);
+        let tended = access.tend().await;
+        tell(of(&tended));
+        if let Err(error) = tended {
             error!(%error, "cannot look after keys and credentials; trying again in an hour");
         }
+    }
+}
+
+/// Writes down what was refused and counted, each time a window has ended, for ever.
+async fn write_denials(access: Access) {
+    let mut ticks = tokio::time::interval(Access::DENIALS_PAUSE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let written = access.write_counted_denials().await;
+        tell(of(&written));
+        if let Err(error) = written {
+            error!(%error, "cannot write down what was refused; trying again soon");
+        }
+    }
+}
+
+/// How something went.
+fn of<T, E: std::fmt::Display>(done: &Result<T, E>) -> Progress {
+    match done {
+        Ok(_) => Progress::Rests,
+        Err(error) => Progress::Failed(error.to_string()),
     }
 }
 

@@ -48,6 +48,21 @@ const MOVES: &[Column] = &[
     ("REASON", |made| cell(&made["reason"])),
 ];
 
+const OBJECTIVES: &[Column] = &[
+    ("OBJECTIVE", |objective| cell(&objective["figure"])),
+    ("IS", |objective| amount(&objective["value"], &objective["unit"])),
+    ("OUGHT TO BE", |objective| {
+        let target = amount(&objective["target"], &objective["unit"]);
+        let bound = if objective["bound"] == "at_least" { "at least" } else { "at most" };
+        format!("{bound} {target}")
+    }),
+    ("MET", |objective| match objective["met"].as_bool() {
+        Some(true) => "yes".to_owned(),
+        Some(false) => "no".to_owned(),
+        None => "nothing to tell from".to_owned(),
+    }),
+];
+
 /// `plura reg status`.
 pub(super) fn status(args: &StatusArgs, printer: &Printer) -> anyhow::Result<ExitStatus> {
     let (channels, promotions) = runtime()?.block_on(async {
@@ -151,6 +166,9 @@ pub(super) fn metrics(args: &FiguresArgs, printer: &Printer) -> anyhow::Result<E
     }
     let mut lines = Vec::new();
     for (name, value) in figures.as_object().into_iter().flatten() {
+        if name == "objectives" {
+            continue;
+        }
         match value.as_object() {
             Some(parts) => {
                 for (part, value) in parts {
@@ -160,8 +178,20 @@ pub(super) fn metrics(args: &FiguresArgs, printer: &Printer) -> anyhow::Result<E
             None => lines.push(format!("{}  {}\n", printable(name), cell(value))),
         }
     }
+    if let Some(objectives) = figures["objectives"].as_array() {
+        lines.push(format!("\n{}", table(objectives, OBJECTIVES)));
+    }
     printer.data(lines.concat())?;
     Ok(ExitStatus::Done)
+}
+
+/// A figure as people read it: `1800 s`, `97.5%`, `2`.
+fn amount(value: &Value, unit: &Value) -> String {
+    match (value.as_f64(), unit.as_str()) {
+        (Some(value), Some("seconds")) => format!("{value} s"),
+        (Some(value), Some("ratio")) => format!("{:.1}%", value * 100.0),
+        _ => cell(value),
+    }
 }
 
 /// Environment and tag of a channel: the environment alone is its stable channel.

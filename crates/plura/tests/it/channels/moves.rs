@@ -64,6 +64,13 @@ async fn a_channel_goes_back_by_role_and_by_key() {
     assert_eq!(kinds, ["rollback", "promotion", "rollback", "promotion", "promotion"]);
 }
 
+/// The value of a sample of `/metrics`.
+fn sample<'text>(text: &'text str, name: &str) -> &'text str {
+    let mut lines = text.lines().filter_map(|line| line.rsplit_once(' '));
+    let found = lines.find(|(found, _)| *found == name);
+    found.unwrap_or_else(|| panic!("there is no {name} in {text}")).1
+}
+
 #[tokio::test]
 async fn figures_are_of_what_was_done() {
     let mut place = Place::governed_by(ORDER).await;
@@ -77,7 +84,48 @@ async fn figures_are_of_what_was_done() {
         assert_eq!(figures["digest_unique"], 2, "{figures:#}");
         assert!(figures["rollback_time_p95"].is_number(), "{figures:#}");
         assert!(figures["registry_storage_bytes"].as_i64() > Some(0), "{figures:#}");
+        for name in ["signed_artifacts", "cve_block_events", "cve_blocks_missed"] {
+            assert_eq!(figures[name], 0, "{figures:#}");
+        }
+        let objectives = figures["objectives"].as_array().expect("a list");
+        let of = |name: &str| {
+            let found = objectives.iter().find(|objective| objective["figure"] == name);
+            found.unwrap_or_else(|| panic!("nothing of {name} in {figures:#}"))
+        };
+        for (name, target) in [("promotion_latency_p95", 1800.0), ("rollback_time_p95", 300.0)] {
+            assert_eq!(of(name)["target"], target, "{figures:#}");
+            assert_eq!(of(name)["value"], figures[name], "{figures:#}");
+            assert_eq!(of(name)["met"], true, "{figures:#}");
+        }
+        assert_eq!(of("cve_blocks_missed")["met"], true, "{figures:#}");
     }
+    let listed = place.run("metrics").expect(0).stdout;
+    assert!(listed.contains("image_count_by_env.dev  1"), "{listed}");
+    assert!(listed.contains("at most 1800 s"), "{listed}");
+
+    let text = place.client.get("/metrics").await.expect(200);
+    let text = String::from_utf8(text.body.to_vec()).expect("metrics are text");
+    for (name, expected) in [
+        (r#"plura_image_count_by_env{environment="dev"}"#, "1"),
+        ("plura_digest_unique", "2"),
+        ("plura_signed_artifacts", "0"),
+        ("plura_cve_block_events", "0"),
+        ("plura_cve_blocks_missed", "0"),
+        (r#"plura_objective_target{figure="promotion_latency_p95"}"#, "1800.0"),
+        (r#"plura_objective_met{figure="promotion_latency_p95"}"#, "1"),
+        (r#"plura_objective_met{figure="rollback_time_p95"}"#, "1"),
+        (r#"plura_objective_met{figure="cve_blocks_missed"}"#, "1"),
+    ] {
+        assert_eq!(sample(&text, name), expected, "{name}");
+    }
+    for name in ["plura_rollback_time_p95_seconds", "plura_promotion_latency_p95_seconds"] {
+        assert!(sample(&text, name).parse::<f64>().is_ok_and(|value| value >= 0.0), "{name}");
+    }
+    // Counted once a minute, however many look.
+    place.push().await;
+    let again = place.client.get("/metrics").await.expect(200);
+    let again = String::from_utf8(again.body.to_vec()).expect("metrics are text");
+    assert_eq!(sample(&again, "plura_digest_unique"), "2");
 }
 
 #[tokio::test]

@@ -37,9 +37,11 @@ async fn a_push_is_told_as_harbor_tells_it() {
     assert_eq!(delivered[0].header("authorization"), Some("a-secret-of-apps"));
     assert_eq!(delivered[0].header("x-plura-event"), Some("tag.set"));
 
-    site.client.repository("apps/team/web").delete_manifest("1.0").await.expect(202);
+    let deleted = site.client.repository("apps/team/web").delete_manifest("1.0").await.expect(202);
     let delivered = receiver.wait_for(2).await;
     assert_eq!(delivered[1].json()["type"], "DELETE_ARTIFACT");
+    // What the client was told to ask about is found where it led to.
+    assert_eq!(delivered[1].header("x-request-id"), Some(deleted.header("x-request-id")));
 }
 
 #[tokio::test]

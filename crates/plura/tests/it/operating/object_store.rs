@@ -75,6 +75,30 @@ async fn pushes_and_pulls_take_as_few_requests_as_they_can() {
     assert!(store.objects().iter().all(|key| key.starts_with("the/prefix/blobs/")));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_object_store_is_asked_for_names_the_request_that_it_is_for() {
+    let store = S3::start();
+    let server = start(&store, &[("PLURA_STORAGE__REDIRECT__ENABLED", "false")]);
+    store.take_senders();
+    let client = server.client();
+    let bytes = Random::seeded(9).bytes(20 << 20);
+    let digest = digest(&bytes);
+    let push = client.post("/v2/apps/web/blobs/uploads/").query("digest", &digest);
+    push.header("x-request-id", "push-1").body(bytes).await.expect(201);
+    let trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let pull = client.get(&format!("/v2/apps/web/blobs/{digest}"));
+    let parent = format!("00-{trace}-00f067aa0ba902b7-01");
+    let pulled = pull.header("traceparent", &parent).await.expect(200);
+    pulled.expect_header("x-request-id", trace);
+    let senders = store.take_senders();
+    assert!(senders.len() >= 5, "{senders:#?}");
+    for (kind, client, request) in senders {
+        let expected = if kind == S3Request::Get { trace } else { "push-1" };
+        assert_eq!(request.as_deref(), Some(expected), "{kind:?}");
+        assert!(client.ends_with(&format!(" request/{expected}")), "{kind:?}: {client}");
+    }
+}
+
 #[tokio::test]
 async fn blobs_are_fetched_from_the_object_store_by_those_who_can() {
     let store = S3::start();
