@@ -94,16 +94,18 @@ impl Store {
         let mut services: Vec<Service> = pushed.1.into_iter().flatten().collect();
         services.sort_by(|one, other| one.name.cmp(&other.name));
         let store = Self { peer, services, _directory: directory };
-        store.know(&mut connection)?;
+        store.know()?;
         store.promote_all(0)?;
         Ok(store)
     }
 
     /// Waits until all is known of the images that may be.
-    fn know(&self, connection: &mut Connection) -> Result<()> {
+    fn know(&self) -> Result<()> {
         progress("waiting until images are read, matched and known");
-        import(connection, 0, false)?;
-        matched(connection)?;
+        // Another connection than before: one that was idle for so long is closed.
+        let mut connection = self.peer.connect()?;
+        import(&mut connection, 0, false)?;
+        matched(&mut connection)?;
         evidence::gathered(&self.peer)
     }
 
