@@ -40,7 +40,7 @@ pub(super) fn run(bench: &Bench, report: &mut Report, store: &Store) -> Result<(
     for case in [WHY, DRY_RUN, PROMOTE, ROLL_BACK] {
         report.target(&format!("{case}, p99"), "ms", Target::Limit(20.0));
     }
-    // Gathering facts is most of the answer, and cannot take longer than the whole of it.
+    // Gathering facts is part of the answer, and cannot take longer than the whole of it.
     report.target(&format!("{WHY}, p99"), "ms", Target::Limit(5.0));
     report.note(
         "Asked on one connection, one service after the other, while what a move causes goes on behind \
