@@ -22,6 +22,9 @@ pub(crate) const SYFT: &str = "syft";
 /// What is compared with, where one layer of an image is all that is new.
 pub(crate) const LAYER_ALONE: &str = "the layer alone";
 
+/// What is compared with, where a channel leads to the same manifest.
+pub(crate) const BY_TAG: &str = "by tag";
+
 /// The measurements of one scenario.
 #[derive(Serialize)]
 pub(crate) struct Report {

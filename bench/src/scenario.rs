@@ -7,6 +7,7 @@ mod collect;
 mod contents;
 mod database;
 mod evidence;
+mod governance;
 mod listing;
 mod machine;
 mod manifest_get;
@@ -60,6 +61,8 @@ pub(crate) enum Scenario {
     Evidence,
     /// What is in images, read and matched with advisories
     Contents,
+    /// Promotions, rollbacks, and why; channels pulled from and decided about again
+    Governance,
 }
 
 /// How much is moved and stored.
@@ -178,6 +181,7 @@ impl Scenario {
             Self::Database => "database",
             Self::Evidence => "evidence",
             Self::Contents => "contents",
+            Self::Governance => "governance",
         }
     }
 
@@ -196,6 +200,7 @@ impl Scenario {
             Self::Database => "Manifest GET with the metadata in PostgreSQL, 32 connections",
             Self::Evidence => "What is known of images",
             Self::Contents => "What is in images",
+            Self::Governance => "What may be where",
         }
     }
 
@@ -216,6 +221,7 @@ impl Scenario {
             Self::Database => database::run(bench, &mut report),
             Self::Evidence => evidence::run(bench, &mut report),
             Self::Contents => contents::run(bench, &mut report),
+            Self::Governance => governance::run(bench, &mut report),
         };
         report.failure = result.err().map(|error| format!("{error:#}"));
         report

@@ -151,7 +151,8 @@ fn say_something(connection: &mut Connection, numbers: impl Iterator<Item = usiz
     Ok(())
 }
 
-fn gathered(peer: &Peer) -> Result<()> {
+/// Waits until nobody's evidence waits to be gathered.
+pub(super) fn gathered(peer: &Peer) -> Result<()> {
     let started = Instant::now();
     while waiting(peer)? > 0 {
         ensure!(started.elapsed() < GATHERED, "the evidence is not gathered");

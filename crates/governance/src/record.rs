@@ -178,14 +178,15 @@ impl Leaf {
     fn project(&self) -> &str {
         let repository = match self {
             Self::ApprovalGiven { repository, .. } => repository.as_str(),
-            Self::ApprovalRevoked { repository, .. } => repository,
+            Self::ApprovalRevoked { repository, .. } | Self::RetentionRun { repository, .. } => {
+                repository
+            }
             Self::BlockCreated { repository, .. }
             | Self::BlockLifted { repository, .. }
             | Self::HoldPlaced { repository, .. }
             | Self::HoldReleased { repository, .. } => {
                 repository.as_ref().map_or("", RepositoryName::as_str)
             }
-            Self::RetentionRun { repository, .. } => repository,
             _ => "",
         };
         repository.split('/').next().unwrap_or_default()

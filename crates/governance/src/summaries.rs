@@ -108,9 +108,8 @@ impl Governance {
             }
         };
         match Box::pin(self.attest(&decision)).await {
-            Ok(_) => None,
-            // It is gone from where it was decided about, and there is nothing to attach anything to.
-            Err(ReportError::Image(ImageError::Unknown { .. })) => None,
+            // What is gone from where it was decided about has nothing to attach anything to.
+            Ok(_) | Err(ReportError::Image(ImageError::Unknown { .. })) => None,
             Err(error) => {
                 warn!(%error, digest = %decision.digest, "a decision is not attached to its image");
                 let doubled = u32::try_from(one.attempts).unwrap_or(u32::MAX).min(16);

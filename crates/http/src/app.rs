@@ -182,7 +182,7 @@ impl App {
                 }
             }
         };
-        let (action, mut response) = on_request(id.text(), answered).await;
+        let (action, mut response) = on_request(id.text(), Box::pin(answered)).await;
         let status = response.status();
         if let Some(Cause(cause)) = response.extensions_mut().remove() {
             error!(request = %id, cause, "the registry could not do its part");

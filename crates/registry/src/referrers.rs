@@ -56,20 +56,21 @@ impl Registry {
         artifact_type: Option<&str>,
         page: &Page,
     ) -> Result<Referrers, Error> {
+        // Before a connection is taken: it takes some itself, and who holds one while waiting for another
+        // may wait for ever beside others that do the same.
+        let fallback = self.fallback(repository, subject).await?;
+        let mut all = fallback
+            .into_iter()
+            .filter(|entry| artifact_type.is_none_or(|t| entry.artifact_type.as_deref() == Some(t)))
+            .map(|entry| (entry.digest.to_string(), entry))
+            .filter(|(digest, _)| page.after.as_ref().is_none_or(|after| digest > after))
+            .collect::<BTreeMap<_, _>>();
         let mut connection = self.db().read().await?;
         // One more than asked for tells whether there are more.
         let wanted = page.size().saturating_add(1);
         let after = page.after.as_deref();
         let stored =
             manifest::referrers(&mut connection, repository, subject, artifact_type, after, wanted);
-        let mut all = self
-            .fallback(repository, subject)
-            .await?
-            .into_iter()
-            .filter(|entry| artifact_type.is_none_or(|t| entry.artifact_type.as_deref() == Some(t)))
-            .map(|entry| (entry.digest.to_string(), entry))
-            .filter(|(digest, _)| page.after.as_ref().is_none_or(|after| digest > after))
-            .collect::<BTreeMap<_, _>>();
         for referrer in stored.await? {
             all.insert(referrer.digest.to_string(), referrer.try_into()?);
         }

@@ -148,18 +148,15 @@ impl Act {
         if let Some(why) = self.needed(tx, id, item).await? {
             return Ok(Look::Stays(why));
         }
-        let (action, name) = match &item.tag {
-            Some(tag) => {
-                self.delete.tag(tx, id, tag).await?;
-                ("tag.delete", tag.to_string())
-            }
-            None => {
-                // The collector forgets the repository, if this was the last of it.
-                let due_at = self.delete.now.after(self.delete.grace);
-                review::schedule_all(tx, Kind::Manifest, Some(id), [&item.digest], due_at).await?;
-                self.delete.manifest(tx, id, &item.digest, None).await?;
-                ("manifest.delete", item.digest.to_string())
-            }
+        let (action, name) = if let Some(tag) = &item.tag {
+            self.delete.tag(tx, id, tag).await?;
+            ("tag.delete", tag.to_string())
+        } else {
+            // The collector forgets the repository, if this was the last of it.
+            let due_at = self.delete.now.after(self.delete.grace);
+            review::schedule_all(tx, Kind::Manifest, Some(id), [&item.digest], due_at).await?;
+            self.delete.manifest(tx, id, &item.digest, None).await?;
+            ("manifest.delete", item.digest.to_string())
         };
         let mut audit = self.registry.audit(action, &item.repository, &name);
         let detail = serde_json::json!({

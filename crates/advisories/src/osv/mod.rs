@@ -169,7 +169,7 @@ impl Advisory {
 
 impl Affected {
     /// GitHub's advisories have no event for versions that nobody has fixed but that are not affected any
-    /// more; they say it beside the events ("last_known_affected_version_range").
+    /// more; they say it beside the events (`last_known_affected_version_range`).
     fn end_where_known(&mut self) {
         let Some(known) = self.database_specific.last_known_affected.take() else { return };
         let end = if let Some(version) = known.strip_prefix("<=") {

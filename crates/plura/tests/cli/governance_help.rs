@@ -1,5 +1,7 @@
 //! The help of the commands about the log, the document that governs, and channels.
 
+#![expect(clippy::too_many_lines, reason = "a help is as long as it is")]
+
 use insta::assert_snapshot;
 
 use crate::help::help;

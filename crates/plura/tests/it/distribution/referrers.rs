@@ -313,3 +313,18 @@ async fn the_list_an_old_client_keeps_in_a_tag_is_part_of_the_answer() {
         check(&repository, &subject_digest, &[&known]).await;
     }
 }
+
+/// Each answer is put together by several questions to the database, which has few connections.
+#[tokio::test]
+async fn many_ask_at_once_and_all_are_answered() {
+    let mut plura = Plura::start();
+    let (repository, image) = subject(&mut plura).await;
+    push_about(&mut plura, &repository, &image.manifest, SIGNATURE).await;
+    let digest = image.digest();
+    for _ in 0..20 {
+        let asked = (0..32).map(|_| repository.referrers(&digest));
+        for found in futures_util::future::join_all(asked).await {
+            assert_eq!(found.len(), 1, "{found:#?}");
+        }
+    }
+}
