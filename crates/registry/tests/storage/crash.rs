@@ -83,6 +83,8 @@ const IN_BUCKET: &Operations = &[
 const READING: [&str; 3] = ["blob.open", "blob.probe", "bucket.probe"];
 /// Points of the log beside blobs, which dies in tests of its own.
 const IN_LOG: [&str; 1] = ["records.write"];
+/// Points of plans that are carried out, which die in tests of the whole server.
+const IN_RETENTION: [&str; 1] = ["retention.retired"];
 
 const DIRECTORY: &str = "PLURA_CRASH_DIRECTORY";
 fn operations() -> impl Iterator<Item = &'static (&'static str, &'static [&'static str])> {
@@ -150,7 +152,8 @@ fn no_point_is_forgotten() {
         .chain(IN_BUCKET)
         .flat_map(|(_, points)| *points)
         .chain(&READING)
-        .chain(&IN_LOG);
+        .chain(&IN_LOG)
+        .chain(&IN_RETENTION);
     assert_eq!(in_source, listed.map(|point| (*point).to_owned()).collect());
 }
 
