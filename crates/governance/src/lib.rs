@@ -28,6 +28,7 @@ mod report_error;
 mod retention;
 mod rollback;
 mod summaries;
+mod usage;
 
 use std::sync::Arc;
 
@@ -66,11 +67,9 @@ pub use promotion::{
 pub use pull::Pull;
 pub use refusal::{KeyProblem, Refusal};
 pub use report_error::ReportError;
-pub use retention::{
-    PlannedDeletion, RepositoryUsage, RetentionPlan, RetentionRun, RetentionRuns, UsageFilter,
-    UsagePage,
-};
+pub use retention::{PlannedDeletion, RetentionPlan, RetentionRun, RetentionRuns};
 pub use rollback::{RollbackRequest, RolledBack};
+pub use usage::{RepositoryUsage, UsageFilter, UsagePage};
 
 /// What is known of images, and is decided from.
 #[derive(Clone, Debug)]

@@ -7,7 +7,7 @@ use plura_oci::{Digest, RepositoryName, Tag};
 use crate::{Connection, Error, RepositoryId, Timestamp, Tx, db::parse, manifest, repository, tag};
 
 /// Manifests that are looked at to find out whether something held needs one of them.
-const MOST: usize = 10_000;
+const MOST: u32 = 10_000;
 /// Tags of a manifest that are looked at.
 const MOST_TAGS: u32 = 10_000;
 
@@ -130,7 +130,7 @@ pub async fn needing(
             return Ok(Some(hold));
         }
         for owner in owners(connection, id, &next).await? {
-            if seen.len() >= MOST {
+            if seen.len() >= MOST as usize {
                 // Nobody can say that nothing held needs it.
                 return Ok(holds.into_iter().next());
             }
@@ -148,8 +148,7 @@ async fn owners(
     id: RepositoryId,
     digest: &Digest,
 ) -> Result<Vec<Digest>, Error> {
-    let most = u32::try_from(MOST).unwrap_or(u32::MAX);
-    let mut owners = manifest::referencing(connection, id, digest, most).await?;
+    let mut owners = manifest::referencing(connection, id, digest, MOST).await?;
     if let Some(summary) = manifest::summary(connection, id, digest).await? {
         owners.extend(summary.subject);
         for name in tag::list_of(connection, id, digest, MOST_TAGS).await? {

@@ -57,6 +57,7 @@ pub mod total;
 pub mod trust;
 pub mod trust_policy;
 pub mod upload;
+pub mod usage;
 pub mod vulnerability;
 pub mod vulnerability_statement;
 pub mod webhook;

@@ -8,7 +8,6 @@ mod carry_out;
 mod inventory;
 mod make;
 mod schedule;
-mod usage;
 
 use plura_meta::{
     Timestamp,
@@ -19,8 +18,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::{Error, Governance, instant};
-
-pub use usage::{RepositoryUsage, UsageFilter, UsagePage};
 
 /// Deletions that are listed with a plan.
 const LISTED: u32 = 10_000;

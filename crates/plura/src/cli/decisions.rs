@@ -176,7 +176,7 @@ Examples:
 pub(crate) struct BlockArgs {
     /// The digest
     #[arg(value_name = "[NAME@]DIGEST")]
-    pub(crate) what: BlockedDigest,
+    pub(crate) what: WhichDigest,
 
     /// Why
     #[arg(long, value_name = "TEXT")]
@@ -191,12 +191,12 @@ pub(crate) struct BlockArgs {
 
 /// A digest, everywhere or in one repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BlockedDigest {
+pub(crate) struct WhichDigest {
     pub(crate) digest: Digest,
     pub(crate) image: Option<ImageName>,
 }
 
-impl FromStr for BlockedDigest {
+impl FromStr for WhichDigest {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -212,7 +212,7 @@ impl FromStr for BlockedDigest {
     }
 }
 
-impl fmt::Display for BlockedDigest {
+impl fmt::Display for WhichDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.image {
             Some(image) => image.fmt(f),

@@ -15,6 +15,7 @@ mod events;
 mod export;
 mod groups;
 mod health;
+mod hold;
 mod image;
 mod image_name;
 mod init;
@@ -28,13 +29,13 @@ mod policy;
 mod project;
 mod registry;
 mod reports;
-mod retention;
 mod robot;
 mod scanner;
 mod signing;
 mod token;
 mod trust;
 mod trust_policy;
+mod usage;
 mod user;
 mod vulnerabilities;
 
@@ -52,8 +53,8 @@ pub(crate) use self::completion::CompletionArgs;
 pub(crate) use self::config::{CheckSettingsArgs, ConfigCommand, ImportArgs, ShowArgs};
 pub(crate) use self::db::{DatabasePlace, DbArgs, DbCommand, DbCopyArgs};
 pub(crate) use self::decisions::{
-    ApproveArgs, BlockArgs, BlockedDigest, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs,
-    RulesArgs, UnfreezeArgs, WhyArgs,
+    ApproveArgs, BlockArgs, FreezeArgs, ImageAboutArgs, PostCheckArgs, RevokeArgs, RulesArgs,
+    UnfreezeArgs, WhichDigest, WhyArgs,
 };
 pub(crate) use self::events::{
     DeliveryStateArg, EventsArgs, WebhookAddArgs, WebhookArgs, WebhookCommand,
@@ -65,6 +66,7 @@ pub(crate) use self::groups::{
     ServerArgs,
 };
 pub(crate) use self::health::HealthArgs;
+pub(crate) use self::hold::{HoldArgs, ReleaseHoldArgs};
 pub(crate) use self::image::{
     BaseArgs, DiffArgs, FactsArgs, HistoryArgs, ImageArgs, ImageCommand, ManifestArgs,
     PackagesArgs, SbomArgs, WhichArgs,
@@ -86,7 +88,6 @@ pub(crate) use self::project::{
 };
 pub(crate) use self::registry::{CollectArgs, LayoutCheckArgs, RegistryCommand};
 pub(crate) use self::reports::{EvidenceArgs, EvidenceCommand, NotesArgs, VerifyEvidenceArgs};
-pub(crate) use self::retention::{HoldArgs, ReleaseHoldArgs, UsageArgs};
 pub(crate) use self::robot::{
     RobotArgs, RobotCommand, RobotCreateArgs, RobotRotateArgs, RobotUpdateArgs,
 };
@@ -100,6 +101,7 @@ pub(crate) use self::trust_policy::{
     Mirror, PolicyArgs, PolicyCheckArgs, PolicySetArgs, RootArgs, RootSetArgs, RootUpdateArgs,
     TrustKeyArgs, TrustPolicyCommand, TrustRootCommand, TrustedArgs,
 };
+pub(crate) use self::usage::UsageArgs;
 pub(crate) use self::user::{
     UserArgs, UserCommand, UserCreateArgs, UserPasswordArgs, UserUpdateArgs,
 };

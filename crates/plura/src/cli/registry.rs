@@ -7,8 +7,9 @@ use super::channels::{
     PROMOTE_HELP, PromoteArgs, RELEASE_HELP, ROLLBACK_HELP, ReleaseArgs, RollbackArgs, STATUS_HELP,
     StatusArgs,
 };
+use super::hold::{HOLD_HELP, HoldArgs, ReleaseHoldArgs};
 use super::reports::{EVIDENCE_HELP, EvidenceArgs, NOTES_HELP, NotesArgs};
-use super::retention::{HOLD_HELP, HoldArgs, ReleaseHoldArgs, USAGE_HELP, UsageArgs};
+use super::usage::{USAGE_HELP, UsageArgs};
 use clap::{Args, Subcommand};
 use plura_oci::Reference;
 use plura_policy::ChannelName;

@@ -6,7 +6,7 @@ use reqwest::Method;
 use super::answers;
 use super::target::Target;
 use crate::api_client::{ApiClient, Ask, listed};
-use crate::cli::{BlockArgs, BlockedDigest, RulesArgs, ServerArgs};
+use crate::cli::{BlockArgs, RulesArgs, ServerArgs, WhichDigest};
 use crate::exit::ExitStatus;
 use crate::printer::Printer;
 use crate::runtime::runtime;
@@ -53,7 +53,7 @@ pub(super) fn list(args: &RulesArgs, printer: &Printer) -> anyhow::Result<ExitSt
 
 /// The server, and the repository if one is named.
 pub(super) fn place(
-    what: &BlockedDigest,
+    what: &WhichDigest,
     server: &ServerArgs,
 ) -> anyhow::Result<(ServerArgs, Option<RepositoryName>)> {
     Ok(match &what.image {

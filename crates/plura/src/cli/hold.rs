@@ -1,11 +1,10 @@
-//! `plura reg hold`, `holds`, `release-hold` and `usage`.
+//! `plura reg hold`, `holds` and `release-hold`.
 
 use clap::Args;
 use jiff::Timestamp;
-use plura_oci::RepositoryName;
 
 use super::vulnerabilities::end;
-use super::{BlockedDigest, OutputArgs, ServerArgs};
+use super::{OutputArgs, ServerArgs, WhichDigest};
 
 pub(super) const HOLD_HELP: &str = "\
 What is held is not deleted, by nobody and by no rule, and neither is what belongs to it: platforms, layers, \
@@ -23,7 +22,7 @@ Examples:
 pub(crate) struct HoldArgs {
     /// The digest
     #[arg(value_name = "[NAME@]DIGEST")]
-    pub(crate) what: BlockedDigest,
+    pub(crate) what: WhichDigest,
 
     /// Why: the case that needs it
     #[arg(long, value_name = "TEXT")]
@@ -50,32 +49,6 @@ pub(crate) struct ReleaseHoldArgs {
     /// Why it is needed no more
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: String,
-
-    #[command(flatten)]
-    pub(crate) output: OutputArgs,
-
-    #[command(flatten)]
-    pub(crate) server: ServerArgs,
-}
-
-pub(super) const USAGE_HELP: &str = "\
-Exclusive bytes are those of blobs that no other repository has: so much is freed without the repository. \
-Shared ones are counted with each repository that has them, and once in the total.
-
-Examples:
-  plura reg usage
-  plura reg usage --project apps";
-
-/// Of what to tell
-#[derive(Debug, Args)]
-pub(crate) struct UsageArgs {
-    /// Only repositories of this project
-    #[arg(long, value_name = "NAME", conflicts_with = "repository")]
-    pub(crate) project: Option<String>,
-
-    /// Only this repository
-    #[arg(long, value_name = "NAME")]
-    pub(crate) repository: Option<RepositoryName>,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,

@@ -1,8 +1,8 @@
 //! How much is stored, by repository.
 
 use plura_meta::{
-    retention::{self, Usage},
     total,
+    usage::{self, Usage},
 };
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,7 +54,7 @@ impl Governance {
     ) -> Result<UsagePage, Error> {
         let mut connection = self.db().read().await?;
         let only = (filter.project.as_deref(), filter.repository.as_deref());
-        let mut found = retention::usage(&mut connection, only, after, limit + 1).await?;
+        let mut found = usage::list(&mut connection, only, after, limit + 1).await?;
         let more = found.len() > limit as usize;
         found.truncate(limit as usize);
         let next = found.last().filter(|_| more).map(|last| last.repository.clone());
